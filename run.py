@@ -1,0 +1,33 @@
+"""Run prunesweep: `python run.py --help` shows the groups, their options and examples."""
+
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from prunesweep import config
+from prunesweep.errors import one_message
+
+config.register()
+
+
+@hydra.main(config_path="conf", config_name="config", execution_whitelist=config.TRUSTED)
+def main(cfg: DictConfig) -> float:
+    """One run, from the composed config to its directory; returns the final validation accuracy."""
+    run_config = config.build(cfg)  # before anything heavy is imported, and before anything is computed
+    import logging
+
+    from prunesweep.experiment import run
+    from prunesweep.report.terminal import line, progress
+
+    job = HydraConfig.get()
+    folder = Path(job.runtime.output_dir)
+    result = run(run_config, folder, list(job.overrides.task), progress)
+    logging.getLogger("prunesweep").info(line(result, folder))
+    return result.final["val_accuracy"]
+
+
+if __name__ == "__main__":
+    with one_message():
+        main()

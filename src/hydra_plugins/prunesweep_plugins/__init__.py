@@ -1,0 +1,1 @@
+"""What prunesweep adds to Hydra's own classes."""

@@ -1,0 +1,34 @@
+"""Hydra tells of each job that ends and of the end of a sweep: so any sweeper and any launcher gives a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+
+class SweepTable(Callback):
+    """Records why a job of a sweep failed, where it ran; prints the table and writes `results.csv` in the end."""
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:  # noqa: ARG002
+        """In the worker."""
+        error = job_return._return_value
+        if job_return.status is not JobStatus.FAILED or config.hydra.mode is not RunMode.MULTIRUN:
+            return
+        from prunesweep.results import write_failed
+
+        assert isinstance(error, BaseException)
+        write_failed(Path(config.hydra.runtime.output_dir), list(config.hydra.overrides.task), error)
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
+        """In the process that started the sweep; also when jobs failed."""
+        sweep = Path(config.hydra.sweep.dir)
+        if next(sweep.glob("**/.hydra"), None) is None:
+            return  # refused before the first job
+        from prunesweep.report.terminal import conclude
+
+        conclude(sweep)

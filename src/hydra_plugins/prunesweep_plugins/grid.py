@@ -1,0 +1,39 @@
+"""`hydra/sweeper=grid`, the default: every combination, in the order given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_store import ConfigStore
+
+
+@dataclass
+class GridSettings:
+    """Those of Hydra's basic sweeper."""
+
+    _target_: str = "hydra_plugins.prunesweep_plugins.grid.GridSweeper"
+    max_batch_size: int | None = None
+    params: dict[str, str] | None = field(default=None)
+
+
+class GridSweeper(BasicSweeper):
+    """Hydra's basic sweeper, which checks the values of all jobs, not only their types, before the first one runs."""
+
+    def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
+        """Compose and build the config of every job.
+
+        Raises:
+            UsageError: of the first job whose settings cannot be.
+        """
+        from prunesweep.config import build
+
+        assert self.config is not None
+        assert self.hydra_context is not None
+        for overrides in batch:
+            config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+            build(config)
+
+
+ConfigStore.instance().store(group="hydra/sweeper", name="grid", node=GridSettings, provider="prunesweep")

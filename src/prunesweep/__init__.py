@@ -1,0 +1,1 @@
+"""prunesweep: how many of LeNet's parameters can go, and what does each cut cost?"""

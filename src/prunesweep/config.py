@@ -1,0 +1,93 @@
+"""The typed configuration of a run: assembles the schemas, registers them with Hydra, turns a config into objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from prunesweep.data import Dataset
+from prunesweep.errors import UsageError, check_choice, check_range, told
+from prunesweep.models import MODELS, Model
+from prunesweep.pruning import Pruning
+from prunesweep.schedules import SCHEDULES, Schedule
+from prunesweep.selection import Layers
+from prunesweep.store import StoreSettings
+from prunesweep.training import OPTIMIZERS, FineTune, Optimizer, Train
+
+TRUSTED = ("hydra_plugins.prunesweep_plugins.*", "optuna.samplers.*")
+"""What Hydra may call by the name that a config gives."""
+
+FAMILIES: dict[str, tuple[type, ...]] = {"model": MODELS, "schedule": SCHEDULES, "optimizer": OPTIMIZERS}
+"""Groups whose options carry different fields; the option's `name` tells its schema."""
+
+
+@dataclass
+class RunConfig:
+    """All that a run is made of."""
+
+    model: Model = MISSING
+    dataset: Dataset = field(default_factory=Dataset)
+    layers: Layers = field(default_factory=Layers)
+    prune: Pruning = field(default_factory=Pruning)
+    schedule: Schedule = MISSING
+    optimizer: Optimizer = MISSING
+    train: Train = field(default_factory=Train)
+    finetune: FineTune = field(default_factory=FineTune)
+    store: StoreSettings = field(default_factory=StoreSettings)
+    seed: int = 0
+    device: str = "auto"
+    threads: int = 2
+
+    def __post_init__(self) -> None:
+        kind, _, index = self.device.partition(":")
+        if kind not in ("auto", "cpu", "cuda") or (index and not (kind == "cuda" and index.isdecimal())):
+            raise UsageError(f"device={self.device}: must be auto, cpu, cuda or cuda:N.")
+        check_range("seed", self.seed, 0)
+        check_range("threads", self.threads, 1)
+
+
+def register() -> None:
+    """Make every schema known to Hydra under its class's name, for the defaults lists in `conf/`."""
+    store = ConfigStore.instance()
+    for schema in (RunConfig, Dataset, Layers, Pruning, *(schema for family in FAMILIES.values() for schema in family)):
+        store.store(name=schema.__name__, node=_schema(schema))
+
+
+def _schema(schema: type) -> DictConfig:
+    """The structured config of `schema`; a plain dictionary in it takes keys of the user's choice."""
+    node: DictConfig = OmegaConf.structured(schema)
+    for key in node:
+        if not OmegaConf.is_missing(node, key) and OmegaConf.get_type(node, key) is dict:
+            OmegaConf.set_struct(node[key], False)
+    return node
+
+
+def build(config: DictConfig) -> RunConfig:
+    """The objects that `config` describes, every value checked.
+
+    A config read back from a run's `.hydra/config.yaml` has lost its types, and Hydra lets a leading `+` add keys that
+    no schema knows: so the schemas are put under the plain values here in either case.
+
+    Raises:
+        UsageError: a key that does not exist, a value out of its range.
+    """
+    try:
+        schema = _schema(RunConfig)
+        own = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+        plain = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
+        assert isinstance(plain, dict)
+        for group, family in FAMILIES.items():
+            options = {option.name: option for option in family}  # type: ignore[attr-defined]
+            name = (plain.get(group) or {}).get("name", "none")
+            check_choice(group, name, options)
+            schema[group] = _schema(options[name])
+        OmegaConf.set_struct(schema, True)
+        run: RunConfig = OmegaConf.to_object(OmegaConf.merge(schema, plain))  # type: ignore[assignment]
+        return run
+    except OmegaConfBaseException as error:
+        if isinstance(error.__cause__, UsageError):
+            raise error.__cause__ from None
+        raise UsageError(told(error)) from error

@@ -1,0 +1,132 @@
+"""What a person sees on the terminal: a progress bar, a line for each run, a table for a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prunesweep.chain import OnStep
+from prunesweep.results import TABLE, Job, Result, read, table
+from prunesweep.steps import Record, Step
+from prunesweep.store import write_atomically
+
+WIDE = 160
+
+
+@contextmanager
+def progress(total: int) -> Iterator[OnStep]:
+    """A bar over the steps of a run, on a terminal; nothing at all in a log."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("starting", total=total)
+
+        def on_step(position: int, step: Step, record: Record) -> None:
+            bar.update(task, completed=position + 1, description=_told(step, record))
+
+        yield on_step
+
+
+def _told(step: Step, record: Record) -> str:
+    if "epoch" in record:
+        return f"epoch {record['epoch']}  loss {record['train_loss']:.4f}  validation {percent(record['val_accuracy'])}"
+    return type(step).__name__.lower()
+
+
+def percent(fraction: float, digits: int = 2) -> str:
+    """0.98765 -> `98.77 %`."""
+    return f"{100 * fraction:.{digits}f} %"
+
+
+def line(result: Result, folder: Path) -> str:
+    """A completed run in one line: what was cut, of how many, what it cost, and where it lies."""
+    cached = f", {result.steps_cached} of {result.steps_total} steps stored" if result.steps_cached else ""
+    return (
+        f"{result.model} on {result.dataset}, seed {result.seed}: "
+        f"pruned {result.params_pruned:,} of {result.params_selected:,} selected ({percent(result.sparsity)}), "
+        f"parameters {result.params_total:,} -> {result.params_nonzero:,} (-{percent(result.param_reduction)}); "
+        f"test accuracy dense {percent(result.dense['test_accuracy'])}, "
+        f"pruned {percent(result.pruned['test_accuracy'])}, final {percent(result.final['test_accuracy'])}; "
+        f"{result.seconds:.1f} s{cached} -> {_near(folder)}"
+    )
+
+
+def _near(path: Path) -> Path:
+    """`path` as seen from here, where it lies below."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A sweep as plain text: the rows of its table, its failures, its verdict."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    failures: list[str]
+    verdict: str
+
+
+COLUMNS = ("amount", "sparsity", "parameters", "reduction", "dense", "pruned", "final", "seconds")
+
+
+def summarize(jobs: Sequence[Job]) -> Summary:
+    """The table of a sweep; what its jobs were told apart by stands in front, unless it is the amount alone."""
+    done = [job for job in jobs if job.status == "completed"]
+    lost = [job for job in jobs if job.status != "completed"]
+    labels = _labels(done)
+    columns = ("run", *(("settings",) if any(labels) else ()), *COLUMNS)
+    rows = [
+        (job.name, *((label,) if any(labels) else ()), *_row(job.fields)) for job, label in zip(done, labels, strict=True)
+    ]
+    failures = [f"run {job.name} {job.status} ({' '.join(job.fields.get('overrides', []))}): {job.fields.get('error')}" for job in lost]
+    verdict = f"{len(done)} of {len(jobs)} runs completed" + (f", {len(lost)} did not" if lost else "")
+    return Summary(columns, rows, failures, verdict)
+
+
+def _labels(jobs: Sequence[Job]) -> list[str]:
+    """The overrides of each job, without the amount and without what all jobs share."""
+    settings = [[text for text in job.fields["overrides"] if not text.startswith("prune.amount=")] for job in jobs]
+    shared = set.intersection(*map(set, settings)) if settings else set()
+    return [" ".join(text for text in own if text not in shared) for own in settings]
+
+
+def _row(fields: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        f"{fields['amount']:g}",
+        percent(fields["sparsity"]),
+        f"{fields['params_total']:,} -> {fields['params_nonzero']:,}",
+        f"-{percent(fields['param_reduction'])}",
+        *(percent(fields[point]["test_accuracy"]) for point in ("dense", "pruned", "final")),
+        f"{fields['seconds']:.1f}",
+    )
+
+
+def conclude(sweep: Path) -> Summary:
+    """Write `results.csv` of the sweep directory `sweep`, print its table, and return it."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    jobs = read(sweep)
+    write_atomically(sweep / TABLE, table(jobs).encode())
+    summary = summarize(jobs)
+    console = Console(soft_wrap=False)
+    if not console.is_terminal:
+        console = Console(width=WIDE)
+    shown = Table(caption=f"{summary.verdict}. dense, pruned, final: test accuracy.", caption_justify="left")
+    for column in summary.columns:
+        shown.add_column(column, justify="left" if column in ("run", "settings") else "right", no_wrap=column != "settings")
+    for row in summary.rows:
+        shown.add_row(*map(Text, row))
+    console.print(shown)
+    for failure in summary.failures:
+        console.print(Text(failure), soft_wrap=True)
+    console.print(Text(f"{sweep / TABLE}"), soft_wrap=True)
+    return summary

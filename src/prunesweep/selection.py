@@ -1,0 +1,80 @@
+"""Which weights may be pruned: layers by name (shell-style globs) and by kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from prunesweep.errors import UsageError, check_choice, suggestion
+
+if TYPE_CHECKING:
+    from torch import nn
+
+KINDS = ("conv", "fc")
+
+
+@dataclass
+class Layers:
+    """The layers to prune: those that match a pattern of `include` and none of `exclude`, of one of `kinds`.
+
+    `biases` selects their biases too; they are few, and hardly ever worth it.
+    """
+
+    include: list[str] = field(default_factory=lambda: ["*"])
+    exclude: list[str] = field(default_factory=list)
+    kinds: list[str] = field(default_factory=lambda: list(KINDS))
+    biases: bool = False
+
+    def __post_init__(self) -> None:
+        for kind in self.kinds:
+            check_choice("layers.kinds", kind, KINDS)
+
+
+def prunable(model: nn.Module) -> dict[str, str]:
+    """Name -> kind (`conv` or `fc`) of each layer that can be pruned, in the order of the network."""
+    from torch import nn
+
+    kinds = {"conv": (nn.Conv1d, nn.Conv2d, nn.Conv3d), "fc": (nn.Linear,)}
+    return {
+        name: kind
+        for name, module in model.named_modules()
+        for kind, types in kinds.items()
+        if isinstance(module, types)
+    }
+
+
+def select(model: nn.Module, layers: Layers) -> tuple[str, ...]:
+    """The selected parameters (`conv1.weight`), in the order of the network whatever the order of the patterns.
+
+    Raises:
+        UsageError: a pattern matches no prunable layer, or nothing is selected at all; lists the prunable layers.
+    """
+    known = prunable(model)
+    for key, patterns in (("include", layers.include), ("exclude", layers.exclude)):
+        for pattern in patterns:
+            if not any(fnmatchcase(name, pattern) for name in known):
+                raise UsageError(
+                    f"layers.{key}=[{pattern}]: matches no layer. {_listed(known)}{suggestion(pattern, known)}"
+                )
+    names = [
+        name
+        for name, kind in known.items()
+        if kind in layers.kinds and _matches(name, layers.include) and not _matches(name, layers.exclude)
+    ]
+    if not names:
+        raise UsageError(
+            f"layers.include={layers.include} layers.exclude={layers.exclude} layers.kinds={layers.kinds}: "
+            f"selects no layer. {_listed(known)}"
+        )
+    parameters = dict(model.named_parameters())
+    roles = ("weight", "bias") if layers.biases else ("weight",)
+    return tuple(f"{name}.{role}" for name in names for role in roles if f"{name}.{role}" in parameters)
+
+
+def _matches(name: str, patterns: list[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _listed(known: dict[str, str]) -> str:
+    return f"The prunable layers are {', '.join(f'{name} ({kind})' for name, kind in known.items()) or 'none'}."

@@ -1,0 +1,181 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prunesweep import data
+from prunesweep.data import SOURCES, Dataset, fingerprint, load, stratified
+from prunesweep.errors import UsageError
+
+DROP_INS = ["mnist", "fashion_mnist", "kmnist", "qmnist"]
+
+
+def grey(name: str, root: Path, **fields: object) -> Dataset:
+    return Dataset(name, str(root), **{"validation": 5_000, **fields})  # type: ignore[arg-type]
+
+
+def written(name: str, root: Path) -> Path:
+    """Made-up files of the right names and sizes; the label of image i is i modulo 10."""
+    for file in SOURCES[name].files:
+        path = root / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        assert file.size is not None
+        if "images" in file.path:
+            np.zeros(file.size, np.uint8).tofile(path)
+        elif "idx2" in file.path:
+            labels = np.zeros((60_000, 8), ">i4")
+            labels[:, 0] = np.arange(60_000) % 10
+            path.write_bytes(b"\0" * 12 + labels.tobytes())
+        else:
+            path.write_bytes(b"\0" * 8 + (np.arange(file.size - 8) % 10).astype(np.uint8).tobytes())
+    return root
+
+
+def test_the_embedded_digits_split_evenly() -> None:
+    splits = load(Dataset(), "cpu")
+    assert [len(split) for split in (splits.train, splits.validation, splits.test)] == [3_500, 500, 1_000]
+    for split, each in ((splits.train, 350), (splits.validation, 50), (splits.test, 100)):
+        assert split.labels.bincount().tolist() == [each] * 10
+        assert split.images.shape[1:] == (1, 28, 28)
+        assert split.images.dtype == torch.float32
+
+
+def test_the_splits_are_disjoint_and_together_all() -> None:
+    splits = load(Dataset(), "cpu")
+    images = torch.cat([split.images.flatten(1) for split in (splits.train, splits.validation, splits.test)])
+    original = np.unique(np.loadtxt(Dataset().folder() / "mnist_5k.csv.gz", delimiter=",", usecols=range(784)), axis=0)
+    assert len(images.unique(dim=0)) == len(original)
+
+
+def test_pixels_are_scaled_and_normalised() -> None:
+    images = load(Dataset(), "cpu").train.images
+    assert images.min().item() == pytest.approx((0 - 0.1307) / 0.3081)
+    assert images.max().item() == pytest.approx((1 - 0.1307) / 0.3081)
+
+
+def test_loaded_once() -> None:
+    assert load(Dataset(), "cpu") is load(Dataset(), "cpu")
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=60), st.data())
+def test_stratified_takes_each_class_in_proportion(labels: list[int], draw: st.DataObject) -> None:
+    size = draw.draw(st.integers(0, len(labels)))
+    rest, chosen = stratified(np.array(labels), size)
+    assert sorted([*rest, *chosen]) == list(range(len(labels)))
+    assert len(chosen) == size
+    for label in set(labels):
+        share = size * labels.count(label) / len(labels)
+        assert abs(sum(labels[index] == label for index in chosen) - share) < 1 + 1e-9
+
+
+def test_the_split_is_fixed() -> None:
+    _, chosen = stratified(np.arange(100) % 10, 10)
+    assert chosen.tolist() == [0, 11, 24, 28, 39, 52, 63, 76, 87, 95]
+
+
+@pytest.mark.parametrize("name", DROP_INS[1:])
+def test_reads_torchvisions_layout(name: str, tmp_path: Path) -> None:
+    splits = load(grey(name, written(name, tmp_path)), "cpu")
+    assert [len(split) for split in (splits.train, splits.validation, splits.test)] == [55_000, 5_000, 10_000]
+    assert splits.test.labels[:12].tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]
+    assert splits.validation.labels.bincount().tolist() == [500] * 10
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_agrees_with_torchvision(name: str, full_data: Path) -> None:
+    from torchvision import datasets
+
+    reference = getattr(datasets, SOURCES[name].torchvision or "")(full_data, train=False)
+    test = load(grey(name, full_data), "cpu").test
+    assert torch.equal(test.labels, reference.targets)
+    pixels = (test.images[:, 0] * 0.3081 + 0.1307) * 255
+    assert torch.equal(pixels.round().to(torch.uint8), reference.data)
+
+
+def test_reads_cifar10(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import hashlib
+    import pickle
+
+    from torchvision.datasets import CIFAR10
+
+    folder = tmp_path / CIFAR10.base_folder
+    folder.mkdir()
+    batch = pickle.dumps({"data": np.full((10_000, 3072), 255, np.uint8), "labels": [7] * 10_000})
+    checksum = hashlib.md5(batch).hexdigest()
+    for part in ("train_list", "test_list"):
+        names = [name for name, _ in getattr(CIFAR10, part)]
+        monkeypatch.setattr(CIFAR10, part, [[name, checksum] for name in names])
+        for name in names:
+            (folder / name).write_bytes(batch)
+    meta = pickle.dumps({"label_names": list("abcdefghij")})
+    (folder / "batches.meta").write_bytes(meta)
+    monkeypatch.setattr(CIFAR10, "meta", {**CIFAR10.meta, "md5": hashlib.md5(meta).hexdigest()})
+    dataset = Dataset("cifar10", str(tmp_path), mean=[0.5, 0.5, 0.5], std=[0.5, 0.25, 1.0], validation=5_000)
+    splits = load(dataset, "cpu")
+    assert [len(split) for split in (splits.train, splits.validation, splits.test)] == [45_000, 5_000, 10_000]
+    assert splits.test.images[0, :, 0, 0].tolist() == [1.0, 2.0, 0.5]
+    (folder / "test_batch").write_bytes(b"damaged")
+    data._load.cache_clear()
+    with pytest.raises(UsageError, match="test_batch: expected MD5"):
+        load(dataset, "cpu")
+
+
+def test_the_fingerprint_is_of_what_the_tensors_depend_on(tmp_path: Path) -> None:
+    here, there = written("kmnist", tmp_path / "a"), written("kmnist", tmp_path / "b")
+    reference = fingerprint(grey("kmnist", here))
+    assert fingerprint(grey("kmnist", there)) == reference, "where the files lie does not matter"
+    assert fingerprint(grey("kmnist", here, validation=4_000)) != reference
+    assert fingerprint(grey("kmnist", here, mean=[0.2])) != reference
+    labels = there / "KMNIST" / "raw" / "t10k-labels-idx1-ubyte"
+    content = bytearray(labels.read_bytes())
+    content[-1] ^= 1
+    labels.write_bytes(content)
+    assert fingerprint(grey("kmnist", there)) != reference
+
+
+def test_a_truncated_file_is_named_with_its_expected_size(tmp_path: Path) -> None:
+    labels = written("fashion_mnist", tmp_path) / "FashionMNIST" / "raw" / "train-labels-idx1-ubyte"
+    labels.write_bytes(labels.read_bytes()[:1000])
+    with pytest.raises(UsageError, match="train-labels-idx1-ubyte: is 1,000 bytes long, expected 60,008"):
+        fingerprint(grey("fashion_mnist", tmp_path))
+
+
+def test_a_file_of_the_right_size_but_other_content_is_named_with_its_checksum(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="train-images-idx3-ubyte: has SHA-256 .* expected ba891046e650"):
+        fingerprint(grey("mnist", written("mnist", tmp_path)))
+
+
+@pytest.mark.parametrize("name", [*DROP_INS, "cifar10"])
+def test_without_files_and_network_the_error_says_how_to_place_them(name: str, tmp_path: Path) -> None:
+    root = tmp_path / "absent"
+    channels = 3 if name == "cifar10" else 1
+    dataset = Dataset(name, str(root), mean=[0.5] * channels, std=[0.5] * channels, validation=5_000)
+    with pytest.raises(UsageError, match="cannot be downloaded .*Place these files.*PRUNESWEEP_DATA") as error:
+        fingerprint(dataset)
+    assert str(root / SOURCES[name].files[-1].path) in str(error.value)
+    assert list(tmp_path.iterdir()) == [], "nothing is left behind"
+
+
+def test_what_torchvision_downloads_is_moved_into_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from torchvision import datasets
+
+    monkeypatch.setattr(datasets, "KMNIST", lambda root, train, download: written("kmnist", Path(root)))
+    fingerprint(grey("kmnist", tmp_path / "new"))
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"name": "minst"}, "dataset.name=minst: must be one of .*Did you mean 'mnist'"),
+        ({"validation": 0}, "dataset.validation=0"),
+        ({"mean": [0.1, 0.2]}, r"dataset.mean=\[0.1, 0.2\]: mnist5k has 1 channel"),
+        ({"std": [0.0]}, "dataset.std=0.0"),
+    ],
+)
+def test_settings_that_cannot_be(fields: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Dataset(**fields)  # type: ignore[arg-type]

@@ -1,0 +1,22 @@
+from fractions import Fraction
+
+import pytest
+
+from prunesweep.errors import UsageError
+from prunesweep.imports import locate, source_of
+
+
+def test_locates_by_import_path() -> None:
+    assert locate("key", "fractions.Fraction") is Fraction
+
+
+@pytest.mark.parametrize("path", ["nope.Net", "fractions.Nope", "Net", ""])
+def test_says_what_cannot_be_imported(path: str) -> None:
+    with pytest.raises(UsageError, match=f"model.target={path}"):
+        locate("model.target", path)
+
+
+def test_source_is_that_of_the_whole_module() -> None:
+    source = source_of("key", "fractions.Fraction")
+    assert "class Fraction" in source
+    assert "import math" in source
