@@ -46,7 +46,7 @@ def composed() -> Compose:
     """The objects of `conf/` under overrides, without the command line."""
 
     def make(*overrides: str) -> RunConfig:
-        with initialize_config_dir(str(ROOT / "conf"), version_base=None):
+        with initialize_config_dir(str(ROOT / "conf")):
             return config.build(compose("config", list(overrides)))
 
     return make

@@ -73,7 +73,7 @@ def test_stratified_takes_each_class_in_proportion(labels: list[int], draw: st.D
 
 def test_the_split_is_fixed() -> None:
     _, chosen = stratified(np.arange(100) % 10, 10)
-    assert chosen.tolist() == [0, 11, 24, 28, 39, 52, 63, 76, 87, 95]
+    assert chosen.tolist() == [2, 7, 26, 30, 54, 55, 71, 78, 93, 99]
 
 
 @pytest.mark.parametrize("name", DROP_INS[1:])

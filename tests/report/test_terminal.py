@@ -1,0 +1,71 @@
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prunesweep.report.terminal import conclude, progress, summarize
+from prunesweep.results import Job, write
+from prunesweep.steps import Evaluate
+
+
+def fields(amount: float, *overrides: str) -> dict[str, Any]:
+    return {
+        "status": "completed",
+        "overrides": [*overrides, f"prune.amount={amount}"],
+        "amount": amount,
+        "sparsity": amount,
+        "params_total": 61_706,
+        "params_nonzero": 49_412,
+        "param_reduction": 0.19924,
+        "dense": {"test_accuracy": 0.9912},
+        "pruned": {"test_accuracy": 0.9},
+        "final": {"test_accuracy": 0.99},
+        "seconds": 1.25,
+    }
+
+
+def test_a_row_says_what_was_cut_and_what_it_cost() -> None:
+    summary = summarize([Job("0", fields(0.2))])
+    assert summary.columns == ("run", "amount", "sparsity", "parameters", "reduction", "dense", "pruned", "final", "seconds")
+    assert summary.rows == [
+        ("0", "0.2", "20.00 %", "61,706 -> 49,412", "-19.92 %", "99.12 %", "90.00 %", "99.00 %", "1.2")
+    ]
+    assert summary.verdict == "1 of 1 runs completed"
+
+
+def test_what_jobs_differ_in_stands_in_front() -> None:
+    jobs = [Job(str(seed), fields(0.2, "model=lenet5", f"seed={seed}")) for seed in (0, 1)]
+    summary = summarize(jobs)
+    assert summary.columns[:3] == ("run", "settings", "amount")
+    assert [row[1] for row in summary.rows] == ["seed=0", "seed=1"]
+
+
+def test_a_failure_is_named_with_its_settings_and_reason() -> None:
+    lost = {"status": "failed", "overrides": ["seed=1"], "error": "training diverged"}
+    summary = summarize([Job("0", fields(0.2)), Job("1", lost)])
+    assert summary.failures == ["run 1 failed (seed=1): training diverged"]
+    assert summary.verdict == "1 of 2 runs completed, 1 did not"
+
+
+def test_concluding_writes_the_table_and_says_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, amount in (("0", 0.1), ("1", 0.2)):
+        (tmp_path / name / ".hydra").mkdir(parents=True)
+        write(tmp_path / name, fields(amount))
+    conclude(tmp_path)
+    out = capsys.readouterr().out
+    assert "61,706 -> 49,412" in out
+    assert out.rstrip().endswith(str(tmp_path / "results.csv"))
+    lines = (tmp_path / "results.csv").read_text().splitlines()
+    assert len(lines) == 3
+    assert "final.test_accuracy" in lines[0]
+
+
+def test_no_progress_bar_in_a_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", log)
+    with progress(3) as on_step:
+        on_step(0, Evaluate("data"), {})
+        on_step(1, Evaluate("data"), {"epoch": 1, "train_loss": 0.5, "val_accuracy": 0.9})
+    assert log.getvalue() == ""

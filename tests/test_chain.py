@@ -1,0 +1,118 @@
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+
+from prunesweep.chain import Execution, digests, environment, extend
+from prunesweep.data import Dataset
+from prunesweep.models import LeNet5
+from prunesweep.steps import Record, Setting, State, Step
+from prunesweep.store import Store
+
+SETTING = Setting(LeNet5(), Dataset(), "cpu")
+ROOT = {"torch": "1"}
+
+
+@dataclass(frozen=True)
+class Add(Step):
+    """Adds to the one weight there is."""
+
+    value: float
+    epoch: int | None = None
+
+    def apply(self, state: State, setting: Setting) -> tuple[State, Record]:
+        before = state.weights.get("x", torch.zeros(1))
+        return State({"x": before + self.value}), {"epoch": self.epoch} if self.epoch else {}
+
+
+class Told:
+    """What an execution told of its steps."""
+
+    def __init__(self) -> None:
+        self.positions: list[int] = []
+
+    def __call__(self, position: int, step: Step, record: Record) -> None:
+        self.positions.append(position)
+
+
+def execution(chain: list[Step], store: Store) -> tuple[Execution, Told]:
+    told = Told()
+    return Execution(chain, SETTING, ROOT, store, told), told
+
+
+CHAIN: list[Step] = [Add(1), Add(2, epoch=1), Add(3, epoch=2), Add(4)]
+
+
+@pytest.fixture(params=["stored", "kept nowhere"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    return Store(tmp_path if request.param == "stored" else None)
+
+
+def test_each_step_follows_the_one_before(store: Store) -> None:
+    run, told = execution(CHAIN, store)
+    assert run.state(1).weights["x"] == 3
+    assert run.state(3).weights["x"] == 10
+    assert told.positions == [0, 1, 2, 3]
+    assert run.computed == 4
+    assert run.history() == [{"step": 1, "epoch": 1}, {"step": 2, "epoch": 2}]
+
+
+def test_what_is_stored_is_not_computed_again(tmp_path: Path) -> None:
+    execution(CHAIN, Store(tmp_path))[0].state(3)
+    run, told = execution([*CHAIN, Add(5, epoch=3)], Store(tmp_path))
+    assert run.state(4).weights["x"] == 15
+    assert told.positions == [4]
+    assert [record["epoch"] for record in run.history()] == [1, 2, 3]
+
+
+def test_a_state_stands_for_the_whole_run_up_to_there(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    execution(CHAIN, store)[0].state(3)
+    run, _ = execution(CHAIN, store)
+    for digest in run.digests[:3]:
+        store._path(digest, "json").unlink()
+    assert run.state(3).weights["x"] == 10
+    assert run.computed == 0
+    assert len(run.history()) == 2
+
+
+def test_a_damaged_step_is_computed_again_from_the_one_before(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    execution(CHAIN, store)[0].state(3)
+    run, told = execution(CHAIN, store)
+    for digest in run.digests[2:]:
+        store._path(digest, "safetensors").write_bytes(b"damaged")
+    assert run.state(3).weights["x"] == 10
+    assert told.positions == [2, 3]
+
+
+def test_a_score_is_computed_once_for_each_digest(tmp_path: Path) -> None:
+    first, _ = execution(CHAIN, Store(tmp_path))
+    assert first.score(2, Add(0, epoch=9)) == {"epoch": 9}  # type: ignore[arg-type]
+    again, told = execution(CHAIN, Store(tmp_path))
+    assert again.score(2, Add(0, epoch=9)) == {"epoch": 9}  # type: ignore[arg-type]
+    assert told.positions == []
+
+
+def test_digests_chain() -> None:
+    ours = digests(ROOT, CHAIN)
+    assert len(set(ours)) == len(CHAIN)
+    assert digests(ROOT, CHAIN[:2]) == ours[:2]
+    assert not set(ours) & set(digests({"torch": "2"}, CHAIN)), "the environment is part of all of them"
+    other = digests(ROOT, [Add(1), Add(9), *CHAIN[2:]])
+    assert other[0] == ours[0]
+    assert not set(ours[1:]) & set(other[1:])
+
+
+def test_the_encoding_is_pinned() -> None:
+    assert extend("", {"a": 1}) == "015abd7f5cc57a2dd94b7590f04ad8084273905ee33ec5cebeae62276a97f862"
+
+
+def test_the_environment_of_a_cpu_names_its_threads_and_vector_unit() -> None:
+    assert environment("cpu", 2) == {
+        "torch": torch.__version__,
+        "device": "cpu",
+        "vector_unit": torch.backends.cpu.get_cpu_capability(),
+        "threads": 2,
+    }

@@ -1,0 +1,107 @@
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Compose
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from prunesweep.config import FAMILIES, RunConfig, build
+from prunesweep.data import SOURCES
+from prunesweep.errors import UsageError
+from prunesweep.models import LeNet5, LeNet5Caffe
+from prunesweep.training import SGD, Adam
+
+
+def options(group: str) -> list[str]:
+    return sorted(path.stem for path in (ROOT / "conf" / group).glob("*.yaml"))
+
+
+def test_the_defaults(composed: Compose) -> None:
+    config = composed()
+    assert isinstance(config, RunConfig)
+    assert config.model == LeNet5()
+    assert config.dataset.name == "mnist5k"
+    assert config.optimizer == SGD()
+    assert config.prune.amount == 0.2
+    assert config.finetune.batch_size == config.train.batch_size == 128
+
+
+@pytest.mark.parametrize("group", FAMILIES)
+def test_every_schema_of_a_family_has_an_option_of_its_name(group: str) -> None:
+    assert options(group) == sorted(schema().name if group != "model" or schema.__name__ != "CustomModel" else "custom" for schema in FAMILIES[group])
+
+
+def test_every_data_set_has_an_option() -> None:
+    assert options("dataset") == sorted(SOURCES)
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        f"{group}={option}"
+        for group in ("model", "dataset", "layers", "prune", "schedule", "optimizer", "experiment")
+        for option in options(group)
+        if option != "custom"
+    ],
+)
+def test_every_option_builds(choice: str, composed: Compose) -> None:
+    group, _, option = choice.partition("=")
+    built = composed(choice)
+    if group in ("model", "dataset", "schedule", "optimizer"):
+        assert getattr(built, group).name == option
+
+
+def test_options_state_the_defaults_of_their_schema(composed: Compose) -> None:
+    assert composed("optimizer=adam").optimizer == Adam()
+    assert composed("model=lenet5_caffe").model == LeNet5Caffe()
+
+
+def test_overrides_reach_the_objects(composed: Compose) -> None:
+    config = composed("model=lenet5_caffe", "model.conv_relu=true", "optimizer.lr=1", "finetune.batch_size=7")
+    assert config.model == LeNet5Caffe(conv_relu=True)
+    assert config.optimizer == SGD(lr=1.0)
+    assert (config.train.batch_size, config.finetune.batch_size) == (128, 7)
+
+
+def test_the_users_own_network_takes_keywords_without_a_plus(composed: Compose) -> None:
+    config = composed("model=custom", "model.target=my.Net", "model.kwargs.width=3", "model.kwargs.name=x")
+    assert config.model.kwargs == {"width": 3, "name": "x"}  # type: ignore[attr-defined]
+
+
+def test_the_data_root_comes_from_the_environment(
+    composed: Compose, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert composed("dataset=mnist").dataset.folder() == tmp_path / "prunesweep" / "data"
+    monkeypatch.setenv("PRUNESWEEP_DATA", "/data")
+    assert composed("dataset=mnist").dataset.folder() == Path("/data")
+    assert composed("dataset=mnist", "dataset.root=/other").dataset.folder() == Path("/other")
+
+
+def test_a_saved_config_without_types_builds_the_same(composed: Compose) -> None:
+    with initialize_config_dir(str(ROOT / "conf")):
+        saved = OmegaConf.create(OmegaConf.to_yaml(compose("config", ["model=conv_lenet", "optimizer=adam"])))
+    assert build(saved) == composed("model=conv_lenet", "optimizer=adam")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("prune.amount=1.5", "prune.amount=1.5: must be at least 0 and at most 1"),
+        ("prune.amount=nan", "prune.amount=nan"),
+        ("+model.widht=3", "Key 'widht' not in 'LeNet5'"),
+        ("+widht=3", "Key 'widht' not in 'RunConfig'.*The keys are model, dataset"),
+        ("model.name=lenet6", "model=lenet6: must be one of .*Did you mean 'lenet5'"),
+        ("device=gpu", "device=gpu: must be auto, cpu, cuda or cuda:N"),
+        ("device=cuda:x", "device=cuda:x"),
+        ("device=cpu:1", "device=cpu:1"),
+        ("seed=-1", "seed=-1"),
+        ("threads=0", "threads=0"),
+        ("finetune.epochs=-1", "finetune.epochs=-1"),
+        ("dataset=mnist5k dataset.name=cifar10", "dataset.mean"),
+        ("model=conv_lenet model.widths=[1,2]", r"model.widths=\[1, 2\]"),
+    ],
+)
+def test_values_that_cannot_be(override: str, message: str, composed: Compose) -> None:
+    with pytest.raises(UsageError, match=message):
+        composed(*override.split())

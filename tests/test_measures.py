@@ -1,0 +1,44 @@
+import torch
+from torch import nn
+
+from prunesweep.measures import LayerCost, cost
+from prunesweep.models import LeNet5, LeNet300100
+from prunesweep.selection import Layers, select
+
+GREY = (1, 28, 28)
+
+
+def test_a_small_network_by_hand() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(2 * 2 * 2, 3, bias=False))  # 4x4 images
+    mask = torch.ones(2, 1, 3, 3, dtype=torch.bool)
+    mask[0] = False  # 9 of 18 weights
+    found = cost(model, {"0.weight": mask}, ("0.weight",), (1, 4, 4))
+    assert found.params_total == 18 + 2 + 24
+    assert found.params_selected == 18
+    assert found.params_pruned == 9
+    assert found.params_nonzero == 35
+    assert found.macs_total == 4 * 18 + 24
+    assert found.macs_nonzero == 4 * 9 + 24
+    assert found.layers == (LayerCost("0", "conv", 20, 11, 9 / 20), LayerCost("2", "fc", 24, 24, 0.0))
+
+
+def test_dense_multiply_adds() -> None:
+    lenet5 = LeNet5().build(GREY, 10)
+    assert cost(lenet5, {}, (), GREY).macs_total == 784 * 150 + 100 * 2_400 + 48_000 + 10_080 + 840
+    mlp = LeNet300100().build(GREY, 10)
+    assert cost(mlp, {}, (), GREY).macs_total == 266_200
+
+
+def test_pruned_biases_count_as_parameters_but_cost_no_multiply_adds() -> None:
+    model = LeNet5().build(GREY, 10)
+    selected = select(model, Layers(include=["fc3"], biases=True))
+    masks = {"fc3.bias": torch.zeros(10, dtype=torch.bool)}
+    found = cost(model, masks, selected, GREY)
+    assert found.params_selected == 850
+    assert found.params_pruned == 10
+    assert found.macs_nonzero == found.macs_total
+    assert found.layers[-1] == LayerCost("fc3", "fc", 850, 840, 10 / 850)
+
+
+def test_a_network_without_anything_prunable() -> None:
+    assert cost(nn.Flatten(), {}, (), GREY).layers == ()

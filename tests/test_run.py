@@ -1,0 +1,153 @@
+"""The command line, in real processes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Command
+
+SHORT = ("train.epochs=1", "finetune.epochs=1")
+
+
+def results(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in sorted(folder.rglob("result.json"))]
+
+
+def timeless(fields: dict[str, Any]) -> str:
+    history = [{**epoch, "seconds": None} for epoch in fields["history"]]
+    return json.dumps({**fields, "seconds": None, "history": history}, indent=2)
+
+
+def test_the_main_job(run_py: Command, tmp_path: Path) -> None:
+    done = run_py("-m", "prune.amount=0.1,0.2,0.5", *SHORT, "hydra.sweep.dir=sweep")
+    assert done.code == 0, done.err
+    found = results(tmp_path / "sweep")
+    assert [result["amount"] for result in found] == [0.1, 0.2, 0.5]
+    for result in found:
+        assert abs(result["sparsity"] - result["amount"]) <= 1 / result["params_selected"]
+    assert len({result["dense_digest"] for result in found}) == 1
+    assert [result["steps_cached"] for result in found] == [0, 2, 2], "the dense network is trained once"
+    assert "3 of 3 runs completed" in done.out
+    assert done.out.rstrip().endswith("sweep/results.csv")
+    assert (tmp_path / "sweep" / "results.csv").read_text().count("\n") == 4
+    assert "Warning" not in done.err
+
+
+def test_two_processes_give_the_same_bytes_but_for_times(run_py: Command, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        done = run_py(*SHORT, f"hydra.run.dir={name}", f"store.dir={tmp_path / name / 'store'}", store=False)
+        assert done.code == 0, done.err
+    (one,), (two,) = (results(tmp_path / name) for name in ("one", "two"))
+    one["overrides"] = two["overrides"] = []  # they name the store
+    assert timeless(one) == timeless(two)
+    assert (tmp_path / "one" / "model.safetensors").read_bytes() == (tmp_path / "two" / "model.safetensors").read_bytes()
+
+
+def test_a_failing_job_does_not_take_the_others_down(run_py: Command, tmp_path: Path) -> None:
+    done = run_py(
+        "-m", "model=lenet5,lenet_300_100", "layers=conv,fc", "train.epochs=0", "finetune.epochs=0", "hydra.sweep.dir=s"
+    )
+    assert done.code == 1
+    assert [result["status"] for result in results(tmp_path / "s")] == ["completed", "completed", "failed", "completed"]
+    assert "3 of 4 runs completed, 1 did not" in done.out
+    assert "run 2 failed (model=lenet_300_100 layers=conv" in done.out
+    assert "selects no layer" in done.out
+    assert "Traceback" not in done.out + done.err
+
+
+def test_a_saved_config_runs_again_with_overrides_on_top(run_py: Command, tmp_path: Path) -> None:
+    assert run_py(*SHORT, "prune.amount=0.3", "model=lenet_300_100", "hydra.run.dir=first").code == 0
+    saved = ("--config-path", str(tmp_path / "first" / ".hydra"), "--config-name", "config")
+    again = run_py(*saved, "hydra.run.dir=again", store=False)
+    assert again.code == 0, again.err
+    further = run_py(*saved, "hydra.run.dir=further", "prune.amount=0.6", store=False)
+    assert further.code == 0, further.err
+    first, repeated, changed = (results(tmp_path / name)[0] for name in ("first", "again", "further"))
+    assert repeated["digest"] == first["digest"]
+    assert repeated["final"] == first["final"]
+    assert (changed["amount"], changed["model"]) == (0.6, "lenet_300_100")
+    assert changed["dense_digest"] == first["dense_digest"]
+
+
+def test_a_network_and_a_criterion_of_the_users_own(run_py: Command, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from torch import nn\n"
+        "def score(weight, generator):\n    return -weight.abs()\n"
+        "def net(width):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(784, width), nn.ReLU(), nn.Linear(width, 10))\n"
+    )
+    own = ("model=custom", "model.target=mine.net", "model.kwargs.width=5", "prune=custom", "prune.target=mine.score")
+    done = run_py(*own, *SHORT, "hydra.run.dir=own", PYTHONPATH=str(tmp_path))
+    assert done.code == 0, done.err
+    (result,) = results(tmp_path / "own")
+    assert result["params_total"] == 785 * 5 + 60
+
+
+HELP = ["model: conv_lenet, custom, lenet5", "prune: custom, l1, l2, random", "-m prune.amount=0.1,0.2,0.5"]
+
+
+def test_help_shows_groups_options_and_examples(run_py: Command) -> None:
+    done = run_py("--help", store=False)
+    assert done.code == 0
+    assert all(text in done.out for text in HELP)
+
+
+@pytest.mark.parametrize("arguments", [("--cfg", "job"), ("--info", "defaults-tree")])
+def test_hydra_tells_of_the_config(arguments: tuple[str, str], run_py: Command) -> None:
+    done = run_py(*arguments, store=False)
+    assert done.code == 0
+    assert "lenet5" in done.out
+
+
+def test_groups_and_options_complete(run_py: Command) -> None:
+    for line, expected in (("model=len", {"model=lenet5", "model=lenet5_caffe", "model=lenet_300_100"}), ("prune.am", {"prune.amount="})):
+        done = run_py("-sc", "query=bash", store=False, COMP_LINE=f"python run.py {line}", COMP_POINT="99")
+        assert set(done.out.split()) == expected
+
+
+BAD = [
+    ("prune.amount=1.5", "prune.amount=1.5: must be at least 0 and at most 1"),
+    ("prune.amount=-0.1", "prune.amount=-0.1: must be at least 0 and at most 1"),
+    ("prune.amount=nan", "prune.amount=nan: must be at least 0 and at most 1"),
+    ("prune.amount=abc", "prune.amount=abc. Value 'abc' of type 'str' could not be converted to Float"),
+    ("finetune.epochs=-1", "finetune.epochs=-1: must be at least 0"),
+    ("model=lenet6", "model=lenet6: must be one of conv_lenet, custom, lenet5, lenet5_caffe, lenet_300_100. Did you mean 'lenet5'?"),
+    ("prune.amout=0.2", "Key 'amout' not in 'Pruning'. Did you mean: 'amount'? The keys are criterion, scope, amount"),
+    ("+prune.amout=0.2", "Key 'amout' not in 'Pruning'"),
+    ("layers.include=[conv9]", "layers.include=[conv9]: matches no layer. The prunable layers are conv1"),
+    ("dataset=kmnist dataset.root=nowhere", "dataset.root=nowhere: kmnist is not there and cannot be downloaded"),
+    ("model=custom model.target=torch.nn.Flatten", "the output for 2 images has shape [2, 784]"),
+    ("device=cuda", "device=cuda: this machine has no CUDA device"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("overrides", "message"), BAD, ids=[overrides for overrides, _ in BAD])
+def test_bad_input(overrides: str, message: str, run_py: Command, tmp_path: Path) -> None:
+    done = run_py(*overrides.split(), "hydra.run.dir=out", CUDA_VISIBLE_DEVICES="")
+    assert done.code == 1
+    assert message in done.err
+    assert "Traceback" not in done.out + done.err
+    left = {path.relative_to(tmp_path).parts for path in tmp_path.rglob("*") if path.is_file()}
+    assert left <= {("out", "run.log"), *(("out", ".hydra", f"{name}.yaml") for name in ("config", "hydra", "overrides"))}
+
+
+def test_a_truncated_data_file(run_py: Command, tmp_path: Path) -> None:
+    folder = tmp_path / "KMNIST" / "raw"
+    folder.mkdir(parents=True)
+    for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
+        (folder / name).write_bytes(b"short")
+    done = run_py("dataset=kmnist", f"dataset.root={tmp_path}")
+    assert done.code == 1
+    assert "train-images-idx3-ubyte: is 5 bytes long, expected 47,040,016" in done.err
+
+
+def test_one_impossible_value_in_a_sweep_is_found_before_the_first_run(run_py: Command, tmp_path: Path) -> None:
+    done = run_py("-m", "prune.amount=0.1,1.5", "hydra.sweep.dir=sweep")
+    assert done.code == 1
+    assert "prune.amount=1.5: must be at least 0 and at most 1" in done.err
+    assert results(tmp_path) == []
+
+
+def test_the_full_error_on_request(run_py: Command) -> None:
+    assert "Traceback" in run_py("prune.amount=1.5", HYDRA_FULL_ERROR="1").err

@@ -1,0 +1,96 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from prunesweep.store import Store, StoreSettings, canonical, write_atomically
+
+DIGEST = "ab" + "0" * 62
+TENSORS = {"weights/fc.weight": torch.arange(6.0).view(2, 3), "masks/fc.weight": torch.ones(2, 3, dtype=torch.bool)}
+RECORD = {"steps": [{"loss": 0.1 + 0.2, "epoch": 1}]}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path)
+
+
+def test_what_was_saved_is_what_is_loaded(store: Store) -> None:
+    store.save(DIGEST, TENSORS, RECORD)
+    loaded = store.load(DIGEST)
+    assert loaded is not None
+    tensors, record = loaded
+    assert tensors.keys() == TENSORS.keys()
+    assert all(torch.equal(tensors[name], TENSORS[name]) for name in TENSORS)
+    assert record == RECORD
+    assert list(record["steps"][0]) == ["loss", "epoch"], "the order is kept, or results would differ in their bytes"
+
+
+def test_a_record_without_tensors(store: Store) -> None:
+    store.save(DIGEST, None, RECORD)
+    assert store.record(DIGEST) == RECORD
+    assert [path.suffix for path in store.folder.rglob("*") if path.is_file()] == [".json"]  # type: ignore[union-attr]
+
+
+def test_what_is_absent_is_none(store: Store) -> None:
+    assert store.record(DIGEST) is None
+    assert store.load(DIGEST) is None
+
+
+@pytest.mark.parametrize("suffix", ["json", "safetensors"])
+@pytest.mark.parametrize("harm", ["flip", "truncate", "empty", "remove", "foreign"])
+def test_damage_is_told_and_not_trusted(store: Store, suffix: str, harm: str, caplog: pytest.LogCaptureFixture) -> None:
+    store.save(DIGEST, TENSORS, RECORD)
+    path = store._path(DIGEST, suffix)
+    content = bytearray(path.read_bytes())
+    match harm:
+        case "flip":
+            content[len(content) // 2] ^= 1
+            path.write_bytes(content)
+        case "truncate":
+            path.write_bytes(content[:-10])
+        case "empty":
+            path.write_bytes(b"")
+        case "remove":
+            path.unlink()
+        case "foreign":
+            path.write_bytes(b"[1, 2]" if suffix == "json" else b"not tensors")
+    assert store.load(DIGEST) is None
+    assert len(caplog.messages) == (0 if harm == "remove" and suffix == "json" else 1)
+    store.save(DIGEST, TENSORS, RECORD)
+    assert store.load(DIGEST) is not None
+
+
+def test_an_entry_under_another_digest_is_not_trusted(store: Store) -> None:
+    store.save(DIGEST, TENSORS, RECORD)
+    other = "ab" + "1" * 62
+    for suffix in ("json", "safetensors"):
+        store._path(other, suffix).write_bytes(store._path(DIGEST, suffix).read_bytes())
+    assert store.load(other) is None
+
+
+def test_a_store_without_a_folder_keeps_nothing(tmp_path: Path) -> None:
+    store = StoreSettings(enabled=False, dir=str(tmp_path)).open()
+    store.save(DIGEST, TENSORS, RECORD)
+    assert store.load(DIGEST) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_say_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert StoreSettings(dir=str(tmp_path)).open().folder == tmp_path
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert StoreSettings().open().folder == tmp_path / "prunesweep" / "store"
+
+
+def test_the_canonical_encoding_does_not_depend_on_order() -> None:
+    assert canonical({"b": [1, 0.1], "a": None}) == canonical({"a": None, "b": (1, 0.1)}) == b'{"a":null,"b":[1,0.1]}'
+
+
+def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    write_atomically(path, b"before")
+    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(path, b"after")
+    assert path.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [path]
