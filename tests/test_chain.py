@@ -7,7 +7,8 @@ import torch
 from prunesweep.chain import Execution, digests, environment, extend
 from prunesweep.data import Dataset
 from prunesweep.models import LeNet5
-from prunesweep.steps import Record, Setting, State, Step
+from prunesweep.state import Setting, State
+from prunesweep.steps import Record, Step
 from prunesweep.store import Store
 
 SETTING = Setting(LeNet5(), Dataset(), "cpu")

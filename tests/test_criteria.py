@@ -3,7 +3,7 @@ import torch
 
 from prunesweep import criteria
 from prunesweep.errors import UsageError
-from prunesweep.steps import generator_of
+from prunesweep.state import generator_of
 
 WEIGHT = torch.tensor([1.0, -3.0, 0.5, -2.0])
 

@@ -21,7 +21,9 @@ def test_range_admits_its_ends(value: float) -> None:
     check_range("x", value, 0, 1)
 
 
-@pytest.mark.parametrize(("value", "above"), [(-0.1, False), (1.1, False), (math.nan, False), (math.inf, False), (0, True)])
+@pytest.mark.parametrize(
+    ("value", "above"), [(-0.1, False), (1.1, False), (math.nan, False), (math.inf, False), (0, True)]
+)
 def test_range_refuses(value: float, above: bool) -> None:
     with pytest.raises(UsageError, match=f"x={value}: must be"):
         check_range("x", value, 0, 1, above=above)

@@ -2,14 +2,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import nn
 
 from prunesweep.data import Dataset
 from prunesweep.models import CustomModel, LeNet300100
 from prunesweep.pruning import Pruning
-from prunesweep.steps import Diverged, Evaluate, Init, Prune, Setting, State, TrainEpoch, derived_seed, drawing_from
+from prunesweep.state import Setting, State, drawing_from
+from prunesweep.steps import Diverged, Evaluate, Init, Prune, TrainEpoch
 from prunesweep.training import SGD, Adam, AdamW, Optimizer
 
 MODEL = LeNet300100()
@@ -150,13 +149,3 @@ def test_evaluation_scores_both_splits(start: State) -> None:
     _, record = Evaluate("data").apply(start, SETTING)
     assert set(record) == {"val_loss", "val_accuracy", "test_loss", "test_accuracy"}
     assert record["test_accuracy"] * 1_000 == round(record["test_accuracy"] * 1_000)
-
-
-def test_a_state_survives_flattening(pruned: State) -> None:
-    assert equal(State.of(pruned.tensors()), pruned)
-
-
-@given(st.integers(0, 2**40), st.sampled_from(["init", "train", "prune"]), st.integers(0, 1_000))
-def test_derived_seeds_fit_torchs_generator(seed: int, kind: str, index: int) -> None:
-    torch.Generator().manual_seed(derived_seed(seed, kind, index))
-    assert derived_seed(seed, kind, index) != derived_seed(seed, kind, index + 1)

@@ -4,7 +4,7 @@ from torch import nn
 
 from prunesweep.data import Split
 from prunesweep.errors import UsageError
-from prunesweep.steps import generator_of
+from prunesweep.state import generator_of
 from prunesweep.training import SGD, Adam, AdamW, FineTune, Optimizer, Train, evaluate, train_epoch
 
 
@@ -63,7 +63,11 @@ OPTIMIZERS = [
 ]
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda optimizer: f"{optimizer.name}-{optimizer.nesterov if isinstance(optimizer, SGD) else ''}")
+@pytest.mark.parametrize(
+    "optimizer",
+    OPTIMIZERS,
+    ids=lambda optimizer: f"{optimizer.name}-{optimizer.nesterov if isinstance(optimizer, SGD) else ''}",
+)
 def test_masked_weights_stay_exactly_zero(optimizer: Optimizer) -> None:
     model, split = problem(30)
     mask = torch.tensor([[True, False, True, False]] * 3)
@@ -95,7 +99,9 @@ def test_masking_the_gradient_is_training_the_reparametrised_network(optimizer: 
 
 def test_learning_rates() -> None:
     assert Train(epochs=2, decay="constant").learning_rates(0.1) == [0.1, 0.1]
-    assert Train(epochs=4, decay="cosine").learning_rates(1.0) == pytest.approx([1, (2 + 2**0.5) / 4, 0.5, (2 - 2**0.5) / 4])
+    assert Train(epochs=4, decay="cosine").learning_rates(1.0) == pytest.approx(
+        [1, (2 + 2**0.5) / 4, 0.5, (2 - 2**0.5) / 4]
+    )
     assert Train(epochs=4, decay="step", step_size=2, gamma=0.1).learning_rates(1.0) == pytest.approx([1, 1, 0.1, 0.1])
     assert FineTune(epochs=1, lr_scale=0.1).learning_rates(0.5) == pytest.approx([0.05])
     assert FineTune(epochs=0).learning_rates(0.5) == []

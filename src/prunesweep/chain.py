@@ -10,7 +10,8 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from prunesweep.steps import Evaluate, Record, Setting, State, Step
+from prunesweep.state import Setting, State
+from prunesweep.steps import Evaluate, Record, Step
 from prunesweep.store import Store, canonical
 
 OnStep = Callable[[int, Step, Record], None]

@@ -59,7 +59,7 @@ def register() -> None:
 def _schema(schema: type) -> DictConfig:
     """The structured config of `schema`; a plain dictionary in it takes keys of the user's choice."""
     node: DictConfig = OmegaConf.structured(schema)
-    for key in node:
+    for key in map(str, node):
         if not OmegaConf.is_missing(node, key) and OmegaConf.get_type(node, key) is dict:
             OmegaConf.set_struct(node[key], False)
     return node
@@ -76,7 +76,7 @@ def build(config: DictConfig) -> RunConfig:
     """
     try:
         schema = _schema(RunConfig)
-        own = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+        own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         plain = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
         assert isinstance(plain, dict)
         for group, family in FAMILIES.items():

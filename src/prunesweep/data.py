@@ -57,7 +57,9 @@ def _idx(folder: str, *sha256: str) -> Source:
         "t10k-labels-idx1-ubyte": 8 + 10_000,
     }
     known = sha256 or (None,) * 4
-    files = (DataFile(f"{folder}/raw/{name}", size, sha) for (name, size), sha in zip(sizes.items(), known, strict=True))
+    files = (
+        DataFile(f"{folder}/raw/{name}", size, sha) for (name, size), sha in zip(sizes.items(), known, strict=True)
+    )
     return Source(tuple(files), torchvision=folder)
 
 
@@ -264,7 +266,7 @@ def _read(name: str, folder: Path) -> tuple[Raw, Raw]:
     if name == "cifar10":
         return _read_cifar10(folder)
     # An IDX file is a header of 4 bytes and 4 more for each dimension, then the values, big-endian.
-    arrays = []
+    arrays: list[np.ndarray] = []
     for file in source.files:
         if "images" in file.path:
             arrays.append(np.fromfile(folder / file.path, np.uint8, offset=16).reshape(-1, 28, 28, 1))

@@ -48,7 +48,7 @@ def one_message() -> Iterator[None]:
 
 
 def told(error: Exception) -> str:
-    """The text for the user: a message that stands alone as it is, Hydra's and OmegaConf's without their inner names."""
+    """The text for the user: one of ours as it is, Hydra's and OmegaConf's without their inner names."""
     if isinstance(error, UsageError | ArithmeticError):
         return str(error)
     missing, options = getattr(error, "missing_cfg_file", None), getattr(error, "options", None)

@@ -19,7 +19,8 @@ from prunesweep.models import check_fits
 from prunesweep.results import WEIGHTS, Result, write_completed
 from prunesweep.schedules import Plan, Recipe
 from prunesweep.selection import select
-from prunesweep.steps import Evaluate, Record, Setting, State
+from prunesweep.state import Setting, State
+from prunesweep.steps import Evaluate
 from prunesweep.store import write_atomically
 
 Progress = Callable[[int], AbstractContextManager[OnStep]]
@@ -28,7 +29,7 @@ Progress = Callable[[int], AbstractContextManager[OnStep]]
 
 def silent(total: int) -> AbstractContextManager[OnStep]:  # noqa: ARG001
     """Progress that nobody sees."""
-    return nullcontext(lambda position, step, record: None)
+    return nullcontext(lambda *_: None)
 
 
 def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress: Progress = silent) -> Result:
@@ -84,10 +85,12 @@ def use_device(device: str, threads: int) -> str:
     elif device in ("auto", "cuda"):
         device = "cuda:0"
     elif device != "cpu" and int(device.partition(":")[2]) >= torch.cuda.device_count():
-        raise UsageError(f"device={device}: this machine has {torch.cuda.device_count()} CUDA device(s), from cuda:0 on.")
+        raise UsageError(
+            f"device={device}: this machine has {torch.cuda.device_count()} CUDA device(s), from cuda:0 on."
+        )
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS asks for to be repeatable
     torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # costs time, not bits
     torch.set_num_threads(threads)
     return device
 
@@ -108,7 +111,7 @@ def plan_recipe(config: RunConfig, setting: Setting) -> Recipe:
     )
 
 
-def score(execution: Execution, plan: Plan, evaluate: Evaluate) -> dict[str, Record]:
+def score(execution: Execution, plan: Plan, evaluate: Evaluate) -> dict[str, Any]:
     """The scores of the dense network, straight after pruning, and in the end."""
     shown = ("val_accuracy", "test_accuracy", "test_loss")
     points = {"dense": plan.dense, "pruned": plan.pruned, "final": plan.final}

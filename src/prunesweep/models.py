@@ -188,7 +188,9 @@ class CustomModel(Model):
 
     def __post_init__(self) -> None:
         if not self.target:
-            raise UsageError("model.target: model=custom needs the import path of a network: model.target=my_package.Net")
+            raise UsageError(
+                "model.target: model=custom needs the import path of a network: model.target=my_package.Net"
+            )
 
     def build(self, shape: Shape, classes: int) -> nn.Module:  # noqa: ARG002  the user's network knows its own shapes
         from torch import nn

@@ -122,7 +122,13 @@ def flat(fields: dict[str, Any]) -> dict[str, Any]:
         if key == "overrides":
             row[key] = " ".join(value)
         elif key == "layers":
-            row.update({f"layers.{layer['name']}.{field}": layer[field] for layer in value for field in ("total", "nonzero", "sparsity")})
+            row.update(
+                {
+                    f"layers.{layer['name']}.{field}": layer[field]
+                    for layer in value
+                    for field in ("total", "nonzero", "sparsity")
+                }
+            )
         elif isinstance(value, dict):
             row.update({f"{key}.{name}": inner for name, inner in flat(value).items()})
         elif key != "history":

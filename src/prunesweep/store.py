@@ -95,7 +95,8 @@ class Store:
             reason = "its checksum does not match"
         except (OSError, SafetensorError) as error:
             reason = str(error)
-        return self._distrust(path, reason)
+        _distrust(path, reason)
+        return None
 
     def save(self, digest: str, tensors: Mapping[str, Tensor] | None, record: Record) -> None:
         """Keep `record` under `digest`, and `tensors` where there are any."""
@@ -125,10 +126,12 @@ class Store:
             return None
         except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
             reason = str(error)
-        return self._distrust(path, reason)
+        _distrust(path, reason)
+        return None
 
-    def _distrust(self, path: Path, reason: str) -> None:
-        log.warning("The stored step %s is ignored and computed again: %s.", path, reason)
+
+def _distrust(path: Path, reason: str) -> None:
+    log.warning("The stored step %s is ignored and computed again: %s.", path, reason)
 
 
 def _sha256(content: bytes) -> str:

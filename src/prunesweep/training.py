@@ -124,12 +124,14 @@ class Phase:
 
     def learning_rates(self, base: float) -> list[float]:
         """The learning rate of each epoch."""
-        factors = {
-            "constant": lambda epoch: 1.0,
-            "cosine": lambda epoch: 0.5 * (1 + math.cos(math.pi * epoch / self.epochs)),
-            "step": lambda epoch: self.gamma ** (epoch // self.step_size),
-        }
-        return [base * self.lr_scale * factors[self.decay](epoch) for epoch in range(self.epochs)]
+        return [base * self.lr_scale * self._decayed(epoch) for epoch in range(self.epochs)]
+
+    def _decayed(self, epoch: int) -> float:
+        if self.decay == "cosine":
+            return 0.5 * (1 + math.cos(math.pi * epoch / self.epochs))
+        if self.decay == "step":
+            return float(self.gamma ** (epoch // self.step_size))
+        return 1.0
 
 
 @dataclass
@@ -147,7 +149,7 @@ class FineTune(Phase):
 
     key: ClassVar[str] = "finetune"
     epochs: int = 2
-    lr_scale: float = 0.1
+    lr_scale: float = 0.3
 
 
 def train_epoch(

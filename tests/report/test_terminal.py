@@ -28,7 +28,17 @@ def fields(amount: float, *overrides: str) -> dict[str, Any]:
 
 def test_a_row_says_what_was_cut_and_what_it_cost() -> None:
     summary = summarize([Job("0", fields(0.2))])
-    assert summary.columns == ("run", "amount", "sparsity", "parameters", "reduction", "dense", "pruned", "final", "seconds")
+    assert summary.columns == (
+        "run",
+        "amount",
+        "sparsity",
+        "parameters",
+        "reduction",
+        "dense",
+        "pruned",
+        "final",
+        "seconds",
+    )
     assert summary.rows == [
         ("0", "0.2", "20.00 %", "61,706 -> 49,412", "-19.92 %", "99.12 %", "90.00 %", "99.00 %", "1.2")
     ]

@@ -83,9 +83,13 @@ def summarize(jobs: Sequence[Job]) -> Summary:
     labels = _labels(done)
     columns = ("run", *(("settings",) if any(labels) else ()), *COLUMNS)
     rows = [
-        (job.name, *((label,) if any(labels) else ()), *_row(job.fields)) for job, label in zip(done, labels, strict=True)
+        (job.name, *((label,) if any(labels) else ()), *_row(job.fields))
+        for job, label in zip(done, labels, strict=True)
     ]
-    failures = [f"run {job.name} {job.status} ({' '.join(job.fields.get('overrides', []))}): {job.fields.get('error')}" for job in lost]
+    failures = [
+        f"run {job.name} {job.status} ({' '.join(job.fields.get('overrides', []))}): {job.fields.get('error')}"
+        for job in lost
+    ]
     verdict = f"{len(done)} of {len(jobs)} runs completed" + (f", {len(lost)} did not" if lost else "")
     return Summary(columns, rows, failures, verdict)
 
@@ -122,7 +126,9 @@ def conclude(sweep: Path) -> Summary:
         console = Console(width=WIDE)
     shown = Table(caption=f"{summary.verdict}. dense, pruned, final: test accuracy.", caption_justify="left")
     for column in summary.columns:
-        shown.add_column(column, justify="left" if column in ("run", "settings") else "right", no_wrap=column != "settings")
+        shown.add_column(
+            column, justify="left" if column in ("run", "settings") else "right", no_wrap=column != "settings"
+        )
     for row in summary.rows:
         shown.add_row(*map(Text, row))
     console.print(shown)

@@ -1,0 +1,99 @@
+"""The figures of the README: what each cut costs, over seeds, on full MNIST.
+
+    PRUNESWEEP_DATA=… python benchmarks/tradeoff.py
+
+Runs the README's commands in a temporary folder, prints their tables in Markdown, and draws docs/tradeoff.png. With
+an empty store it takes about half an hour on two cores, most of it for the four-convolution network.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+AMOUNTS = "0.2,0.5,0.8,0.9,0.95,0.98,0.99"
+SEEDS = "seed=0,1,2"
+POINTS = ("dense", "pruned", "final")
+
+Result = dict[str, Any]
+
+
+def sweep(*overrides: str) -> dict[float, list[Result]]:
+    """The results of `python run.py -m overrides`, by amount."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, str(ROOT / "run.py"), "-m", *overrides, f"hydra.sweep.dir={folder}"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        results = [json.loads(path.read_text()) for path in Path(folder).rglob("result.json")]
+    grouped = defaultdict(list)
+    for result in results:
+        grouped[result["amount"]].append(result)
+    return dict(sorted(grouped.items()))
+
+
+def spread(values: list[float]) -> str:
+    """Mean and standard deviation of fractions, in percent."""
+    return f"{100 * statistics.mean(values):.2f} ± {100 * statistics.stdev(values):.2f}"
+
+
+def print_table(grouped: dict[float, list[Result]]) -> None:
+    print("| amount | parameters left | whole model | compression | dense % | straight after pruning % | fine-tuned % |")
+    print("|---|---|---|---|---|---|---|")
+    for amount, results in grouped.items():
+        first = results[0]
+        scores = " | ".join(spread([result[point]["test_accuracy"] for result in results]) for point in POINTS)
+        print(
+            f"| {amount:g} | {first['params_nonzero']:,} of {first['params_total']:,} | "
+            f"-{100 * first['param_reduction']:.2f} % | {first['compression']:.1f}x | {scores} |"
+        )
+
+
+def draw(grouped: dict[float, list[Result]], path: Path) -> None:
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    left = [results[0]["params_nonzero"] for results in grouped.values()]
+
+    def scores(point: str) -> list[list[float]]:
+        return [[100 * result[point]["test_accuracy"] for result in results] for results in grouped.values()]
+
+    figure, axes = plt.subplots(figsize=(7, 4), constrained_layout=True)
+    dense = statistics.mean(scores("dense")[0])
+    axes.axhline(dense, color="0.4", linewidth=1, linestyle="--")
+    total = next(iter(grouped.values()))[0]["params_total"]
+    axes.annotate(f"dense: {dense:.2f} %", (total, dense), xytext=(0, 5), textcoords="offset points", color="0.3")
+    for point, label, color in (("final", "fine-tuned", "C0"), ("pruned", "straight after pruning", "C1")):
+        values = scores(point)
+        means, deviations = map(statistics.mean, values), map(statistics.stdev, values)
+        axes.errorbar(left, list(means), yerr=list(deviations), marker="o", capsize=3, label=label, color=color)
+    axes.set_xscale("log")
+    axes.invert_xaxis()
+    axes.set_xticks(left, [f"{count:,}" for count in left], rotation=30)
+    axes.minorticks_off()
+    axes.set_ylim(89.5, 100)
+    axes.set_xlabel(f"parameters left, of {total:,}")
+    axes.set_ylabel("test accuracy, %")
+    axes.set_title("LeNet-5 on MNIST, global magnitude pruning, mean ± sd of 3 seeds", fontsize=10)
+    axes.legend(frameon=False, loc="lower left")
+    figure.savefig(path, dpi=160)
+
+
+def main() -> None:
+    results = sweep("dataset=mnist", SEEDS, f"prune.amount={AMOUNTS}")
+    print("LeNet-5 on MNIST\n")
+    print_table(results)
+    draw(results, ROOT / "docs" / "tradeoff.png")
+    print("\nThe article's experiment on MNIST\n")
+    print_table(sweep("experiment=article", "dataset=mnist", SEEDS))
+
+
+if __name__ == "__main__":
+    main()
