@@ -43,7 +43,9 @@ def spread(values: list[float]) -> str:
 
 
 def print_table(grouped: dict[float, list[Result]]) -> None:
-    print("| amount | parameters left | whole model | compression | dense % | straight after pruning % | fine-tuned % |")
+    print(
+        "| amount | parameters left | whole model | compression | dense % | straight after pruning % | fine-tuned % |"
+    )
     print("|---|---|---|---|---|---|---|")
     for amount, results in grouped.items():
         first = results[0]

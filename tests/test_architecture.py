@@ -23,6 +23,7 @@ ORDER = (
     "steps",
     "schedules",
     "store",
+    "upkeep",
     "chain",
     "measures",
     "config",

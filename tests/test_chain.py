@@ -72,7 +72,7 @@ def test_a_state_stands_for_the_whole_run_up_to_there(tmp_path: Path) -> None:
     execution(CHAIN, store)[0].state(3)
     run, _ = execution(CHAIN, store)
     for digest in run.digests[:3]:
-        store._path(digest, "json").unlink()
+        store._path(digest, ".json").unlink()
     assert run.state(3).weights["x"] == 10
     assert run.computed == 0
     assert len(run.history()) == 2
@@ -83,7 +83,7 @@ def test_a_damaged_step_is_computed_again_from_the_one_before(tmp_path: Path) ->
     execution(CHAIN, store)[0].state(3)
     run, told = execution(CHAIN, store)
     for digest in run.digests[2:]:
-        store._path(digest, "safetensors").write_bytes(b"damaged")
+        store._path(digest, ".safetensors").write_bytes(b"damaged")
     assert run.state(3).weights["x"] == 10
     assert told.positions == [2, 3]
 

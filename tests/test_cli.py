@@ -3,9 +3,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from prunesweep.cli import main
 from prunesweep.results import write_failed
+from prunesweep.store import Store
 
 
 def test_the_installed_command_lists_its_verbs() -> None:
@@ -26,3 +28,31 @@ def test_report_refuses_a_folder_without_runs(tmp_path: Path, capsys: pytest.Cap
     assert main(["report", str(tmp_path)]) == 1
     assert "holds no run" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_store_tells_checks_and_shrinks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = Store(tmp_path)
+    step = {"step": "Init", "model": {"name": "lenet5"}, "seed": 0}
+    store.save("ab" + "0" * 62, "", step, {"weights/x": torch.zeros(1_000)}, {"steps": []})
+    assert main(["store", "--dir", str(tmp_path)]) == 0
+    assert "1 entries" in capsys.readouterr().out
+    assert main(["store", "--dir", str(tmp_path), "--verify"]) == 0
+    assert "1 entries, 0 damaged" in capsys.readouterr().out
+    store._path("ab" + "0" * 62, ".safetensors").write_bytes(b"")
+    assert main(["store", "--dir", str(tmp_path), "--verify"]) == 1
+    assert "1 entries, 1 damaged, set aside" in capsys.readouterr().out
+    store.save("ab" + "0" * 62, "", step, {"weights/x": torch.zeros(1_000)}, {"steps": []})
+    assert main(["store", "--dir", str(tmp_path), "--prune", "1kB"]) == 0
+    out = capsys.readouterr().out
+    assert "freed" in out
+    assert "0 entries" in out
+    assert main(["store", "--dir", str(tmp_path), "--clear"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["--dir", "/absent"], "/absent: there is no store"), (["--dir", ".", "--prune", "much"], "much: must be a size")],
+)
+def test_store_refuses(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["store", *arguments]) == 1
+    assert message in capsys.readouterr().err

@@ -1,12 +1,15 @@
+import errno
+import random
 from pathlib import Path
 
 import pytest
 import torch
 
-from prunesweep.store import Store, StoreSettings, canonical, write_atomically
+from prunesweep.store import Store, StoreSettings, canonical, read_tally, write_atomically
 
 DIGEST = "ab" + "0" * 62
 TENSORS = {"weights/fc.weight": torch.arange(6.0).view(2, 3), "masks/fc.weight": torch.ones(2, 3, dtype=torch.bool)}
+PARENT, STEP = "cd" + "0" * 62, {"step": "Add"}
 RECORD = {"steps": [{"loss": 0.1 + 0.2, "epoch": 1}]}
 
 
@@ -16,7 +19,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_what_was_saved_is_what_is_loaded(store: Store) -> None:
-    store.save(DIGEST, TENSORS, RECORD)
+    store.save(DIGEST, PARENT, STEP, TENSORS, RECORD)
     loaded = store.load(DIGEST)
     assert loaded is not None
     tensors, record = loaded
@@ -27,7 +30,7 @@ def test_what_was_saved_is_what_is_loaded(store: Store) -> None:
 
 
 def test_a_record_without_tensors(store: Store) -> None:
-    store.save(DIGEST, None, RECORD)
+    store.save(DIGEST, PARENT, STEP, None, RECORD)
     assert store.record(DIGEST) == RECORD
     assert [path.suffix for path in store.folder.rglob("*") if path.is_file()] == [".json"]  # type: ignore[union-attr]
 
@@ -37,10 +40,10 @@ def test_what_is_absent_is_none(store: Store) -> None:
     assert store.load(DIGEST) is None
 
 
-@pytest.mark.parametrize("suffix", ["json", "safetensors"])
+@pytest.mark.parametrize("suffix", [".json", ".safetensors"])
 @pytest.mark.parametrize("harm", ["flip", "truncate", "empty", "remove", "foreign"])
 def test_damage_is_told_and_not_trusted(store: Store, suffix: str, harm: str, caplog: pytest.LogCaptureFixture) -> None:
-    store.save(DIGEST, TENSORS, RECORD)
+    store.save(DIGEST, PARENT, STEP, TENSORS, RECORD)
     path = store._path(DIGEST, suffix)
     content = bytearray(path.read_bytes())
     match harm:
@@ -54,24 +57,88 @@ def test_damage_is_told_and_not_trusted(store: Store, suffix: str, harm: str, ca
         case "remove":
             path.unlink()
         case "foreign":
-            path.write_bytes(b"[1, 2]" if suffix == "json" else b"not tensors")
+            path.write_bytes(b"[1, 2]" if suffix == ".json" else b"not tensors")
     assert store.load(DIGEST) is None
-    assert len(caplog.messages) == (0 if harm == "remove" and suffix == "json" else 1)
-    store.save(DIGEST, TENSORS, RECORD)
+    assert len(caplog.messages) == (0 if harm == "remove" and suffix == ".json" else 1)
+    present = [] if harm == "remove" else [path.name]
+    assert [item.name for item in (store.folder / "damaged").glob(path.name)] == present  # type: ignore[operator]
+    store.save(DIGEST, PARENT, STEP, TENSORS, RECORD)
     assert store.load(DIGEST) is not None
 
 
+def test_each_of_twenty_flipped_bytes_is_found(store: Store) -> None:
+    draw = random.Random(0)
+    for number in range(20):
+        digest = f"{number:064x}"
+        store.save(digest, PARENT, STEP, TENSORS, RECORD)
+        path = store._path(digest, draw.choice([".json", ".safetensors"]))
+        content = bytearray(path.read_bytes())
+        content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
+        path.write_bytes(content)
+        assert store.load(digest) is None
+
+
+def test_a_store_that_cannot_be_written_to_is_only_read_and_says_so_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.save(DIGEST, PARENT, STEP, TENSORS, RECORD)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    for number in range(3):
+        with store.in_use([DIGEST]), store.lock(f"{number:064x}"):
+            store.save(f"{number:064x}", PARENT, STEP, TENSORS, RECORD)
+        store.tally(1, 1)
+    assert len(caplog.messages) == 1
+    assert "No space left on device): this run goes on without storing" in caplog.text
+    assert store.load(DIGEST) is not None
+    assert [path.name for path in store.folder.rglob(".*")] == [], "nothing half-written"  # type: ignore[union-attr]
+
+
+def test_a_folder_that_cannot_be(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").touch()
+    store = Store(tmp_path / "file" / "store")
+    with store.in_use([DIGEST]), store.lock(DIGEST):
+        assert store.load(DIGEST) is None
+        store.save(DIGEST, PARENT, STEP, TENSORS, RECORD)
+    assert len(caplog.messages) == 1
+
+
+def test_one_holder_at_a_time(tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    inside, most = [0], [0]
+
+    def work(_: int) -> None:
+        with Store(tmp_path).lock(DIGEST):
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+            inside[0] -= 1
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(40)))
+    assert most == [1]
+
+
+def test_the_tally_adds_up(store: Store) -> None:
+    store.tally(3, 4)
+    store.tally(1, 0)
+    assert read_tally(store.folder) == (4, 4)  # type: ignore[arg-type]
+
+
 def test_an_entry_under_another_digest_is_not_trusted(store: Store) -> None:
-    store.save(DIGEST, TENSORS, RECORD)
+    store.save(DIGEST, PARENT, STEP, TENSORS, RECORD)
     other = "ab" + "1" * 62
-    for suffix in ("json", "safetensors"):
+    for suffix in (".json", ".safetensors"):
         store._path(other, suffix).write_bytes(store._path(DIGEST, suffix).read_bytes())
     assert store.load(other) is None
 
 
 def test_a_store_without_a_folder_keeps_nothing(tmp_path: Path) -> None:
     store = StoreSettings(enabled=False, dir=str(tmp_path)).open()
-    store.save(DIGEST, TENSORS, RECORD)
+    store.save(DIGEST, PARENT, STEP, TENSORS, RECORD)
     assert store.load(DIGEST) is None
     assert list(tmp_path.iterdir()) == []
 

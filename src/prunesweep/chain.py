@@ -73,31 +73,42 @@ class Execution:
 
     def state(self, position: int) -> State:
         """The state after the step at `position`: from the store, or computed from the nearest before it."""
-        self._advance_from_store(position)
+        for index in range(position, len(self.records) - 1, -1):
+            if self._loaded(index):
+                break
         for index in range(len(self.records), position + 1):
-            self._state, record = self.chain[index].apply(self._state, self.setting)
-            self.records.append(record)
-            self.computed += 1
-            self.store.save(self.digests[index], self._state.tensors(), {"steps": self.records})
-            self.on_step(index, self.chain[index], record)
+            with self.store.lock(self.digests[index]):
+                if not self._loaded(index):  # nor has another process just computed it
+                    self._compute(index)
         return self._state
 
-    def _advance_from_store(self, position: int) -> None:
-        for index in range(position, len(self.records) - 1, -1):
-            entry = self.store.load(self.digests[index])
-            if entry is not None:
-                tensors, record = entry
-                self._state = State.of({name: tensor.to(self.setting.device) for name, tensor in tensors.items()})
-                self.records = record["steps"]
-                return
+    def _loaded(self, index: int) -> bool:
+        entry = self.store.load(self.digests[index])
+        if entry is None:
+            return False
+        tensors, record = entry
+        self._state = State.of({name: tensor.to(self.setting.device) for name, tensor in tensors.items()})
+        self.records = record["steps"]
+        return True
+
+    def _compute(self, index: int) -> None:
+        step = self.chain[index]
+        self._state, record = step.apply(self._state, self.setting)
+        self.records.append(record)
+        self.computed += 1
+        parent = self.digests[index - 1] if index else ""
+        tensors, told = self._state.tensors(), {"steps": self.records}
+        self.store.save(self.digests[index], parent, step.describe(), tensors, told)
+        self.on_step(index, step, record)
 
     def score(self, position: int, evaluate: Evaluate) -> Record:
         """The scores of the state after the step at `position`, computed once for each digest."""
-        digest = extend(self.digests[position], evaluate.describe())
+        parent = self.digests[position]
+        digest = extend(parent, evaluate.describe())
         record = self.store.record(digest)
         if record is None:
             _, record = evaluate.apply(self.state(position), self.setting)
-            self.store.save(digest, None, record)
+            self.store.save(digest, parent, evaluate.describe(), None, record)
         return record
 
     def history(self) -> list[Record]:

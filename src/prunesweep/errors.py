@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import difflib
 import os
+import shlex
+import signal
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 class UsageError(ValueError):
@@ -36,15 +39,31 @@ def check_range(key: str, value: float, low: float, high: float = float("inf"), 
 
 @contextmanager
 def one_message() -> Iterator[None]:
-    """Around Hydra's main: an error becomes one message and exit code 1; its traceback if HYDRA_FULL_ERROR=1."""
-    if os.environ.get("HYDRA_FULL_ERROR") == "1":
-        yield
-        return
+    """Around Hydra's main: an error becomes one message and exit code 1; its traceback if HYDRA_FULL_ERROR=1.
+
+    SIGINT and SIGTERM end the run in good order, with the command that continues it and the exit code of the signal.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+    full = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra lets the error through instead of printing it
     try:
         yield
+    except KeyboardInterrupt as interrupt:
+        command = shlex.join([Path(sys.executable).name, *sys.argv])
+        print(f"interrupted. What is finished is kept; the same command does the rest:\n  {command}", file=sys.stderr)
+        sys.exit(128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT))
     except Exception as error:
+        if full:
+            raise
         sys.exit(f"error: {told(error)}")
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a run as Control-C does."""
+
+
+def _terminate(*_: object) -> None:
+    raise Terminated
 
 
 def told(error: Exception) -> str:

@@ -21,7 +21,8 @@ from prunesweep.schedules import Plan, Recipe
 from prunesweep.selection import select
 from prunesweep.state import Setting, State
 from prunesweep.steps import Evaluate
-from prunesweep.store import write_atomically
+from prunesweep.store import StoreSettings, write_atomically
+from prunesweep.upkeep import shrink
 
 Progress = Callable[[int], AbstractContextManager[OnStep]]
 """Given the number of steps: something that is told of each one while it lasts."""
@@ -45,9 +46,12 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
     plan = config.schedule.plan(recipe)
     with progress(len(plan.chain)) as on_step:
         root = environment(setting.device, config.threads)
-        execution = Execution(plan.chain, setting, root, config.store.open(), on_step)
-        scores = score(execution, plan, Evaluate(recipe.data))
-        final = execution.state(plan.final)
+        store = config.store.open()
+        execution = Execution(plan.chain, setting, root, store, on_step)
+        with store.in_use(execution.digests):
+            scores = score(execution, plan, Evaluate(recipe.data))
+            final = execution.state(plan.final)
+    keep_within(config.store, execution)
     result = Result(
         status="completed",
         model=config.model.name,
@@ -113,7 +117,7 @@ def plan_recipe(config: RunConfig, setting: Setting) -> Recipe:
 
 def score(execution: Execution, plan: Plan, evaluate: Evaluate) -> dict[str, Any]:
     """The scores of the dense network, straight after pruning, and in the end."""
-    shown = ("val_accuracy", "test_accuracy", "test_loss")
+    shown = ("val_accuracy", "val_loss", "test_accuracy", "test_loss")
     points = {"dense": plan.dense, "pruned": plan.pruned, "final": plan.final}
     records = {name: execution.score(position, evaluate) for name, position in points.items()}
     return {name: {key: record[key] for key in shown} for name, record in records.items()}
@@ -129,6 +133,14 @@ def figures(spent: Cost) -> dict[str, Any]:
         "compression": spent.params_total / spent.params_nonzero if spent.params_nonzero else None,
         "theoretical_speedup": spent.macs_total / spent.macs_nonzero if spent.macs_nonzero else None,
     }
+
+
+def keep_within(settings: StoreSettings, execution: Execution) -> None:
+    """Count the steps of this run, and evict what was used longest ago where the store has grown too large."""
+    store = execution.store
+    store.tally(len(execution.chain) - execution.computed, execution.computed)
+    if store.writable and execution.computed:
+        shrink(settings.folder, int(settings.max_gb * 1e9))
 
 
 def save_weights(folder: Path, state: State) -> None:

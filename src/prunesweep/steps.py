@@ -93,6 +93,11 @@ class TrainEpoch(Step):
             "seconds": seconds,
         }
 
+    def describe(self) -> Record:
+        described = super().describe()
+        del described["optimizer"]["lr"]  # where the phase starts from; this epoch's own rate is what counts
+        return described
+
 
 @dataclass(frozen=True)
 class Prune(Step):

@@ -17,7 +17,8 @@ class SweepTable(Callback):
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:  # noqa: ARG002
         """In the worker."""
         error = job_return._return_value
-        if job_return.status is not JobStatus.FAILED or config.hydra.mode is not RunMode.MULTIRUN:
+        failed = job_return.status is JobStatus.FAILED and isinstance(error, Exception)  # interrupted is not failed
+        if not failed or config.hydra.mode is not RunMode.MULTIRUN:
             return
         from prunesweep.results import write_failed
 

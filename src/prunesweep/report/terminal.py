@@ -6,14 +6,25 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prunesweep.chain import OnStep
 from prunesweep.results import TABLE, Job, Result, read, table
 from prunesweep.steps import Record, Step
 from prunesweep.store import write_atomically
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 WIDE = 160
+
+
+def console() -> Console:
+    """Standard output: as wide as the terminal, or wide enough for a log."""
+    from rich.console import Console
+
+    found = Console()
+    return found if found.is_terminal else Console(width=WIDE)
 
 
 @contextmanager
@@ -114,16 +125,13 @@ def _row(fields: dict[str, Any]) -> tuple[str, ...]:
 
 def conclude(sweep: Path) -> Summary:
     """Write `results.csv` of the sweep directory `sweep`, print its table, and return it."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     jobs = read(sweep)
     write_atomically(sweep / TABLE, table(jobs).encode())
     summary = summarize(jobs)
-    console = Console(soft_wrap=False)
-    if not console.is_terminal:
-        console = Console(width=WIDE)
+    out = console()
     shown = Table(caption=f"{summary.verdict}. dense, pruned, final: test accuracy.", caption_justify="left")
     for column in summary.columns:
         shown.add_column(
@@ -131,8 +139,11 @@ def conclude(sweep: Path) -> Summary:
         )
     for row in summary.rows:
         shown.add_row(*map(Text, row))
-    console.print(shown)
+    if summary.rows:
+        out.print(shown)
+    else:
+        out.print(Text(summary.verdict))
     for failure in summary.failures:
-        console.print(Text(failure), soft_wrap=True)
-    console.print(Text(f"{sweep / TABLE}"), soft_wrap=True)
+        out.print(Text(failure), soft_wrap=True)
+    out.print(Text(f"{sweep / TABLE}"), soft_wrap=True)
     return summary

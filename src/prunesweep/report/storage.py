@@ -1,0 +1,73 @@
+"""What `prunesweep store` prints."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from prunesweep.report.terminal import console, percent
+from prunesweep.store import Record, read_tally
+from prunesweep.upkeep import Chain, chains, usage
+
+LARGEST = 10
+
+
+def size(count: int) -> str:
+    """1234567 -> `1.2 MB`."""
+    for unit, one in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= one:
+            return f"{count / one:.1f} {unit}"
+    return f"{count} B"
+
+
+def summary(folder: Path) -> str:
+    """The store in one line: its size, its entries, how often it had what a run asked for."""
+    entries = usage(folder)
+    cached, computed = read_tally(folder)
+    rate = percent(cached / (cached + computed), 1) if cached + computed else "none yet"
+    return (
+        f"{folder}: {size(sum(entry.size for entry in entries))} in {len(entries):,} entries; "
+        f"hit rate {rate} ({cached:,} of {cached + computed:,} steps)"
+    )
+
+
+def row(chain: Chain, now: float) -> tuple[str, ...]:
+    """A chain: what it begins with, what it ends with, how much it takes, when it was last used."""
+    return (_told(chain.first), _told(chain.last), str(chain.steps), size(chain.size), _ago(now - chain.used))
+
+
+def _told(step: Record) -> str:
+    match step["step"]:
+        case "Init":
+            return f"{step['model']['name']}, seed {step['seed']}"
+        case "TrainEpoch":
+            return f"epoch {step['index'] + 1}"
+        case "Prune":
+            pruning = step["pruning"]
+            return f"pruned {pruning['amount']:g} by {pruning['criterion']}, {pruning['scope']}"
+        case other:
+            return str(other)
+
+
+def _ago(seconds: float) -> str:
+    for unit, one in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= one:
+            return f"{seconds / one:.0f} {unit} ago"
+    return "just now"
+
+
+def show(folder: Path) -> None:
+    """Print the summary and the largest chains."""
+    from rich.table import Table
+    from rich.text import Text
+
+    found = chains(folder)
+    out = console()
+    out.print(Text(summary(folder)), soft_wrap=True)
+    if not found:
+        return
+    title = f"the largest of {len(found):,} chains; steps that several share count in each"
+    table = Table("network", "last step", "steps", "size", "used", title=title, title_justify="left")
+    for chain in found[:LARGEST]:
+        table.add_row(*map(Text, row(chain, time.time())))
+    out.print(table)
