@@ -43,7 +43,7 @@ def test_every_field_of_the_contract(short: Compose, tmp_path: Path) -> None:
     assert saved.keys() >= CONTRACT
     assert saved["final"] == result.final
     for point in ("dense", "pruned", "final"):
-        assert saved[point].keys() == {"val_accuracy", "test_accuracy", "test_loss"}
+        assert saved[point].keys() == {"val_accuracy", "val_loss", "test_accuracy", "test_loss"}
     assert [set(layer) for layer in saved["layers"]] == [{"name", "kind", "total", "nonzero", "sparsity"}] * 5
     epoch = {"step", "epoch", "sparsity", "lr", "train_loss", "val_accuracy", "seconds"}
     assert all(entry.keys() >= epoch for entry in saved["history"])
