@@ -33,22 +33,27 @@ class Result:
     overrides: list[str]
     criterion: str
     scope: str
+    structure: str
     schedule: str
     amount: float
     params_total: int
     params_selected: int
     params_pruned: int
     params_nonzero: int
+    params_effective: int
     sparsity: float
     param_reduction: float
     compression: float | None
     macs_total: int
     macs_nonzero: int
     theoretical_speedup: float | None
+    dead_layers: list[str]
     dense: dict[str, float]
     pruned: dict[str, float]
     final: dict[str, float]
     layers: list[dict[str, Any]]
+    compact: dict[str, Any] | None
+    rounds: list[dict[str, Any]]
     history: list[dict[str, Any]]
     seconds: float
     steps_total: int
@@ -115,11 +120,23 @@ def _read(path: Path) -> dict[str, Any]:
     return {"status": "unfinished", "error": reason, "overrides": []}
 
 
+def points(fields: dict[str, Any]) -> list[dict[str, Any]]:
+    """The points of the trade-off that a run holds: those of its earlier rounds, then its own, as if each were a run.
+
+    Each tells by `point` whether it is the run's `final` one or that of a `round`.
+    """
+    own = {key: value for key, value in fields.items() if key != "rounds"}
+    final = {"point": "final", "round": len(fields.get("rounds", [])) + 1, **own}
+    if fields["status"] != "completed":
+        return [final]
+    return [{**own, "point": "round", **earlier} for earlier in fields["rounds"]] + [final]
+
+
 def flat(fields: dict[str, Any]) -> dict[str, Any]:
     """One row: nested fields under dotted names, a layer's under its name; the history stays in `result.json`."""
     row: dict[str, Any] = {}
     for key, value in fields.items():
-        if key == "overrides":
+        if key in ("overrides", "dead_layers"):
             row[key] = " ".join(value)
         elif key == "layers":
             row.update(
@@ -137,8 +154,8 @@ def flat(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def table(jobs: Iterable[Job]) -> str:
-    """`results.csv`: one row a run, the union of their columns."""
-    rows = [{"run": job.name, **flat(job.fields)} for job in jobs]
+    """`results.csv`: one row a point, in the union of their columns; `point` is `final` in one row of each run."""
+    rows = [{"run": job.name, **flat(point)} for job in jobs for point in points(job.fields)]
     columns = list(dict.fromkeys(column for row in rows for column in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
