@@ -88,12 +88,47 @@ def test_a_damaged_step_is_computed_again_from_the_one_before(tmp_path: Path) ->
     assert told.positions == [2, 3]
 
 
-def test_a_score_is_computed_once_for_each_digest(tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Look(Step):
+    """Tells of the one weight there is."""
+
+    def apply(self, state: State, setting: Setting) -> tuple[State, Record]:
+        return State(), {"x": float(state.weights["x"])}
+
+
+def test_an_observation_is_made_once_for_each_digest(tmp_path: Path) -> None:
     first, _ = execution(CHAIN, Store(tmp_path))
-    assert first.score(2, Add(0, epoch=9)) == {"epoch": 9}  # type: ignore[arg-type]
+    assert first.observe(2, Look()) == {"x": 6}
     again, told = execution(CHAIN, Store(tmp_path))
-    assert again.score(2, Add(0, epoch=9)) == {"epoch": 9}  # type: ignore[arg-type]
+    assert again.observe(2, Look()) == {"x": 6}
     assert told.positions == []
+
+
+@dataclass(frozen=True)
+class Back(Step):
+    """Goes back to an earlier state."""
+
+    to: int
+
+    @property
+    def recalls(self) -> tuple[int, ...]:
+        return (self.to,)
+
+    def apply(self, state: State, setting: Setting) -> tuple[State, Record]:
+        return setting.recall(self.to), {}
+
+
+def test_a_step_may_go_back_to_an_earlier_state(store: Store) -> None:
+    run, told = execution([*CHAIN, Back(1), Add(5)], store)
+    assert run.state(5).weights["x"] == 8
+    assert told.positions == [0, 1, 2, 3, 4, 5], "the earlier state is not computed again"
+
+
+def test_an_earlier_state_that_is_stored_is_read(tmp_path: Path) -> None:
+    execution(CHAIN, Store(tmp_path))[0].state(3)
+    run, told = execution([*CHAIN, Back(1)], Store(tmp_path))
+    assert run.state(4).weights["x"] == 3
+    assert told.positions == [4]
 
 
 def test_digests_chain() -> None:

@@ -74,3 +74,16 @@ def test_the_table_has_a_row_for_each_run_and_the_union_of_columns() -> None:
 def test_results_are_plain_json(tmp_path: Path) -> None:
     write(tmp_path, {"status": "completed"})
     assert json.loads((tmp_path / "result.json").read_text()) == {"status": "completed"}
+
+
+def test_every_round_is_a_row() -> None:
+    fields = {"status": "completed", "seed": 3, "amount": 0.75, "rounds": [{"round": 1, "amount": 0.5}]}
+    first, last = csv.DictReader(io.StringIO(table([Job("0", fields)])))
+    assert (first["run"], first["point"], first["round"], first["amount"], first["seed"]) == (
+        "0",
+        "round",
+        "1",
+        "0.5",
+        "3",
+    )
+    assert (last["run"], last["point"], last["round"], last["amount"], last["seed"]) == ("0", "final", "2", "0.75", "3")

@@ -94,7 +94,7 @@ def _scores(pruning: Pruning, names: list[str], state: State, setting: Setting, 
     criterion = criteria.find(pruning.criterion, pruning.target)
     train = setting.data.train
     chosen = torch.randperm(len(train), generator=generator_of(derived_seed(seed, "batches", 0)))
-    sample = train.at(chosen[: pruning.batches * pruning.batch_size].to(train.labels.device))
+    sample = train.take(chosen[: pruning.batches * pruning.batch_size].to(train.labels.device))
     batch_size = min(pruning.batch_size, len(sample))
     probe = Probe(setting.network(state), names, sample, batch_size, generator_of(seed))
     with drawing_from(seed, setting.device):
