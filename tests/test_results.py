@@ -66,8 +66,8 @@ def test_nested_fields_are_flattened_with_a_dot() -> None:
 def test_the_table_has_a_row_for_each_run_and_the_union_of_columns() -> None:
     text = table([Job("0", {"status": "completed", "x": 1}), Job("1", {"status": "failed", "error": 'a, "b"'})])
     assert list(csv.DictReader(io.StringIO(text))) == [
-        {"run": "0", "status": "completed", "x": "1", "error": ""},
-        {"run": "1", "status": "failed", "x": "", "error": 'a, "b"'},
+        {"run": "0", "point": "final", "round": "1", "status": "completed", "x": "1", "error": ""},
+        {"run": "1", "point": "final", "round": "1", "status": "failed", "x": "", "error": 'a, "b"'},
     ]
 
 
@@ -78,12 +78,9 @@ def test_results_are_plain_json(tmp_path: Path) -> None:
 
 def test_every_round_is_a_row() -> None:
     fields = {"status": "completed", "seed": 3, "amount": 0.75, "rounds": [{"round": 1, "amount": 0.5}]}
-    first, last = csv.DictReader(io.StringIO(table([Job("0", fields)])))
-    assert (first["run"], first["point"], first["round"], first["amount"], first["seed"]) == (
-        "0",
-        "round",
-        "1",
-        "0.5",
-        "3",
+    first, last = (
+        {key: row[key] for key in ("run", "point", "round", "amount", "seed")}
+        for row in csv.DictReader(io.StringIO(table([Job("0", fields)])))
     )
-    assert (last["run"], last["point"], last["round"], last["amount"], last["seed"]) == ("0", "final", "2", "0.75", "3")
+    assert first == {"run": "0", "point": "round", "round": "1", "amount": "0.5", "seed": "3"}
+    assert last == {"run": "0", "point": "final", "round": "2", "amount": "0.75", "seed": "3"}
