@@ -7,7 +7,7 @@ from prunesweep.training import SGD, FineTune, Train
 
 def recipe(train: int, finetune: int) -> Recipe:
     return Recipe(
-        LeNet5(), "data", ("conv1.weight",), SGD(lr=0.1), Train(epochs=train, batch_size=64),
+        LeNet5(), (1, 28, 28), "data", ("conv1.weight",), SGD(lr=0.1), Train(epochs=train, batch_size=64),
         FineTune(epochs=finetune, batch_size=32, lr_scale=0.5), Pruning(), seed=7,
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ from prunesweep.training import SGD, Adam, AdamW, Optimizer
 
 MODEL = LeNet300100()
 SETTING = Setting(MODEL, Dataset(), "cpu")
-INIT = Init(MODEL, seed=0)
+INIT = Init(MODEL, (1, 28, 28), seed=0)
 EPOCH = TrainEpoch("data", SGD(), lr=0.03, batch_size=500, index=0, seed=0)
 PRUNE = Prune(Pruning(amount=0.5), ("fc1.weight", "fc3.weight"), index=0, seed=0)
 
@@ -90,7 +90,7 @@ def test_a_state_that_was_stored_goes_on_to_the_same_bits(start: State, optimize
 def test_networks_that_draw_and_keep_buffers_repeat_too() -> None:
     model = CustomModel(target=f"{__name__}.Dropping")
     setting = replace(SETTING, model=model)
-    state = Init(model, 0).apply(State(), setting)[0]
+    state = Init(model, (1, 28, 28), 0).apply(State(), setting)[0]
     first, again = (EPOCH.apply(state, setting)[0] for _ in range(2))
     assert equal(first, again)
     assert first.weights["norm.num_batches_tracked"] == 7

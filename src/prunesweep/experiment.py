@@ -21,8 +21,8 @@ from prunesweep.schedules import Plan, Recipe
 from prunesweep.selection import select
 from prunesweep.state import Setting, State
 from prunesweep.steps import Evaluate
-from prunesweep.store import StoreSettings, write_atomically
-from prunesweep.upkeep import shrink
+from prunesweep.store import write_atomically
+from prunesweep.upkeep import keep_within
 
 Progress = Callable[[int], AbstractContextManager[OnStep]]
 """Given the number of steps: something that is told of each one while it lasts."""
@@ -48,10 +48,12 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
         root = environment(setting.device, config.threads)
         store = config.store.open()
         execution = Execution(plan.chain, setting, root, store, on_step)
-        with store.in_use(execution.digests):
-            scores = score(execution, plan, Evaluate(recipe.data))
+        evaluate = Evaluate(recipe.data)
+        with store.in_use(execution.entries(evaluate)):
+            scores = score(execution, plan, evaluate)
             final = execution.state(plan.final)
-    keep_within(config.store, execution)
+    cached = len(plan.chain) - execution.computed
+    keep_within(store, int(config.store.max_gb * 1e9), cached, execution.computed)
     result = Result(
         status="completed",
         model=config.model.name,
@@ -71,7 +73,7 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
         history=execution.history(),
         seconds=time.perf_counter() - started,
         steps_total=len(plan.chain),
-        steps_cached=len(plan.chain) - execution.computed,
+        steps_cached=cached,
     )
     save_weights(folder, final)
     write_completed(folder, result)
@@ -105,6 +107,7 @@ def plan_recipe(config: RunConfig, setting: Setting) -> Recipe:
     check_fits(network, config.model.name, config.dataset.shape, CLASSES)
     return Recipe(
         model=config.model,
+        shape=config.dataset.shape,
         data=fingerprint(config.dataset),
         layers=select(network, config.layers),
         optimizer=config.optimizer,
@@ -133,14 +136,6 @@ def figures(spent: Cost) -> dict[str, Any]:
         "compression": spent.params_total / spent.params_nonzero if spent.params_nonzero else None,
         "theoretical_speedup": spent.macs_total / spent.macs_nonzero if spent.macs_nonzero else None,
     }
-
-
-def keep_within(settings: StoreSettings, execution: Execution) -> None:
-    """Count the steps of this run, and evict what was used longest ago where the store has grown too large."""
-    store = execution.store
-    store.tally(len(execution.chain) - execution.computed, execution.computed)
-    if store.writable and execution.computed:
-        shrink(settings.folder, int(settings.max_gb * 1e9))
 
 
 def save_weights(folder: Path, state: State) -> None:

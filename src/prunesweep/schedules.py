@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from prunesweep.models import Model
+from prunesweep.models import Model, Shape
 from prunesweep.pruning import Pruning
 from prunesweep.steps import Init, Prune, Step, TrainEpoch
 from prunesweep.training import Optimizer, Phase
@@ -16,11 +16,13 @@ class Recipe:
     """What a schedule puts together: the settings of the steps, without their order.
 
     Attributes:
+        shape: that of an image.
         data: the fingerprint of the data and its split.
         layers: the selected parameters, like `conv1.weight`.
     """
 
     model: Model
+    shape: Shape
     data: str
     layers: tuple[str, ...]
     optimizer: Optimizer
@@ -31,7 +33,7 @@ class Recipe:
 
     def init(self) -> tuple[Step, ...]:
         """The first step."""
-        return (Init(self.model, self.seed),)
+        return (Init(self.model, self.shape, self.seed),)
 
     def training(self, phase: Phase, first: int) -> tuple[Step, ...]:
         """The epochs of `phase`, numbered from `first` on."""

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from prunesweep import criteria
-from prunesweep.models import Model
+from prunesweep.models import Model, Shape
 from prunesweep.pruning import Pruning, prune
 from prunesweep.state import Setting, State, captured, contiguous, derived_seed, drawing_from, generator_of, restore
 from prunesweep.training import Optimizer, Score, evaluate, train_epoch
@@ -42,9 +42,10 @@ class Step(ABC):
 
 @dataclass(frozen=True)
 class Init(Step):
-    """Builds the network."""
+    """Builds the network for images of `shape`."""
 
     model: Model
+    shape: Shape
     seed: int
 
     def apply(self, state: State, setting: Setting) -> tuple[State, Record]:  # noqa: ARG002
