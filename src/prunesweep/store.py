@@ -67,7 +67,7 @@ def canonical(value: Any) -> bytes:
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
-    """Write `content` to `path`, so that `path` holds all of it or is as it was: after a power failure too if `durable`."""
+    """Write `content` to `path`, so that `path` holds all of it or is as it was; if `durable`, come what may."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
