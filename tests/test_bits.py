@@ -1,6 +1,7 @@
 """A run gives the same bits however it comes about: at once, in parts, from the store, after interrupt or damage."""
 
 import contextlib
+import errno
 import json
 import random
 from collections.abc import Iterator
@@ -68,7 +69,7 @@ def run(given: RunConfig, folder: Path, kept: Path | None, **settings: Any) -> O
 
 
 def states(folder: Path) -> dict[str, tuple[str, str]]:
-    """Of each entry of a store, the checksum of its tensors (weights, masks, optimizer), and its record without times."""
+    """Of each entry of a store, the checksum of its tensors (masks and optimizer too) and its record without times."""
     entries = [Entry.of(path.read_bytes()) for path in folder.glob("??/*.json")]
     return {
         entry.digest: (
@@ -210,3 +211,26 @@ def test_each_of_twenty_damaged_files_is_found_and_its_step_computed_again(
     assert {path.stem for path in (tmp_path / "store" / "damaged").glob("*.json")} == set(kept)
     assert states(tmp_path / "store") == kept
     assert upkeep.verify(tmp_path / "store") == (20, [])
+
+
+@pytest.mark.parametrize("room", [0, 3, 8])
+def test_a_disk_that_is_full_from_some_moment_on_costs_only_the_storing(
+    room: int, default: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = replace(default, model=LeNet300100())
+    roomy = run(given, tmp_path / "roomy", tmp_path / "store")
+    assert caplog.messages == []
+    write, count = store.write_atomically, [0]
+
+    def full(path: Path, content: bytes, **how: Any) -> None:
+        count[0] += 1
+        if count[0] > room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(path, content, **how)
+
+    monkeypatch.setattr(store, "write_atomically", full)
+    assert run(given, tmp_path / "full", tmp_path / "full-store") == roomy
+    assert count[0] == room + 1, "nothing more is tried"
+    assert len(caplog.messages) == 1
+    assert "No space left on device): this run goes on without storing" in caplog.text
+    assert upkeep.verify(tmp_path / "full-store")[1] == []
