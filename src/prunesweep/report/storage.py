@@ -67,7 +67,7 @@ def show(folder: Path) -> None:
     out.print(Text(summary(folder)), soft_wrap=True)
     if not found:
         return
-    title = f"the largest of {len(found):,} chains; steps that several share count in each"
+    title = f"chains: {len(found):,}, the largest first; steps that several share count in each"
     table = Table("network", "last step", "steps", "size", "used", title=title, title_justify="left")
     for chain in found[:LARGEST]:
         table.add_row(*map(Text, row(chain, time.time())))
