@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from conftest import ROOT
 from hydra import compose, initialize_config_dir
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
@@ -105,6 +105,7 @@ few = hypothesis_settings(
     max_examples=5,
     deadline=None,
     derandomize=True,
+    phases=[Phase.generate],  # an example is small as it is
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
