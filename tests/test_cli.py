@@ -49,6 +49,14 @@ def test_store_tells_checks_and_shrinks(tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["store", "--dir", str(tmp_path), "--clear"]) == 0
 
 
+def test_a_folder_that_cannot_be_written_to_is_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("os.open", lambda *_, **__: (_ for _ in ()).throw(OSError(30, "Read-only file system")))
+    assert main(["store", "--dir", str(tmp_path), "--clear"]) == 1
+    assert capsys.readouterr().err == "prunesweep: [Errno 30] Read-only file system\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [(["--dir", "/absent"], "/absent: there is no store"), (["--dir", ".", "--prune", "much"], "much: must be a size")],

@@ -12,7 +12,7 @@ from prunesweep.training import SGD, Adam, AdamW, Optimizer
 
 MODEL = LeNet300100()
 SETTING = Setting(MODEL, Dataset(), "cpu")
-INIT = Init(MODEL, seed=0)
+INIT = Init(MODEL, (1, 28, 28), seed=0)
 EPOCH = TrainEpoch("data", SGD(), lr=0.03, batch_size=500, index=0, seed=0)
 
 
@@ -76,7 +76,7 @@ def test_a_state_that_was_stored_goes_on_to_the_same_bits(model: Model, optimize
 
     setting = replace(SETTING, model=model)
     step = replace(EPOCH, optimizer=optimizer, lr=optimizer.lr)
-    start = Init(model, 0).apply(State(), setting)[0]
+    start = Init(model, (1, 28, 28), 0).apply(State(), setting)[0]
     mask = start.weights["fc1.weight"] > 0
     state = masked(replace(start, masks={"fc1.weight": mask}))
     after = step.apply(state, setting)[0]
@@ -88,7 +88,7 @@ def test_a_state_that_was_stored_goes_on_to_the_same_bits(model: Model, optimize
 def test_networks_that_draw_and_keep_buffers_repeat_too() -> None:
     model = CustomModel(target=f"{__name__}.Dropping")
     setting = replace(SETTING, model=model)
-    state = Init(model, 0).apply(State(), setting)[0]
+    state = Init(model, (1, 28, 28), 0).apply(State(), setting)[0]
     first, again = (EPOCH.apply(state, setting)[0] for _ in range(2))
     assert equal(first, again)
     assert first.weights["norm.num_batches_tracked"] == 7

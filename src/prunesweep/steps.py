@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from prunesweep.measures import cost
-from prunesweep.models import Model
+from prunesweep.models import Model, Shape
 from prunesweep.state import (
     Setting,
     State,
@@ -56,9 +56,10 @@ class Step(ABC):
 
 @dataclass(frozen=True)
 class Init(Step):
-    """Builds the network."""
+    """Builds the network for images of `shape`."""
 
     model: Model
+    shape: Shape
     seed: int
 
     def apply(self, state: State, setting: Setting) -> tuple[State, Record]:  # noqa: ARG002
