@@ -11,6 +11,7 @@ PACKAGE = ROOT / "src" / "prunesweep"
 
 ORDER = (
     "errors",
+    "frontier",
     "imports",
     "data",
     "models",
