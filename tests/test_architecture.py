@@ -12,6 +12,7 @@ PACKAGE = ROOT / "src" / "prunesweep"
 ORDER = (
     "errors",
     "frontier",
+    "published",
     "imports",
     "data",
     "models",

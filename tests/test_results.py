@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from prunesweep.errors import UsageError
-from prunesweep.results import Job, flat, read, table, write, write_failed
+from prunesweep.results import NUMBERS, SCORES, TEXTS, Job, flat, misfit, read, table, write, write_failed
 
 
 def job(sweep: Path, name: str) -> Path:
@@ -29,14 +29,50 @@ def test_a_failed_job_says_why(tmp_path: Path) -> None:
     assert second.fields["error"] == "KeyError: 'x'"
 
 
-@pytest.mark.parametrize("content", [None, "", "{", "[]", '{"model": "lenet5"}'])
-def test_a_job_without_a_readable_result_is_unfinished(content: str | None, tmp_path: Path) -> None:
-    folder = job(tmp_path, "0")
-    if content is not None:
-        (folder / "result.json").write_text(content)
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"model": "lenet5"}', "[" * 100_000, '{"status": NaN}'])
+def test_a_job_with_a_broken_result_is_unreadable(content: str, tmp_path: Path) -> None:
+    (job(tmp_path, "0") / "result.json").write_text(content)
+    (found,) = read(tmp_path)
+    assert found.status == "unreadable"
+    assert found.fields["error"].startswith("result.json: ")
+
+
+def test_a_job_without_a_result_is_unfinished(tmp_path: Path) -> None:
+    job(tmp_path, "0")
     (found,) = read(tmp_path)
     assert found.status == "unfinished"
-    assert found.fields["error"]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"schema_version": 99}, "schema_version 99, this release reads 1"),
+        ({"overrides": None}, "'overrides' is no list of texts"),
+        ({"model": 1}, "'model' is no text"),
+        ({"macs_nonzero": None}, "'macs_nonzero' is no number of at least 0"),
+        ({"seed": 1.5}, "'seed' is no whole number"),
+        ({"sparsity": True}, "'sparsity' is no number of at least 0"),
+        ({"final": {"val_accuracy": 0.5}}, "'final.test_accuracy' is no number from 0 to 1"),
+        ({"dense": {"val_accuracy": 1.5, "test_accuracy": 0.5}}, "'dense.val_accuracy' is no number from 0 to 1"),
+        ({"layers": [1]}, "'layers' is no list of entries with total, nonzero, sparsity"),
+        ({"layers": [{"total": 1, "nonzero": 1, "sparsity": 0}]}, "'layers' are not named"),
+        ({"history": None}, "'history' is no list of entries with val_accuracy, seconds"),
+    ],
+)
+def test_a_result_of_another_layout_says_where(change: dict[str, object], reason: str) -> None:
+    scores = {"val_accuracy": 0.5, "test_accuracy": 0.5}
+    fields = {
+        "status": "completed",
+        "overrides": [],
+        "seed": 0,
+        "layers": [],
+        "history": [],
+        **dict.fromkeys(NUMBERS, 1),
+        **dict.fromkeys(TEXTS, "a"),
+        **dict.fromkeys(SCORES, scores),
+    }
+    assert misfit(fields) is None
+    assert misfit({**fields, **change}) == f"result.json: {reason}"
 
 
 def test_nothing_that_is_not_json_is_written(tmp_path: Path) -> None:

@@ -1,0 +1,47 @@
+from pathlib import Path
+
+import pytest
+from fakes import LAYERS, Sweep, fake_fields, fake_run
+
+from prunesweep.report.experiments import experiments
+from prunesweep.report.gather import gather
+from prunesweep.report.layers import MOST_COLUMNS, heats, sensitivities
+
+
+def test_a_column_for_each_experiment_in_the_order_of_sparsity(sweep: Sweep) -> None:
+    runs = gather([sweep(amounts=(0.9, 0.2))]).done
+    (heat,) = heats(runs, experiments(runs), [0, 1])
+    assert heat.layers == list(LAYERS)
+    assert (heat.experiments, heat.total, heat.of) == ([1, 0], [0.2, 0.9], 2)
+    assert heat.sparsity == [[0.2, 0.9]] * 5
+    assert heat.dead == [[0, 0]] * 5
+
+
+def test_a_layer_is_dead_without_weights_or_where_the_result_says_so(tmp_path: Path) -> None:
+    fields = fake_fields(0.5, 0, dead_layers=["fc3"])
+    fields["layers"][0]["nonzero"] = 0
+    fake_run(tmp_path / "0", fields)
+    fake_run(tmp_path / "1", fake_fields(0.5, 1))
+    runs = gather([tmp_path]).done
+    (heat,) = heats(runs, experiments(runs), [0])
+    assert heat.dead == [[1], [0], [0], [0], [1]]
+
+
+def test_too_many_columns_are_thinned_and_the_sparsest_stays(sweep: Sweep) -> None:
+    count = 2 * MOST_COLUMNS + 1
+    runs = gather([sweep(amounts=tuple(number / count for number in range(count)), seeds=(0,))]).done
+    (heat,) = heats(runs, experiments(runs), range(count))
+    assert len(heat.experiments) <= MOST_COLUMNS
+    assert heat.of == count
+    assert heat.experiments[-1] == count - 1
+
+
+def test_sensitivity_is_of_runs_that_select_a_single_layer(tmp_path: Path) -> None:
+    for number, (amount, layers) in enumerate(
+        [(0.5, ["conv1"]), (0.2, ["conv1"]), (0.5, ["fc1"]), (0.5, ["*"]), (0.6, ["conv1", "fc1"])]
+    ):
+        fake_run(tmp_path / str(number), fake_fields(amount, 0), layers__include=layers)
+    runs = gather([tmp_path]).done
+    (curve,) = sensitivities(runs, experiments(runs), range(5))  # fc1 has one point only
+    assert (curve.model, curve.layer, curve.experiments, curve.sparsity) == ("lenet5", "conv1", [1, 0], [0.2, 0.5])
+    assert curve.final[0].mean - curve.pruned[0].mean == pytest.approx(0.1)
