@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 from fakes import LAYERS, Sweep, fake_fields, fake_run
 
+from prunesweep.report import layers
 from prunesweep.report.experiments import experiments
 from prunesweep.report.gather import gather
-from prunesweep.report.layers import MOST_COLUMNS, heats, sensitivities
+from prunesweep.report.layers import heats, sensitivities
 
 
 def test_a_column_for_each_experiment_in_the_order_of_sparsity(sweep: Sweep) -> None:
@@ -27,20 +28,18 @@ def test_a_layer_is_dead_without_weights_or_where_the_result_says_so(tmp_path: P
     assert heat.dead == [[1], [0], [0], [0], [1]]
 
 
-def test_too_many_columns_are_thinned_and_the_sparsest_stays(sweep: Sweep) -> None:
-    count = 2 * MOST_COLUMNS + 1
-    runs = gather([sweep(amounts=tuple(number / count for number in range(count)), seeds=(0,))]).done
-    (heat,) = heats(runs, experiments(runs), range(count))
-    assert len(heat.experiments) <= MOST_COLUMNS
-    assert heat.of == count
-    assert heat.experiments[-1] == count - 1
+def test_too_many_columns_are_thinned_and_the_sparsest_stays(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layers, "MOST_COLUMNS", 3)
+    runs = gather([sweep(amounts=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7), seeds=(0,))]).done
+    (heat,) = heats(runs, experiments(runs), range(7))
+    assert (heat.experiments, heat.of) == ([0, 3, 6], 7)
 
 
 def test_sensitivity_is_of_runs_that_select_a_single_layer(tmp_path: Path) -> None:
-    for number, (amount, layers) in enumerate(
+    for number, (amount, included) in enumerate(
         [(0.5, ["conv1"]), (0.2, ["conv1"]), (0.5, ["fc1"]), (0.5, ["*"]), (0.6, ["conv1", "fc1"])]
     ):
-        fake_run(tmp_path / str(number), fake_fields(amount, 0), layers__include=layers)
+        fake_run(tmp_path / str(number), fake_fields(amount, 0), layers__include=included)
     runs = gather([tmp_path]).done
     (curve,) = sensitivities(runs, experiments(runs), range(5))  # fc1 has one point only
     assert (curve.model, curve.layer, curve.experiments, curve.sparsity) == ("lenet5", "conv1", [1, 0], [0.2, 0.5])

@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import cache
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -41,16 +42,17 @@ def page(values: Values, folder: Path) -> str:
         style=parts["css"],
         facts=facts(values),
         losses=losses(values),
-        plotly=_packed(_plotly()),
+        plotly=_plotly(),
         data=_packed(json.dumps(payload(values, folder), allow_nan=False, separators=(",", ":")).encode()),
         code=parts["js"],
     )
 
 
-def _plotly() -> bytes:
+@cache
+def _plotly() -> str:
     from plotly.offline import get_plotlyjs
 
-    return str(get_plotlyjs()).encode()
+    return _packed(str(get_plotlyjs()).encode())
 
 
 def _packed(content: bytes) -> str:
