@@ -15,7 +15,7 @@ def test_the_header_says_what_was_done_and_what_was_lost(sweep: Sweep) -> None:
     told = facts(values)
     assert title(values) == "Pruning lenet5 on mnist"
     assert "8 of 10 completed, 1 unfinished, 1 unreadable; 4 settings, 2 seeds (0, 1)" in told
-    assert "5,000 validation images chose; 10,000 test images were scored once" in told
+    assert "5,000 validation images chose; 10,000 test images chose nothing" in told
     assert "±0.14 points" in told  # sqrt(0.979 * 0.021 / 10000)
     assert "61,706 parameters, test accuracy 97.90 ± 0.00 %" in told
     assert "prune.amount 0.5 | 0.8 | 0.9 | 0.99" in told

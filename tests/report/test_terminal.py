@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fakes import Sweep
 
-from prunesweep.report.terminal import conclude, progress, summarize
+from prunesweep.report.terminal import conclude, progress, show, summarize
 from prunesweep.results import Job
 from prunesweep.steps import Evaluate
 
@@ -74,6 +74,14 @@ def test_concluding_writes_the_report_and_says_where(sweep: Sweep, capsys: pytes
     lines = (folder / "results.csv").read_text().splitlines()
     assert len(lines) == 3
     assert "final.test_accuracy" in lines[0]
+
+
+def test_a_long_table_is_cut_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    show(summarize([Job(str(number), fields(0.2)) for number in range(201)]))
+    out = capsys.readouterr().out
+    assert "│ 199 " in out
+    assert "│ 200 " not in out
+    assert "the first 200 runs; results.csv and report.html hold all 201" in out
 
 
 def test_no_progress_bar_in_a_log(monkeypatch: pytest.MonkeyPatch) -> None:

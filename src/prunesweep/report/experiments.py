@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-from prunesweep.report.costs import AXES, costs
+from prunesweep.report.costs import AXES
 from prunesweep.report.gather import Run
 
 
@@ -54,10 +54,9 @@ def experiments(runs: Sequence[Run]) -> list[Experiment]:
 
 def _experiment(runs: Sequence[Run], members: Sequence[int]) -> Experiment:
     fields = [runs[index].fields for index in members]
-    spent = [costs(run) for run in fields]
     return Experiment(
         tuple(members),
-        {axis: _mean([one[axis] for one in spent]) for axis in AXES},
+        {axis: _mean([runs[index].costs[axis] for index in members]) for axis in AXES},
         *(Spread.of([run["final"][score] for run in fields]) for score in ("val_accuracy", "test_accuracy")),
         *(
             Spread.of([run["dense"][score] - run["final"][score] for run in fields])

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WIDTH = 3.4  # inches: a column of a two-column paper
-ACCURACIES = (99.9, 99.8, 99.5, 99, 98, 95, 90, 80, 50, 0)
+ACCURACIES = (99.9, 99.8, 99.7, 99.5, 99, 98, 97, 95, 90, 80, 50, 0)
 STYLE: dict[Any, Any] = {
     "font.size": 8,
     "axes.labelsize": 8,
@@ -58,17 +58,20 @@ def _panel(axes: Axes, task: Task, values: Values, *, named: bool) -> None:
     lines = frontier.of_value.get(key, {}) if key else {"": frontier.members}
     for number, (value, _) in enumerate(groups):
         members = [values.experiments[index] for index in lines.get(value, [])]
-        _line(axes, members, floor, color=COLOURS[number], label=None if key else "frontier, by validation")
+        _line(axes, members, floor, color=COLOURS[number], label=None if key else _told(members))
     for dense in task.dense:
         height = _error(dense.test.mean, floor)
         axes.axhline(height, color="black", linewidth=0.7, linestyle=(0, (4, 3)))
         label = "dense" if len(task.dense) == 1 else f"dense {dense.model}"
-        axes.annotate(label, (1, height), xycoords=("axes fraction", "data"), xytext=(0, 2), textcoords="offset points",
-                      ha="right", fontsize=6.5)  # fmt: skip
+        where = {"xycoords": ("axes fraction", "data"), "xytext": (2, 2), "textcoords": "offset points"}
+        axes.annotate(label, (0, height), fontsize=6.5, **where)
     _scales(axes, task)
     if named:
         axes.set_title(task.dataset, fontsize=8)
-    axes.legend(loc="lower right", handletextpad=0.3, title=key or None, title_fontsize=6.5)
+    title = f"{key}\npoints: runs, lines: frontiers" if key else None
+    legend = axes.legend(loc="lower right", handletextpad=0.3, title=title, title_fontsize=6.5)
+    for handle in legend.legend_handles:
+        handle.set_alpha(1)
 
 
 def _groups(task: Task, values: Values, own: list[Experiment]) -> tuple[str, list[tuple[str, list[Experiment]]]]:
@@ -78,6 +81,12 @@ def _groups(task: Task, values: Values, own: list[Experiment]) -> tuple[str, lis
         if all(isinstance(value, str) for value in told):
             return key, [(v, [f for f, value in zip(own, told, strict=True) if value == v]) for v in sorted(parts)]
     return "", [("", own)]
+
+
+def _told(members: list[Experiment]) -> str:
+    seeds = sorted({len(found.runs) for found in members})
+    count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    return "frontier, one seed" if seeds == [1] else f"frontier, mean ± s.d. of {count} seeds"
 
 
 def _error(accuracy: float, floor: float) -> float:
@@ -112,7 +121,8 @@ def _scales(axes: Axes, task: Task) -> None:
     axes.yaxis.set_major_locator(FixedLocator([100 - value for value in ticks]))
     axes.yaxis.set_major_formatter(FixedFormatter([f"{value:g}" for value in ticks]))
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    near, far = axes.get_xlim()
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if far / near < 200 else (1,)))
     axes.xaxis.set_major_formatter(
         FuncFormatter(lambda count, _: f"{count / 1_000:g}k" if count >= 1_000 else f"{count:g}")
     )
@@ -121,4 +131,6 @@ def _scales(axes: Axes, task: Task) -> None:
     axes.set_axisbelow(True)
     total = " or ".join(f"{count:,}" for count in sorted({dense.params for dense in task.dense}))
     axes.set_xlabel(f"Parameters left of {total}" if len(total) < 24 else "Parameters left")
-    axes.set_ylabel(f"Test accuracy, % of {task.test:,} images" if task.test else "Test accuracy, %")
+    axes.set_ylabel(
+        f"Test accuracy, % of {task.test:,} images\n(error on a log scale)" if task.test else "Test accuracy, %"
+    )

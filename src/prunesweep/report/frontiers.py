@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prunesweep.frontier import attainment, hypervolume, knee, pareto
-from prunesweep.report.costs import AXES, costs
+from prunesweep.report.costs import AXES
 from prunesweep.report.experiments import Experiment, Spread
 from prunesweep.report.gather import Run, Value
 
@@ -48,7 +48,7 @@ def frontier(
     """The frontier of `axis` among the experiments `own`; for each of `keys` that takes few values, one for each."""
     known = [index for index in own if experiments[index].costs[axis] is not None]
     members = _cheapest(axis, known, [experiments[index].val.mean for index in known], experiments)
-    bend = knee([(_drawn(axis, experiments[index]), experiments[index].val.mean) for index in members], _senses(axis))
+    bend = knee([_drawn(axis, experiments[index]) for index in members], (AXES[axis].more, False))
     return Frontier(
         members=members,
         of_value={
@@ -64,9 +64,16 @@ def _senses(axis: str) -> tuple[bool, bool]:
     return (AXES[axis].more, True)
 
 
-def _drawn(axis: str, experiment: Experiment) -> float:
-    cost = experiment.costs[axis]
-    return math.nan if cost is None else math.log10(max(cost, 1)) if AXES[axis].log else cost
+SMALLEST_ERROR = 1e-4
+"""Stands for no error at all, which has no logarithm: one of 10,000 images."""
+
+
+def _drawn(axis: str, experiment: Experiment) -> tuple[float, float]:
+    """Cost and validation error as they are drawn: by their logarithms, but for a cost that counts from 0."""
+    cost = experiment.costs[axis] or 0
+    return math.log10(max(cost, 1)) if AXES[axis].log else cost, math.log10(
+        max(1 - experiment.val.mean, SMALLEST_ERROR)
+    )
 
 
 def _cheapest(axis: str, known: Sequence[int], scores: Sequence[float], experiments: Sequence[Experiment]) -> list[int]:
@@ -102,7 +109,7 @@ def _chosen(axis: str, runs: Sequence[Run]) -> dict[int, list[tuple[float, float
     """Seed -> (cost, test accuracy) of the runs that its validation accuracies choose."""
     seeds: dict[int, list[tuple[float, Run]]] = defaultdict(list)
     for run in runs:
-        cost = costs(run.fields)[axis]
+        cost = run.costs[axis]
         if cost is not None:
             seeds[run.fields["seed"]].append((cost, run))
     chosen = {}

@@ -7,10 +7,11 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+from prunesweep.report.costs import costs
 from prunesweep.results import Job, read
 
 Value = str | int | float | bool | None
@@ -44,6 +45,11 @@ class Run:
         """What repetitions with other seeds have in common."""
         kept = {key: value for key, value in self.settings.items() if not repeats(key)}
         return frozenset({**kept, "model": self.fields["model"], "dataset": self.fields["dataset"]}.items())
+
+    @cached_property
+    def costs(self) -> dict[str, float | None]:
+        """What its network costs on every axis."""
+        return costs(self.fields)
 
     @property
     def command(self) -> str:
@@ -96,6 +102,7 @@ def near(path: Path) -> Path:
     return whole.relative_to(here) if whole.is_relative_to(here) else whole
 
 
+@cache
 def repeats(key: str) -> bool:
     """Whether runs that differ in `key` alone are repetitions of one experiment."""
     return any(key == name or key.startswith(f"{name}.") for name in NOT_THE_EXPERIMENT)

@@ -71,7 +71,7 @@ def _splits(task: Task) -> str:
             f"; chance alone moves a test accuracy of {100 * accuracy:.1f} % "
             f"by ±{100 * sqrt(accuracy * (1 - accuracy) / task.test):.2f} points (binomial standard error)"
         )
-    return f"{validation} chose; {test} were scored once, after every choice, and are what is shown{noise}"
+    return f"{validation} chose; {test} chose nothing, and are what is shown{noise}"
 
 
 def _denses(task: Task) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ async function unpacked(id) {
 }
 
 let data, task, sorted = { column: "name", down: false }, first = 0, shown = [], open = null;
-const PAGE = 50, MANY_POINTS = 2000, MANY_CURVES = 400, MANY_VALUES = 8;
+const PAGE = 25, MANY_POINTS = 2000, MANY_CURVES = 400, MANY_VALUES = 8;
 // Okabe and Ito's colours, which people of any colour vision tell apart; yellow is left out, it is lost on white.
 const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#8c6bb1", "#999999"];
 const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid", "dash"];
@@ -76,7 +76,7 @@ function heights(scale, counted) {
   return scale === "error" ? (accuracy) => Math.max(100 * (1 - accuracy), floor) : (accuracy) => 100 * accuracy;
 }
 
-const ACCURACIES = [99.95, 99.9, 99.8, 99.5, 99, 98, 95, 90, 80, 50, 0];
+const ACCURACIES = [99.95, 99.9, 99.8, 99.7, 99.5, 99, 98, 97, 95, 90, 80, 50, 0];
 
 function accuracyAxis(scale, title, dense) {
   if (scale === "error") {
@@ -143,7 +143,7 @@ function drawFrontier() {
   for (const [value, members, colour, dash] of lines) {
     const found = members.map((index) => data.experiments[index]), of = found.map(({ test }) => y(test[0]));
     traces.push({
-      type: "scatter", mode: "lines+markers", name: value ? `frontier, ${safe(value)}` : "frontier, chosen by validation", legendgroup: value,
+      type: "scatter", mode: members.length < 60 ? "lines+markers" : "lines", name: value ? `frontier, ${safe(value)}` : "frontier, chosen by validation", legendgroup: value,
       showlegend: !value, x: found.map(({ costs }) => costs[axis]), y: of, error_y: bars(found.map(({ test }) => test), scale, of),
       customdata: found.map(({ runs }) => runs[0]), text: found.map((one) => toldExperiment(one)), hovertemplate: "%{text}<extra></extra>",
       line: { color: colour, width: 2, dash }, marker: { size: 7, color: colour },
@@ -158,7 +158,7 @@ function drawFrontier() {
     xaxis: { title: data.axes[axis].label, type: data.axes[axis].log ? "log" : "linear", ...(data.axes[axis].log ? { dtick: "D2", exponentformat: "SI" } : {}) },
     yaxis: accuracyAxis(scale, `Test accuracy, % of ${task.test ? number(task.test) : "the test"} images`, best),
     shapes: task.dense.map((dense) => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: y(dense.test.mean), y1: y(dense.test.mean), line: { color: css("--ink"), width: 1.2, dash: "dash" } })),
-    annotations: task.dense.map((dense) => ({ xref: "paper", x: 1, xanchor: "right", yanchor: "bottom", showarrow: false, y: scale === "error" ? Math.log10(y(dense.test.mean)) : y(dense.test.mean), text: `dense ${safe(dense.model)} ${percent(dense.test.mean)}`, font: { size: 12 } })),
+    annotations: task.dense.map((dense) => ({ xref: "paper", ...(data.axes[axis].more ? { x: 1, xanchor: "right" } : { x: 0, xanchor: "left" }), yanchor: "bottom", showarrow: false, y: scale === "error" ? Math.log10(y(dense.test.mean)) : y(dense.test.mean), text: `dense ${safe(dense.model)} ${percent(dense.test.mean)}`, font: { size: 12 } })),
     uirevision: `${axis} ${scale} ${task.dataset}`,
   };
   $("frontier-hint").textContent = (scale === "error" ? "Equal steps upwards are equal factors of error. " : "")
@@ -256,14 +256,17 @@ function copyable(command) {
 function tellKnee() {
   const axis = $("axis").value, knee = task.frontiers[axis].knee;
   $("knee").textContent = knee === null ? "The frontier has no knee: fewer than three settings, or no bend."
-    : `The knee, where the frontier bends most (validation accuracy${data.axes[axis].log ? " against the logarithm of the cost" : ""}): ${data.experiments[knee].label || "the only setting"}, `
+    : `The knee, where the frontier bends most (logarithm of the validation error against ${data.axes[axis].log ? "that of the cost" : "the cost"}): ${data.experiments[knee].label || "the only setting"}, `
       + `${number(data.experiments[knee].costs.params_nonzero, 1)} parameters left, test accuracy ${spread(data.experiments[knee].test)}.`;
 }
+
+let waiting;
 
 function limit(value) {
   $("within").dataset.limit = value;
   tellChoice();
-  return drawFrontier();
+  clearTimeout(waiting);  // the words follow every step of the slider, the chart of 10,000 points where it rests
+  waiting = setTimeout(drawFrontier, 80);
 }
 
 // ---- Layers ------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from string import Template
 from typing import Any
 
 from prunesweep.published import published
-from prunesweep.report.costs import AXES, costs, finetuning
+from prunesweep.report.costs import AXES, finetuning
 from prunesweep.report.experiments import Spread
 from prunesweep.report.gather import Run, Value
 from prunesweep.report.header import facts, losses, title
@@ -56,7 +56,7 @@ def _plotly() -> str:
 
 
 def _packed(content: bytes) -> str:
-    return base64.b64encode(gzip.compress(content, mtime=0)).decode()
+    return base64.b64encode(gzip.compress(content, compresslevel=6, mtime=0)).decode()
 
 
 def payload(values: Values, folder: Path) -> dict[str, Any]:
@@ -93,10 +93,9 @@ def payload(values: Values, folder: Path) -> dict[str, Any]:
 
 
 def _columns(runs: Sequence[Run]) -> dict[str, Any]:
-    spent = [costs(run.fields) for run in runs]
     return {
         **{name: [_short(run.fields.get(name)) for run in runs] for name in ("model", "dataset", *NUMBERS)},
-        **{axis: [_short(cost[axis]) for cost in spent] for axis in AXES},
+        **{axis: [_short(run.costs[axis]) for run in runs] for axis in AXES},
         **{
             f"{point}_{split}": [_short(run.fields[point][f"{split}_accuracy"]) for run in runs]
             for point in ("dense", "pruned", "final")

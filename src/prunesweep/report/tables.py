@@ -9,6 +9,7 @@ from typing import Any
 from prunesweep.report.costs import AXES
 from prunesweep.report.experiments import Experiment, Spread
 from prunesweep.report.frontiers import Frontier
+from prunesweep.report.gather import Value
 from prunesweep.report.values import Task, Values
 
 
@@ -58,4 +59,8 @@ def _spread(name: str, spread: Spread) -> dict[str, float | None]:
 def label(values: Values, experiment: Experiment) -> str:
     """What tells `experiment` apart from the others."""
     first = values.runs.done[experiment.runs[0]]
-    return " ".join(f"{key}={first.settings.get(key)}" for key in values.keys)
+    return " ".join(f"{key}={_short(first.settings.get(key))}" for key in values.keys)
+
+
+def _short(value: Value) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 WIDE = 160
+MOST_ROWS = 200
 
 
 def console() -> Console:
@@ -142,11 +143,13 @@ def show(summary: Summary) -> None:
         shown.add_column(
             column, justify="left" if column in ("run", "settings") else "right", no_wrap=column != "settings"
         )
-    for row in summary.rows:
+    for row in summary.rows[:MOST_ROWS]:
         shown.add_row(*map(Text, row))
     if summary.rows:
         out.print(shown)
+    if len(summary.rows) > MOST_ROWS:
+        out.print(Text(f"the first {MOST_ROWS} runs; results.csv and report.html hold all {len(summary.rows):,}"))
     else:
         out.print(Text(summary.verdict))
-    for failure in summary.failures:
+    for failure in summary.failures[:MOST_ROWS]:
         out.print(Text(failure), soft_wrap=True)
