@@ -20,11 +20,9 @@ def fake_fields(amount: float, seed: int, *overrides: str, **changes: Any) -> di
         for name, total in LAYERS.items()
     ]
     epochs = [
-        {"step": step, "epoch": epoch, "sparsity": sparsity, "val_accuracy": accuracy, "seconds": 0.5}
-        for step, epoch, sparsity, accuracy in (
-            (1, 1, 0.0, 0.9), (2, 2, 0.0, DENSE), (4, 3, amount, val - 0.01), (5, 4, amount, val)
-        )
-    ]  # fmt: skip
+        {"epoch": epoch, "round": int(epoch > 2), "val_accuracy": accuracy, "seconds": 0.5}
+        for epoch, accuracy in enumerate((0.9, DENSE, val - 0.01, val), 1)
+    ]
     return {
         "status": "completed",
         "model": "lenet5",
@@ -50,6 +48,9 @@ def fake_fields(amount: float, seed: int, *overrides: str, **changes: Any) -> di
         "final": {"val_accuracy": val, "test_accuracy": test},
         "layers": layers,
         "history": epochs,
+        "rounds": [],
+        "dead_layers": [],
+        "params_effective": TOTAL - gone,
         **changes,
     }
 

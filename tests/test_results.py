@@ -56,7 +56,10 @@ def test_a_job_without_a_result_is_unfinished(tmp_path: Path) -> None:
         ({"dense": {"val_accuracy": 1.5, "test_accuracy": 0.5}}, "'dense.val_accuracy' is no number from 0 to 1"),
         ({"layers": [1]}, "'layers' is no list of entries with total, nonzero, sparsity"),
         ({"layers": [{"total": 1, "nonzero": 1, "sparsity": 0}]}, "'layers' are not named"),
-        ({"history": None}, "'history' is no list of entries with val_accuracy, seconds"),
+        ({"history": None}, "'history' is no list of entries with round, val_accuracy, seconds"),
+        ({"dead_layers": [1]}, "'dead_layers' is no list of texts"),
+        ({"rounds": None}, "'rounds' is no list of entries"),
+        ({"rounds": [{"round": 1}]}, "round 1: 'amount' is no number of at least 0"),
     ],
 )
 def test_a_result_of_another_layout_says_where(change: dict[str, object], reason: str) -> None:
@@ -67,6 +70,8 @@ def test_a_result_of_another_layout_says_where(change: dict[str, object], reason
         "seed": 0,
         "layers": [],
         "history": [],
+        "rounds": [],
+        "dead_layers": [],
         **dict.fromkeys(NUMBERS, 1),
         **dict.fromkeys(TEXTS, "a"),
         **dict.fromkeys(SCORES, scores),
@@ -100,10 +105,13 @@ def test_nested_fields_are_flattened_with_a_dot() -> None:
 
 
 def test_the_table_has_a_row_for_each_run_and_the_union_of_columns() -> None:
-    text = table([Job("0", {"status": "completed", "x": 1}), Job("1", {"status": "failed", "error": 'a, "b"'})])
+    done = {"status": "completed", "x": 1, "rounds": [{"round": 1, "x": 2}]}
+    text = table([Job("0", done), Job("1", {"status": "failed", "error": 'a, "b"'})])
+    shared = {"run": "0", "status": "completed", "error": ""}
     assert list(csv.DictReader(io.StringIO(text))) == [
-        {"run": "0", "status": "completed", "x": "1", "error": ""},
-        {"run": "1", "status": "failed", "x": "", "error": 'a, "b"'},
+        {**shared, "point": "round", "round": "1", "x": "2"},
+        {**shared, "point": "final", "round": "2", "x": "1"},
+        {"run": "1", "status": "failed", "point": "final", "round": "1", "x": "", "error": 'a, "b"'},
     ]
 
 

@@ -6,16 +6,14 @@ from torch import nn
 
 from prunesweep.data import Dataset
 from prunesweep.models import CustomModel, LeNet300100
-from prunesweep.pruning import Pruning
 from prunesweep.state import Setting, State, drawing_from
-from prunesweep.steps import Diverged, Evaluate, Init, Prune, TrainEpoch
+from prunesweep.steps import Count, Diverged, Evaluate, Init, Reinitialize, Rewind, TrainEpoch
 from prunesweep.training import SGD, Adam, AdamW, Optimizer
 
 MODEL = LeNet300100()
 SETTING = Setting(MODEL, Dataset(), "cpu")
 INIT = Init(MODEL, seed=0)
 EPOCH = TrainEpoch("data", SGD(), lr=0.03, batch_size=500, index=0, seed=0)
-PRUNE = Prune(Pruning(amount=0.5), ("fc1.weight", "fc3.weight"), index=0, seed=0)
 
 
 def equal(one: State, other: State) -> bool:
@@ -41,11 +39,6 @@ def start() -> State:
     return INIT.apply(State(), SETTING)[0]
 
 
-@pytest.fixture(scope="module")
-def pruned(start: State) -> State:
-    return PRUNE.apply(start, SETTING)[0]
-
-
 def test_init_is_a_function_of_the_seed_alone(start: State) -> None:
     with drawing_from(123, "cpu"):
         assert equal(INIT.apply(State(), SETTING)[0], start)
@@ -54,7 +47,7 @@ def test_init_is_a_function_of_the_seed_alone(start: State) -> None:
 
 def test_steps_leave_the_global_random_state_alone(start: State) -> None:
     before = torch.random.get_rng_state()
-    for step in (INIT, EPOCH, PRUNE):
+    for step in (INIT, EPOCH, Reinitialize(0, 0)):
         step.apply(start, SETTING)
     assert torch.equal(torch.random.get_rng_state(), before)
 
@@ -96,48 +89,36 @@ def test_networks_that_draw_and_keep_buffers_repeat_too() -> None:
     assert first.weights["norm.num_batches_tracked"] == 7
 
 
-def test_pruning_masks_the_selected_and_zeroes_them(start: State, pruned: State) -> None:
-    assert set(pruned.masks) == {"fc1.weight", "fc3.weight"}
-    total = sum(mask.numel() for mask in pruned.masks.values())
-    assert sum(int((~mask).sum()) for mask in pruned.masks.values()) == round(0.5 * total)
-    assert pruned.sparsity == round(0.5 * total) / total
-    for name, mask in pruned.masks.items():
-        assert mask.dtype == torch.bool
-        zeros = pruned.weights[name][~mask]
-        assert (zeros == 0).all()
-        assert not torch.signbit(zeros).any()
-        assert torch.equal(pruned.weights[name][mask], start.weights[name][mask])
-    assert torch.equal(pruned.weights["fc2.weight"], start.weights["fc2.weight"])
-    assert pruned.optimizer == {}
+def test_rewinding_takes_the_weights_of_then_under_the_masks_of_now(start: State) -> None:
+    mask = torch.arange(10 * 100).view(10, 100) % 2 == 0
+    now = State(
+        {"fc3.weight": torch.ones(10, 100)}, {"fc3.weight": mask}, {"fc3.weight/momentum_buffer": torch.ones(1)}
+    )
+    setting = replace(SETTING, recall={3: start}.__getitem__)
+    step = Rewind(3)
+    assert step.recalls == (3,)
+    after, _ = step.apply(now, setting)
+    assert torch.equal(after.weights["fc3.weight"], start.weights["fc3.weight"] * mask)
+    assert torch.equal(after.weights["fc1.weight"], start.weights["fc1.weight"])
+    assert after.optimizer == {}
+    assert equal(replace(step, masks=True).apply(now, setting)[0], start)
 
 
-def test_pruning_twice_is_nested_and_reaches_the_higher_amount(pruned: State) -> None:
-    further = replace(PRUNE, pruning=Pruning(amount=0.9), index=1).apply(pruned, SETTING)[0]
-    assert further.sparsity == pytest.approx(0.9, abs=1e-5)
-    assert all(not (further.masks[name] & ~mask).any() for name, mask in pruned.masks.items())
-
-
-def test_random_pruning_takes_exactly_the_asked_count_and_depends_on_the_seed(start: State) -> None:
-    step = replace(PRUNE, pruning=Pruning(criterion="random", amount=0.3))
-    first, again, other = (one.apply(start, SETTING)[0] for one in (step, step, replace(step, seed=1)))
-    total = sum(mask.numel() for mask in first.masks.values())
-    assert sum(int((~mask).sum()) for mask in first.masks.values()) == round(0.3 * total)
+def test_a_network_drawn_anew_keeps_the_masks(start: State) -> None:
+    mask = torch.zeros(10, 100, dtype=torch.bool)
+    now = replace(start, masks={"fc3.weight": mask})
+    first, again, other = (Reinitialize(index, seed=0).apply(now, SETTING)[0] for index in (0, 0, 1))
     assert equal(first, again)
-    assert not equal(first, other)
+    assert not torch.equal(first.weights["fc1.weight"], other.weights["fc1.weight"])
+    assert not torch.equal(first.weights["fc1.weight"], start.weights["fc1.weight"])
+    assert not first.weights["fc3.weight"].any()
 
 
-@pytest.mark.parametrize("optimizer", [SGD(), Adam(weight_decay=0.1)], ids=lambda optimizer: optimizer.name)
-def test_pruned_weights_are_exactly_zero_after_fine_tuning(start: State, optimizer: Optimizer) -> None:
-    step = replace(EPOCH, optimizer=optimizer, lr=optimizer.lr)
-    dense = step.apply(start, SETTING)[0]
-    assert dense.optimizer, "momentum from before the pruning"
-    state = PRUNE.apply(dense, SETTING)[0]
-    for index in (1, 2):
-        state, record = replace(step, index=index).apply(state, SETTING)
-        assert record["sparsity"] == pytest.approx(0.5, abs=1e-5)
-    for name, mask in state.masks.items():
-        assert (state.weights[name][~mask] == 0).all()
-        assert not torch.equal(state.weights[name][mask], dense.weights[name][mask])
+def test_counting_tells_what_is_left(start: State) -> None:
+    now = replace(start, masks={"fc3.weight": torch.zeros(10, 100, dtype=torch.bool)})
+    _, record = Count(("fc3.weight",)).apply(now, SETTING)
+    assert (record["params_selected"], record["params_pruned"]) == (1_000, 1_000)
+    assert record["dead_layers"] == ("fc1", "fc2", "fc3")
 
 
 def test_a_loss_that_is_no_number_ends_the_run(start: State) -> None:

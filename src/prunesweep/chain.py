@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from prunesweep.state import Setting, State
-from prunesweep.steps import Evaluate, Record, Step
+from prunesweep.steps import Record, Step
 from prunesweep.store import Store, canonical
 
 OnStep = Callable[[int, Step, Record], None]
@@ -63,13 +64,16 @@ class Execution:
         self, chain: Sequence[Step], setting: Setting, root: dict[str, Any], store: Store, on_step: OnStep
     ) -> None:
         self.chain = chain
-        self.setting = setting
+        self.setting = replace(setting, recall=self._recall)
+        self.root = root
         self.store = store
         self.on_step = on_step
         self.digests = digests(root, chain)
         self.records: list[Record] = []
         self.computed = 0
         self._state = State()
+        self._recalled = {earlier for step in chain for earlier in step.recalls}
+        self._kept: dict[int, State] = {}
 
     def state(self, position: int) -> State:
         """The state after the step at `position`: from the store, or computed from the nearest before it."""
@@ -89,6 +93,7 @@ class Execution:
         tensors, record = entry
         self._state = State.of({name: tensor.to(self.setting.device) for name, tensor in tensors.items()})
         self.records = record["steps"]
+        self._keep(index)
         return True
 
     def _compute(self, index: int) -> None:
@@ -96,19 +101,34 @@ class Execution:
         self._state, record = step.apply(self._state, self.setting)
         self.records.append(record)
         self.computed += 1
+        self._keep(index)
         parent = self.digests[index - 1] if index else ""
         tensors, told = self._state.tensors(), {"steps": self.records}
         self.store.save(self.digests[index], parent, step.describe(), tensors, told)
         self.on_step(index, step, record)
 
-    def score(self, position: int, evaluate: Evaluate) -> Record:
-        """The scores of the state after the step at `position`, computed once for each digest."""
+    def _keep(self, index: int) -> None:
+        if index in self._recalled:
+            self._kept[index] = self._state
+
+    def _recall(self, position: int) -> State:
+        """The state after an earlier step, for one that goes back to it: in memory, stored, or computed again."""
+        if position not in self._kept:
+            earlier = Execution(self.chain[: position + 1], self.setting, self.root, self.store, lambda *_: None)
+            self._kept[position] = earlier.state(position)
+        return self._kept[position]
+
+    def observe(self, position: int, observation: Step) -> Record:
+        """What `observation`, which changes nothing, tells of the state after the step at `position`.
+
+        Computed once for each digest.
+        """
         parent = self.digests[position]
-        digest = extend(parent, evaluate.describe())
+        digest = extend(parent, observation.describe())
         record = self.store.record(digest)
         if record is None:
-            _, record = evaluate.apply(self.state(position), self.setting)
-            self.store.save(digest, parent, evaluate.describe(), None, record)
+            _, record = observation.apply(self.state(position), self.setting)
+            self.store.save(digest, parent, observation.describe(), None, record)
         return record
 
     def history(self) -> list[Record]:

@@ -59,10 +59,18 @@ def register() -> None:
 def _schema(schema: type) -> DictConfig:
     """The structured config of `schema`; a plain dictionary in it takes keys of the user's choice."""
     node: DictConfig = OmegaConf.structured(schema)
-    for key in map(str, node):
-        if not OmegaConf.is_missing(node, key) and OmegaConf.get_type(node, key) is dict:
-            OmegaConf.set_struct(node[key], False)
+    _open_dictionaries(node)
     return node
+
+
+def _open_dictionaries(node: DictConfig) -> None:
+    for key in map(str, node):
+        if OmegaConf.is_missing(node, key) or not OmegaConf.is_dict(node[key]):
+            continue
+        if OmegaConf.get_type(node, key) is dict:
+            OmegaConf.set_struct(node[key], False)
+        else:
+            _open_dictionaries(node[key])
 
 
 def build(config: DictConfig) -> RunConfig:

@@ -145,6 +145,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def at(self, indices: Tensor) -> Split:
+        """The examples at `indices`, in that order."""
+        return Split(self.images[indices], self.labels[indices])
+
 
 @dataclass(frozen=True)
 class Data:

@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from prunesweep.chain import Execution, OnStep, environment
+from prunesweep.compact import beside_dense
 from prunesweep.config import RunConfig
 from prunesweep.data import CLASSES, fingerprint
 from prunesweep.errors import UsageError
-from prunesweep.measures import Cost, cost
 from prunesweep.models import check_fits
+from prunesweep.pruning import resolved
 from prunesweep.results import WEIGHTS, Result, write_completed
-from prunesweep.schedules import Plan, Recipe
-from prunesweep.selection import select
+from prunesweep.schedules import Plan, Point, Recipe
+from prunesweep.selection import prunable, select
 from prunesweep.state import Setting, State
-from prunesweep.steps import Evaluate
+from prunesweep.steps import Count, Evaluate
 from prunesweep.store import StoreSettings, write_atomically
 from prunesweep.upkeep import shrink
 
@@ -49,8 +50,9 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
         store = config.store.open()
         execution = Execution(plan.chain, setting, root, store, on_step)
         with store.in_use(execution.digests):
-            scores = score(execution, plan, Evaluate(recipe.data))
-            final = execution.state(plan.final)
+            dense = scores(execution, plan.dense, recipe)
+            points = [measured(execution, point, recipe) for point in plan.points]
+            final = execution.state(plan.points[-1].final)
     keep_within(config.store, execution)
     result = Result(
         status="completed",
@@ -59,16 +61,18 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
         seed=config.seed,
         device=setting.device.partition(":")[0],
         threads=config.threads,
-        digest=execution.digests[plan.final],
+        digest=execution.digests[-1],
         dense_digest=execution.digests[plan.dense],
         overrides=list(overrides),
         schedule=config.schedule.name,
         criterion=config.prune.criterion,
         scope=config.prune.scope,
-        amount=config.prune.amount,
-        **figures(cost(setting.fresh(), final.masks, recipe.layers, config.dataset.shape)),
-        **scores,
-        history=execution.history(),
+        structure=config.prune.structure,
+        dense=dense,
+        **points[-1],
+        compact=compacted(setting, final) if config.prune.structure == "channel" else None,
+        rounds=[{"round": number, **point} for number, point in enumerate(points[:-1], 1)],
+        history=history(execution, plan),
         seconds=time.perf_counter() - started,
         steps_total=len(plan.chain),
         steps_cached=len(plan.chain) - execution.computed,
@@ -103,36 +107,56 @@ def plan_recipe(config: RunConfig, setting: Setting) -> Recipe:
     """The parts of the chain, once all that can be checked beforehand has been."""
     network = setting.fresh()
     check_fits(network, config.model.name, config.dataset.shape, CLASSES)
+    parameters = dict(network.named_parameters())
+    names = select(network, config.layers, channels=config.prune.structure == "channel")
+    shapes = {name: tuple(parameters[name].shape) for name in names}
     return Recipe(
         model=config.model,
         data=fingerprint(config.dataset),
-        layers=select(network, config.layers),
+        shapes=shapes,
+        output=list(prunable(network))[-1],
         optimizer=config.optimizer,
         train=config.train,
         finetune=config.finetune,
-        pruning=config.prune,
+        pruning=resolved(config.prune, shapes, sum(parameter.numel() for parameter in parameters.values())),
         seed=config.seed,
     )
 
 
-def score(execution: Execution, plan: Plan, evaluate: Evaluate) -> dict[str, Any]:
-    """The scores of the dense network, straight after pruning, and in the end."""
-    shown = ("val_accuracy", "val_loss", "test_accuracy", "test_loss")
-    points = {"dense": plan.dense, "pruned": plan.pruned, "final": plan.final}
-    records = {name: execution.score(position, evaluate) for name, position in points.items()}
-    return {name: {key: record[key] for key in shown} for name, record in records.items()}
+def scores(execution: Execution, position: int, recipe: Recipe) -> dict[str, float]:
+    """The scores of the network after the step at `position`."""
+    record = execution.observe(position, Evaluate(recipe.data))
+    return {key: record[key] for key in ("val_accuracy", "val_loss", "test_accuracy", "test_loss")}
 
 
-def figures(spent: Cost) -> dict[str, Any]:
-    """The counts of `spent` and their ratios; a ratio to nothing at all is None."""
+def measured(execution: Execution, point: Point, recipe: Recipe) -> dict[str, Any]:
+    """What a point of the trade-off costs and what it scores; a ratio to nothing at all is None."""
+    pruned = scores(execution, point.pruned, recipe)
+    final = scores(execution, point.final, recipe)
+    spent = execution.observe(point.final, Count(recipe.layers))
     return {
-        **asdict(spent),
-        "layers": [asdict(layer) for layer in spent.layers],
-        "sparsity": spent.params_pruned / spent.params_selected,
-        "param_reduction": spent.params_pruned / spent.params_total,
-        "compression": spent.params_total / spent.params_nonzero if spent.params_nonzero else None,
-        "theoretical_speedup": spent.macs_total / spent.macs_nonzero if spent.macs_nonzero else None,
+        "amount": point.amount,
+        **spent,
+        "sparsity": spent["params_pruned"] / spent["params_selected"],
+        "param_reduction": spent["params_pruned"] / spent["params_total"],
+        "compression": spent["params_total"] / spent["params_nonzero"] if spent["params_nonzero"] else None,
+        "theoretical_speedup": spent["macs_total"] / spent["macs_nonzero"] if spent["macs_nonzero"] else None,
+        "pruned": pruned,
+        "final": final,
     }
+
+
+def history(execution: Execution, plan: Plan) -> list[dict[str, Any]]:
+    """The records of all epochs, each with the number of prunings before it: 0 is the dense training."""
+    return [
+        {**entry, "round": sum(point.pruned < entry["step"] for point in plan.points)} for entry in execution.history()
+    ]
+
+
+def compacted(setting: Setting, final: State) -> dict[str, Any]:
+    """What the network costs once its pruned channels are really gone, next to what it cost with them."""
+    model = setting.network(final).cpu()
+    return asdict(beside_dense(model, {name: mask.cpu() for name, mask in final.masks.items()}, setting.dataset.shape))
 
 
 def keep_within(settings: StoreSettings, execution: Execution) -> None:

@@ -33,22 +33,27 @@ class Result:
     overrides: list[str]
     criterion: str
     scope: str
+    structure: str
     schedule: str
     amount: float
     params_total: int
     params_selected: int
     params_pruned: int
     params_nonzero: int
+    params_effective: int
     sparsity: float
     param_reduction: float
     compression: float | None
     macs_total: int
     macs_nonzero: int
     theoretical_speedup: float | None
+    dead_layers: list[str]
     dense: dict[str, float]
     pruned: dict[str, float]
     final: dict[str, float]
     layers: list[dict[str, Any]]
+    compact: dict[str, Any] | None
+    rounds: list[dict[str, Any]]
     history: list[dict[str, Any]]
     seconds: float
     steps_total: int
@@ -117,10 +122,11 @@ def _read(path: Path) -> dict[str, Any]:
     return {"status": status, "error": reason, "overrides": []}
 
 
-NUMBERS = (
-    *("amount", "params_total", "params_selected", "params_pruned", "params_nonzero", "sparsity", "param_reduction"),
-    *("macs_total", "macs_nonzero", "seconds"),
+COUNTS = (
+    *("amount", "params_total", "params_selected", "params_pruned", "params_nonzero", "params_effective"),
+    *("sparsity", "param_reduction", "macs_total", "macs_nonzero"),
 )
+NUMBERS = (*COUNTS, "seconds")
 TEXTS = ("model", "dataset", "digest", "dense_digest")
 SCORES = ("dense", "pruned", "final")
 
@@ -140,20 +146,34 @@ def misfit(fields: Any) -> str | None:
 
 def _misfits(fields: dict[str, Any]) -> Iterator[str]:
     yield from (f"{name!r} is no text" for name in TEXTS if not isinstance(fields.get(name), str))
-    yield from (f"{name!r} is no number of at least 0" for name in NUMBERS if not _counts(fields.get(name)))
     if isinstance(fields.get("seed"), bool) or not isinstance(fields.get("seed"), int):
         yield "'seed' is no whole number"
-    for point in SCORES:
+    yield from _misfits_of_point(fields, NUMBERS, SCORES)
+    if not _are_entries(fields.get("history"), ("round", "val_accuracy", "seconds")):
+        yield "'history' is no list of entries with round, val_accuracy, seconds"
+    if not _is_list(fields.get("rounds"), dict):
+        yield "'rounds' is no list of entries"
+    for number, entry in enumerate(fields["rounds"], 1):
+        yield from (f"round {number}: {reason}" for reason in _misfits_of_point(entry, ("round", *COUNTS), SCORES[1:]))
+
+
+def _misfits_of_point(fields: dict[str, Any], numbers: Sequence[str], scores: Sequence[str]) -> Iterator[str]:
+    yield from (f"{name!r} is no number of at least 0" for name in numbers if not _counts(fields.get(name)))
+    for point in scores:
         for name in ("val_accuracy", "test_accuracy"):
             score = fields[point].get(name) if isinstance(fields.get(point), dict) else None
             if not _counts(score) or float(score or 0) > 1:
                 yield f"'{point}.{name}' is no number from 0 to 1"
-    for name, numbers in (("layers", ("total", "nonzero", "sparsity")), ("history", ("val_accuracy", "seconds"))):
-        entries: Any = fields.get(name)
-        if not _is_list(entries, dict) or not all(_counts(entry.get(key)) for entry in entries for key in numbers):
-            yield f"{name!r} is no list of entries with {', '.join(numbers)}"
+    if not _are_entries(fields.get("layers"), ("total", "nonzero", "sparsity")):
+        yield "'layers' is no list of entries with total, nonzero, sparsity"
     if not all(isinstance(layer.get("name"), str) for layer in fields["layers"]):
         yield "'layers' are not named"
+    if not _is_list(fields.get("dead_layers"), str):
+        yield "'dead_layers' is no list of texts"
+
+
+def _are_entries(value: Any, numbers: Sequence[str]) -> bool:
+    return _is_list(value, dict) and all(_counts(entry.get(name)) for entry in value for name in numbers)
 
 
 def _counts(value: Any) -> bool:
@@ -168,11 +188,23 @@ def _no_number(text: str) -> float:
     raise ValueError(f"{text} is not JSON")
 
 
+def points(fields: dict[str, Any]) -> list[dict[str, Any]]:
+    """The points of the trade-off that a run holds: those of its earlier rounds, then its own, as if each were a run.
+
+    Each tells by `point` whether it is the run's `final` one or that of a `round`.
+    """
+    own = {key: value for key, value in fields.items() if key != "rounds"}
+    final = {"point": "final", "round": len(fields.get("rounds", [])) + 1, **own}
+    if fields["status"] != "completed":
+        return [final]
+    return [{**own, "point": "round", **earlier} for earlier in fields["rounds"]] + [final]
+
+
 def flat(fields: dict[str, Any]) -> dict[str, Any]:
     """One row: nested fields under dotted names, a layer's under its name; the history stays in `result.json`."""
     row: dict[str, Any] = {}
     for key, value in fields.items():
-        if key == "overrides":
+        if key in ("overrides", "dead_layers"):
             row[key] = " ".join(value)
         elif key == "layers":
             row.update(
@@ -190,8 +222,8 @@ def flat(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def table(jobs: Iterable[Job]) -> str:
-    """`results.csv`: one row a run, the union of their columns."""
-    rows = [{"run": job.name, **flat(job.fields)} for job in jobs]
+    """`results.csv`: one row a point, in the union of their columns; `point` is `final` in one row of each run."""
+    rows = [{"run": job.name, **flat(point)} for job in jobs for point in points(job.fields)]
     columns = list(dict.fromkeys(column for row in rows for column in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")

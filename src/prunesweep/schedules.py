@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
+from prunesweep.allocation import layer_of
+from prunesweep.errors import UsageError, check_choice, check_range
+from prunesweep.masking import CURVES, Prune, RampEpoch, geometric
 from prunesweep.models import Model
 from prunesweep.pruning import Pruning
-from prunesweep.steps import Init, Prune, Step, TrainEpoch
+from prunesweep.steps import Init, Reinitialize, Rewind, Step, TrainEpoch
 from prunesweep.training import Optimizer, Phase
+
+CONTROLS = ("none", "reinit")
 
 
 @dataclass(frozen=True)
@@ -17,46 +23,59 @@ class Recipe:
 
     Attributes:
         data: the fingerprint of the data and its split.
-        layers: the selected parameters, like `conv1.weight`.
+        shapes: the selected parameters, like `conv1.weight`, and their shapes, in the order of the network.
+        output: the name of the layer that gives the logits.
+        pruning: its target is settled.
     """
 
     model: Model
     data: str
-    layers: tuple[str, ...]
+    shapes: Mapping[str, tuple[int, ...]]
+    output: str
     optimizer: Optimizer
     train: Phase
     finetune: Phase
     pruning: Pruning
     seed: int
 
-    def init(self) -> tuple[Step, ...]:
-        """The first step."""
-        return (Init(self.model, self.seed),)
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The selected parameters."""
+        return tuple(self.shapes)
 
-    def training(self, phase: Phase, first: int) -> tuple[Step, ...]:
-        """The epochs of `phase`, numbered from `first` on."""
+    def dense(self) -> tuple[Step, ...]:
+        """The first steps of every run: the dense network."""
+        return Init(self.model, self.seed), *self.training(self.train, first=0)
+
+    def training(self, phase: Phase, first: int, skip: int = 0) -> tuple[Step, ...]:
+        """The epochs of `phase` but for the first `skip`, numbered from `first` on."""
+        rates = phase.learning_rates(self.optimizer.lr)[skip:]
         return tuple(
             TrainEpoch(self.data, self.optimizer, lr, phase.batch_size, first + number, self.seed)
-            for number, lr in enumerate(phase.learning_rates(self.optimizer.lr))
+            for number, lr in enumerate(rates)
         )
 
-    def prune(self, index: int = 0) -> tuple[Step, ...]:
+    def prune(self, pruning: Pruning, index: int = 0) -> Prune:
         """Pruning number `index` of the run."""
-        return (Prune(self.pruning, self.layers, index, self.seed),)
+        return Prune(self.data, pruning, self.layers, index, self.seed)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point of the trade-off: the requested amount, and the positions straight after pruning and in the end."""
+
+    amount: float
+    pruned: int
+    final: int
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A chain, and the positions in it at which the network is scored: dense, straight after pruning, in the end."""
+    """A chain, the position of the dense network in it, and the points at which it is measured, in their order."""
 
     chain: tuple[Step, ...]
     dense: int
-    pruned: int
-
-    @property
-    def final(self) -> int:
-        """The position of the last step."""
-        return len(self.chain) - 1
+    points: tuple[Point, ...]
 
 
 @dataclass
@@ -67,7 +86,11 @@ class Schedule(ABC):
 
     @abstractmethod
     def plan(self, recipe: Recipe) -> Plan:
-        """The chain for `recipe`."""
+        """The chain for `recipe`.
+
+        Raises:
+            UsageError: the schedule does not fit the other settings.
+        """
 
 
 @dataclass
@@ -77,13 +100,178 @@ class OneShot(Schedule):
     name: str = "one_shot"
 
     def plan(self, recipe: Recipe) -> Plan:
-        dense = recipe.init() + recipe.training(recipe.train, first=0)
-        pruned = dense + recipe.prune()
-        return Plan(
-            pruned + recipe.training(recipe.finetune, first=recipe.train.epochs),
-            dense=len(dense) - 1,
-            pruned=len(pruned) - 1,
-        )
+        chain = [*recipe.dense(), recipe.prune(recipe.pruning)]
+        pruned = len(chain) - 1
+        chain += recipe.training(recipe.finetune, first=recipe.train.epochs)
+        point = Point(recipe.pruning.requested(recipe.shapes), pruned, len(chain) - 1)
+        return Plan(tuple(chain), pruned - 1, (point,))
 
 
-SCHEDULES: tuple[type[Schedule], ...] = (OneShot,)
+@dataclass
+class Iterative(Schedule):
+    """Train, then prune a part and train again, in `rounds` (Han et al. 2015, section 3.4).
+
+    Attributes:
+        rounds: how often; the last one reaches the amount.
+        curve: how the pruned fraction rises: `geometric` (the same fraction of what is left in each round), `linear`,
+            or `cubic`.
+        rewind_lr: null fine-tunes after each round; k instead replays the learning rates of the dense training from
+            the end of epoch k on, the weights staying (Renda, Frankle, Carbin, "Comparing rewinding and fine-tuning",
+            2020: learning-rate rewinding).
+    """
+
+    name: str = "iterative"
+    rounds: int = 5
+    curve: str = "geometric"
+    rewind_lr: int | None = None
+
+    def __post_init__(self) -> None:
+        check_range("schedule.rounds", self.rounds, 1)
+        check_choice("schedule.curve", self.curve, CURVES)
+        if self.rewind_lr is not None:
+            check_range("schedule.rewind_lr", self.rewind_lr, 0)
+
+    def plan(self, recipe: Recipe) -> Plan:
+        _check_rises(self.name, recipe.pruning)
+        phase, skip = recipe.finetune, 0
+        if self.rewind_lr is not None:
+            phase, skip = recipe.train, _within_training("schedule.rewind_lr", self.rewind_lr, recipe)
+        chain: list[Step] = [*recipe.dense()]
+        dense, epoch = len(chain) - 1, recipe.train.epochs
+        points = []
+        for number in range(1, self.rounds + 1):
+            target = recipe.pruning.at(lambda final, part=number / self.rounds: CURVES[self.curve](final, part))  # type: ignore[misc]
+            chain.append(recipe.prune(target, number - 1))
+            pruned, training = len(chain) - 1, recipe.training(phase, epoch, skip)
+            chain += training
+            epoch += len(training)
+            points.append(Point(target.requested(recipe.shapes), pruned, len(chain) - 1))
+        return Plan(tuple(chain), dense, tuple(points))
+
+
+@dataclass
+class Gradual(Schedule):
+    """Sparsity rises while the network trains, then it is fine-tuned (Zhu & Gupta 2017).
+
+    Attributes:
+        epochs: during which sparsity rises, along a cubic curve.
+        every: optimizer steps between two updates of the masks.
+        lr_scale: the constant learning rate meanwhile, times `optimizer.lr`.
+        regrow: whether pruned weights go on training under the mask, so that they can come back (Guo et al. 2016).
+    """
+
+    name: str = "gradual"
+    epochs: int = 10
+    every: int = 100
+    lr_scale: float = 1.0
+    regrow: bool = False
+
+    def __post_init__(self) -> None:
+        check_range("schedule.epochs", self.epochs, 1)
+        check_range("schedule.every", self.every, 1)
+        check_range("schedule.lr_scale", self.lr_scale, 0, above=True)
+
+    def plan(self, recipe: Recipe) -> Plan:
+        _check_rises(self.name, recipe.pruning)
+        if self.regrow and recipe.pruning.structure != "unstructured":
+            raise UsageError("schedule.regrow=true: only single weights can grow back (prune.structure=unstructured).")
+        chain: list[Step] = [*recipe.dense()]
+        dense, first = len(chain) - 1, recipe.train.epochs
+        chain += [
+            RampEpoch(
+                data=recipe.data,
+                optimizer=recipe.optimizer,
+                lr=recipe.optimizer.lr * self.lr_scale,
+                batch_size=recipe.train.batch_size,
+                index=first + number,
+                seed=recipe.seed,
+                pruning=recipe.pruning,
+                layers=recipe.layers,
+                number=number,
+                of=self.epochs,
+                every=self.every,
+                regrow=self.regrow,
+            )
+            for number in range(self.epochs)
+        ]
+        pruned = len(chain) - 1
+        chain += recipe.training(recipe.finetune, first + self.epochs)
+        point = Point(recipe.pruning.requested(recipe.shapes), pruned, len(chain) - 1)
+        return Plan(tuple(chain), dense, (point,))
+
+
+@dataclass
+class Lottery(Schedule):
+    """Iterative pruning whose weights go back to where they came from, the masks staying (Frankle & Carbin 2019).
+
+    Each round trains for the epochs that the dense training had from there on, at their learning rates.
+
+    Attributes:
+        rounds: how often; each prunes the same fraction of what is left, the last one reaches the amount.
+        rewind_to: the epoch of the dense training whose weights are taken up again; 0 is the initialisation.
+        half_output: whether the output layer loses half of that fraction in each round, as in the paper.
+        control: `reinit` measures, with the masks of each round, a network drawn anew instead of the ticket.
+    """
+
+    name: str = "lottery"
+    rounds: int = 5
+    rewind_to: int = 0
+    half_output: bool = True
+    control: str = "none"
+
+    def __post_init__(self) -> None:
+        check_range("schedule.rounds", self.rounds, 1)
+        check_range("schedule.rewind_to", self.rewind_to, 0)
+        check_choice("schedule.control", self.control, CONTROLS)
+
+    def plan(self, recipe: Recipe) -> Plan:
+        _check_rises(self.name, recipe.pruning)
+        skip = _within_training("schedule.rewind_to", self.rewind_to, recipe)
+        chain: list[Step] = [*recipe.dense()]
+        dense, epoch = len(chain) - 1, recipe.train.epochs
+        points = []
+        for number in range(1, self.rounds + 1):
+            target = self._target(recipe, number)
+            chain += [recipe.prune(target, number - 1), Rewind(self.rewind_to)]
+            pruned, training = len(chain) - 2, recipe.training(recipe.train, epoch, skip)
+            chain += training
+            epoch += len(training)
+            points.append(Point(target.requested(recipe.shapes), pruned, len(chain) - 1))
+        plan = Plan(tuple(chain), dense, tuple(points))
+        return plan if self.control == "none" else _reinitialized(plan, recipe, epoch)
+
+    def _target(self, recipe: Recipe, number: int) -> Pruning:
+        pruning = recipe.pruning.at(lambda final: geometric(final, number / self.rounds))
+        halved = recipe.output in map(layer_of, recipe.layers) and recipe.output not in pruning.per_layer
+        if not (self.half_output and halved):
+            return pruning
+        rate = geometric(recipe.pruning.fraction(), 1 / self.rounds)
+        return replace(pruning, per_layer={**pruning.per_layer, recipe.output: 1 - (1 - rate / 2) ** number})
+
+
+def _reinitialized(plan: Plan, recipe: Recipe, epoch: int) -> Plan:
+    """`plan`, and after it, from the masks of each of its points, a network drawn anew: these are the points then.
+
+    They come after the whole plan, so that its steps are those of the run without the control.
+    """
+    chain, points = list(plan.chain), []
+    for number, point in enumerate(plan.points):
+        chain += [Rewind(point.pruned, masks=True), Reinitialize(number, recipe.seed)]
+        pruned, training = len(chain) - 2, recipe.training(recipe.train, epoch)
+        chain += training
+        epoch += len(training)
+        points.append(Point(point.amount, pruned, len(chain) - 1))
+    return Plan(tuple(chain), plan.dense, tuple(points))
+
+
+def _check_rises(schedule: str, pruning: Pruning) -> None:
+    if pruning.structure == "n_of_m":
+        raise UsageError(f"schedule={schedule}: prune.structure=n_of_m has one amount only; use schedule=one_shot.")
+
+
+def _within_training(key: str, epoch: int, recipe: Recipe) -> int:
+    check_range(key, epoch, 0, recipe.train.epochs)
+    return epoch
+
+
+SCHEDULES: tuple[type[Schedule], ...] = (OneShot, Iterative, Gradual, Lottery)

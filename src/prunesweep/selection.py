@@ -44,8 +44,10 @@ def prunable(model: nn.Module) -> dict[str, str]:
     }
 
 
-def select(model: nn.Module, layers: Layers) -> tuple[str, ...]:
+def select(model: nn.Module, layers: Layers, *, channels: bool = False) -> tuple[str, ...]:
     """The selected parameters (`conv1.weight`), in the order of the network whatever the order of the patterns.
+
+    Where whole `channels` go, biases go with them, and the last layer stays: its channels are the classes.
 
     Raises:
         UsageError: a pattern matches no prunable layer, or nothing is selected at all; lists the prunable layers.
@@ -62,13 +64,15 @@ def select(model: nn.Module, layers: Layers) -> tuple[str, ...]:
         for name, kind in known.items()
         if kind in layers.kinds and _matches(name, layers.include) and not _matches(name, layers.exclude)
     ]
+    if channels and names and names[-1] == list(known)[-1]:
+        names.pop()
     if not names:
         raise UsageError(
             f"layers.include={layers.include} layers.exclude={layers.exclude} layers.kinds={layers.kinds}: "
-            f"selects no layer. {_listed(known)}"
+            f"selects no layer{' but the last, whose outputs are the classes' if channels else ''}. {_listed(known)}"
         )
     parameters = dict(model.named_parameters())
-    roles = ("weight", "bias") if layers.biases else ("weight",)
+    roles = ("weight", "bias") if layers.biases or channels else ("weight",)
     return tuple(f"{name}.{role}" for name in names for role in roles if f"{name}.{role}" in parameters)
 
 

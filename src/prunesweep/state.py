@@ -6,9 +6,9 @@ No global random state: whatever is drawn comes from a seed that the chain gives
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 from prunesweep.data import CLASSES, Data, Dataset, load
@@ -28,11 +28,13 @@ class State:
         weights: the network's own parameters and buffers by name; where a mask is zero, exactly zero.
         masks: parameter name -> boolean mask of its shape, true where the weight is kept.
         optimizer: `conv1.weight/momentum_buffer` -> tensor.
+        dense: while pruned weights may grow back, parameter name -> its values under the mask too.
     """
 
     weights: Tensors = field(default_factory=dict)
     masks: Tensors = field(default_factory=dict)
     optimizer: Tensors = field(default_factory=dict)
+    dense: Tensors = field(default_factory=dict)
 
     def tensors(self) -> dict[str, Tensor]:
         """All tensors under one flat name each: the form in which a state is stored."""
@@ -54,13 +56,37 @@ class State:
         return sum(int((~mask).sum()) for mask in self.masks.values()) / total if total else 0.0
 
 
+def masked(state: State) -> State:
+    """`state` with exact zeros under its masks: in the weights, and in what the optimizer would move them by."""
+
+    def zeroed(parameter: str, tensor: Tensor) -> Tensor:
+        mask = state.masks.get(parameter)
+        return tensor if mask is None or mask.shape != tensor.shape else tensor.masked_fill(~mask, 0)
+
+    held = (
+        state.optimizer
+        if state.dense
+        else {key: zeroed(key.rpartition("/")[0], tensor) for key, tensor in state.optimizer.items()}
+    )
+    weights = {name: zeroed(name, tensor) for name, tensor in state.weights.items()}
+    return replace(state, weights=weights, optimizer=held)
+
+
+def _nowhere(position: int) -> State:
+    raise LookupError(f"no chain is under way whose step {position} could be recalled")
+
+
 @dataclass(frozen=True)
 class Setting:
-    """What a chain runs on: the network's plan, the data, the device (`cpu`, `cuda:0`)."""
+    """What a chain runs on: the network's plan, the data, the device (`cpu`, `cuda:0`).
+
+    `recall` gives the state after an earlier step of the chain under way, by its position.
+    """
 
     model: Model
     dataset: Dataset
     device: str
+    recall: Callable[[int], State] = _nowhere
 
     @property
     def data(self) -> Data:

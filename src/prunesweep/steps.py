@@ -12,11 +12,20 @@ from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-from prunesweep import criteria
+from prunesweep.measures import cost
 from prunesweep.models import Model
-from prunesweep.pruning import Pruning, prune
-from prunesweep.state import Setting, State, captured, contiguous, derived_seed, drawing_from, generator_of, restore
-from prunesweep.training import Optimizer, Score, evaluate, train_epoch
+from prunesweep.state import (
+    Setting,
+    State,
+    captured,
+    contiguous,
+    derived_seed,
+    drawing_from,
+    generator_of,
+    masked,
+    restore,
+)
+from prunesweep.training import Optimizer, Score, evaluate, shuffled, train_batches
 
 Record = dict[str, Any]
 
@@ -30,6 +39,11 @@ class Step(ABC):
     """One link of a chain."""
 
     version: ClassVar[int] = 1  # raised when a change of the code changes the step's result
+
+    @property
+    def recalls(self) -> tuple[int, ...]:
+        """Positions in the chain of the earlier states that the step takes from `setting.recall`."""
+        return ()
 
     @abstractmethod
     def apply(self, state: State, setting: Setting) -> tuple[State, Record]:
@@ -68,24 +82,33 @@ class TrainEpoch(Step):
     seed: int
 
     def apply(self, state: State, setting: Setting) -> tuple[State, Record]:
-        seed, data = derived_seed(self.seed, "train", self.index), setting.data
+        seed, train = derived_seed(self.seed, "train", self.index), setting.data.train
         model = setting.network(state)
         optimizer = self.optimizer.build(model.parameters(), self.lr)
         restore(optimizer, model, state.optimizer)
         with drawing_from(seed, setting.device):  # for networks that draw, by dropout say
             started = time.perf_counter()
-            loss = train_epoch(model, data.train, optimizer, state.masks, self.batch_size, generator_of(seed))
+            batches = shuffled(train, generator_of(seed)).split(self.batch_size)
+            loss = train_batches(model, train, optimizer, state.masks, batches)
             seconds = time.perf_counter() - started
+        after = State(contiguous(model.state_dict()), state.masks, captured(optimizer, model))
+        return after, self.told(after, setting, loss / len(train), seconds)
+
+    def told(self, after: State, setting: Setting, loss: float, seconds: float) -> Record:
+        """The record of an epoch that led to the state `after` at the mean training loss `loss`.
+
+        Raises:
+            Diverged: the loss is no longer a number.
+        """
         if not math.isfinite(loss):
             raise Diverged(
                 f"training diverged: the loss of epoch {self.index + 1} is {loss} at a learning rate of {self.lr:g}. "
                 "Lower optimizer.lr."
             )
-        after = State(contiguous(model.state_dict()), state.masks, captured(optimizer, model))
-        validation = evaluate(model, data.validation)
-        return after, {
+        validation = evaluate(setting.network(after), setting.data.validation)
+        return {
             "epoch": self.index + 1,
-            "sparsity": state.sparsity,
+            "sparsity": after.sparsity,
             "lr": self.lr,
             "train_loss": loss,
             "val_loss": validation.loss,
@@ -100,39 +123,36 @@ class TrainEpoch(Step):
 
 
 @dataclass(frozen=True)
-class Prune(Step):
-    """Masks the lowest-scored weights of `layers` up to the fraction `pruning.amount` of them.
+class Rewind(Step):
+    """Sets the weights back to those after the step at position `to` of the chain, and the optimizer to its start.
 
-    The optimizer starts afresh: momentum from before would move the weights that are gone.
+    The masks stay, unless `masks` sets them back too.
+    Source: Frankle, Dziugaite, Roy, Carbin, "Stabilizing the lottery ticket hypothesis" (2019), section 3.
     """
 
-    pruning: Pruning
-    layers: tuple[str, ...]
+    to: int
+    masks: bool = False
+
+    @property
+    def recalls(self) -> tuple[int, ...]:
+        return (self.to,)
+
+    def apply(self, state: State, setting: Setting) -> tuple[State, Record]:
+        earlier = setting.recall(self.to)
+        return masked(State(earlier.weights, earlier.masks if self.masks else state.masks)), {}
+
+
+@dataclass(frozen=True)
+class Reinitialize(Step):
+    """Draws all weights anew, number `index` of the run, and keeps the masks: the control of a lottery ticket."""
+
     index: int
     seed: int
 
     def apply(self, state: State, setting: Setting) -> tuple[State, Record]:
-        from torch.nn.utils.prune import custom_from_mask
-
-        generator = generator_of(derived_seed(self.seed, "prune", self.index))
-        criterion = criteria.find(self.pruning.criterion, self.pruning.target)
-        scores = {name: criterion(state.weights[name].cpu(), generator) for name in self.layers}
-        model = setting.fresh()
-        model.load_state_dict(dict(state.weights))
-        for name, mask in state.masks.items():
-            layer, _, role = name.rpartition(".")
-            custom_from_mask(model.get_submodule(layer), role, mask.cpu())
-        pruned = prune(model, scores, self.pruning.scope, self.pruning.amount)
-        masks = {name: mask.bool().to(state.weights[name].device) for name, mask in pruned.items()}
-        weights = {
-            name: tensor.masked_fill(~masks[name], 0) if name in masks else tensor
-            for name, tensor in state.weights.items()
-        }
-        after = State(weights, {**state.masks, **masks})
-        return after, {"sparsity": after.sparsity}
-
-    def describe(self) -> Record:
-        return {**super().describe(), "source": self.pruning.source()}
+        with drawing_from(derived_seed(self.seed, "reinitialize", self.index), setting.device):
+            model = setting.build().to(setting.device)
+        return masked(State(contiguous(model.state_dict()), state.masks)), {}
 
 
 @dataclass(frozen=True)
@@ -150,3 +170,15 @@ class Evaluate(Step):
         return State(), {
             f"{split}_{key}": value for split, score in scores.items() for key, value in asdict(score).items()
         }
+
+
+@dataclass(frozen=True)
+class Count(Step):
+    """Counts what a state costs, and what of it still matters. As `Evaluate`, it changes nothing."""
+
+    layers: tuple[str, ...]
+
+    def apply(self, state: State, setting: Setting) -> tuple[State, Record]:
+        masks = {name: mask.cpu() for name, mask in state.masks.items()}
+        spent = cost(setting.fresh(), masks, self.layers, setting.dataset.shape)
+        return State(), {**asdict(spent), "layers": [asdict(layer) for layer in spent.layers]}

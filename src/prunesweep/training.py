@@ -152,15 +152,21 @@ class FineTune(Phase):
     lr_scale: float = 0.3
 
 
-def train_epoch(
+def shuffled(split: Split, generator: Generator) -> Tensor:
+    """The indices of all examples `[n]` in an order drawn from `generator`, on the device of `split`."""
+    import torch
+
+    return torch.randperm(len(split), generator=generator).to(split.labels.device)
+
+
+def train_batches(
     model: nn.Module,
     split: Split,
     optimizer: optim.Optimizer,
     masks: Mapping[str, Tensor],
-    batch_size: int,
-    generator: Generator,
+    batches: Iterable[Tensor],
 ) -> float:
-    """One pass over `split` in an order drawn from `generator`; the mean training loss over its examples.
+    """One optimizer step for each of `batches`, the indices of its examples; the training loss summed over them all.
 
     Weights under a mask are held at exactly zero: their gradient is zeroed before each step, so that neither momentum
     nor weight decay (both zero there, since every step that sets a mask also clears the optimizer) can move them.
@@ -171,9 +177,8 @@ def train_epoch(
     model.train()
     parameters = dict(model.named_parameters())
     masked = [(parameters[name], mask.to(parameters[name])) for name, mask in masks.items()]
-    order = torch.randperm(len(split), generator=generator).to(split.labels.device)
     total = torch.zeros((), dtype=torch.float64, device=split.labels.device)
-    for batch in order.split(batch_size):
+    for batch in batches:
         optimizer.zero_grad()
         loss = cross_entropy(model(split.images[batch]), split.labels[batch])
         loss.backward()
@@ -182,7 +187,7 @@ def train_epoch(
                 parameter.grad.mul_(mask)
         optimizer.step()
         total += loss.detach() * len(batch)
-    return float(total) / len(split)
+    return float(total)
 
 
 @dataclass(frozen=True)

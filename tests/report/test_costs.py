@@ -1,13 +1,7 @@
-from typing import Any
-
 import pytest
 from fakes import TOTAL, fake_fields
 
-from prunesweep.report.costs import AXES, costs, finetuning
-
-
-def epoch(step: int, sparsity: float = 0.0) -> dict[str, Any]:
-    return {"step": step, "sparsity": sparsity}
+from prunesweep.report.costs import AXES, costs, finetuning, stage
 
 
 def test_every_axis_has_a_cost() -> None:
@@ -20,21 +14,19 @@ def test_every_axis_has_a_cost() -> None:
 
 
 def test_what_the_result_tells_of_a_file_and_of_nothing_left() -> None:
-    found = costs(fake_fields(1.0, 0, compact={"bytes": 7}))
+    found = costs(fake_fields(1.0, 0, compact={"file_bytes": 7}))
     assert (found["file_bytes"], found["compression"], found["params_nonzero"]) == (7, None, 0)
 
 
-@pytest.mark.parametrize(
-    ("history", "expected"),
-    [
-        ([], 0),
-        ([epoch(1), epoch(2)], 0),
-        ([epoch(1), epoch(2), epoch(4, 0.5), epoch(5, 0.5)], 2),
-        ([epoch(1), epoch(3), epoch(4)], 2),
-        ([epoch(2, 0.5)], 1),
-        ([epoch(1), epoch(2, 0.1), epoch(3, 0.2)], 2),
-    ],
-    ids=["none", "never pruned", "one shot", "an amount of 0", "no dense training", "gradual"],
-)
-def test_fine_tuning_begins_with_the_first_pruning(history: list[dict[str, Any]], expected: int) -> None:
-    assert len(finetuning(history)) == expected
+def test_fine_tuning_begins_with_the_first_pruning() -> None:
+    history = [{"round": number} for number in (0, 0, 1, 2)]
+    assert finetuning(history) == [{"round": 1}, {"round": 2}]
+    assert finetuning([]) == []
+
+
+def test_a_stage_costs_what_was_spent_up_to_it() -> None:
+    history = [{"round": number, "val_accuracy": 0.9, "seconds": 2.0} for number in (0, 1, 1, 2)]
+    fields = fake_fields(0.5, 0, history=history, compact={"file_bytes": 7})
+    found = costs(stage(fields, {"round": 1, "params_nonzero": 50_000, "macs_nonzero": 9}))
+    assert (found["params_nonzero"], found["macs_nonzero"], found["file_bytes"]) == (50_000, 9, None)
+    assert (found["finetuning_epochs"], found["finetuning_seconds"]) == (2, 4.0)

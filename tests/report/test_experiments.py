@@ -22,7 +22,7 @@ def test_runs_that_differ_in_their_seed_alone_are_one_experiment(sweep: Sweep) -
 
 
 def test_a_cost_that_one_run_does_not_tell_is_not_known(tmp_path: Path) -> None:
-    fake_run(tmp_path / "0", fake_fields(0.5, 0, compact={"bytes": 7}))
+    fake_run(tmp_path / "0", fake_fields(0.5, 0, compact={"file_bytes": 7}))
     fake_run(tmp_path / "1", fake_fields(0.5, 1))
     (found,) = experiments(gather([tmp_path]).done)
     assert found.costs["file_bytes"] is None

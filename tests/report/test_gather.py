@@ -96,6 +96,15 @@ def test_swept_are_the_settings_that_differ_but_for_what_a_name_settles() -> Non
     assert swept(runs) == ["model.name", "prune.amount", "prune.criterion"]
 
 
+def test_a_setting_that_only_some_runs_have_is_not_swept_unless_it_differs_among_them() -> None:
+    runs = runs_with(
+        {"schedule.name": "one_shot"},
+        {"schedule.name": "iterative", "schedule.rounds": 3, "schedule.rate": 1},
+        {"schedule.name": "iterative", "schedule.rounds": 5, "schedule.rate": 1},
+    )
+    assert swept(runs) == ["schedule.name", "schedule.rounds"]
+
+
 def test_a_number_that_never_repeats_settles_nothing() -> None:
     runs = runs_with({"prune.amount": 0.1, "prune.scope": "global"}, {"prune.amount": 0.2, "prune.scope": "layerwise"})
     assert swept(runs) == ["prune.amount", "prune.scope"]

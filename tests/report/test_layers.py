@@ -18,10 +18,8 @@ def test_a_column_for_each_experiment_in_the_order_of_sparsity(sweep: Sweep) -> 
     assert heat.dead == [[0, 0]] * 5
 
 
-def test_a_layer_is_dead_without_weights_or_where_the_result_says_so(tmp_path: Path) -> None:
-    fields = fake_fields(0.5, 0, dead_layers=["fc3"])
-    fields["layers"][0]["nonzero"] = 0
-    fake_run(tmp_path / "0", fields)
+def test_dead_layers_are_marked(tmp_path: Path) -> None:
+    fake_run(tmp_path / "0", fake_fields(0.5, 0, dead_layers=["conv1", "fc3"]))
     fake_run(tmp_path / "1", fake_fields(0.5, 1))
     runs = gather([tmp_path]).done
     (heat,) = heats(runs, experiments(runs), [0])

@@ -26,7 +26,7 @@ AXES = {
     "params_nonzero": Axis("Parameters left (weights and biases, whole network)"),
     "compression": Axis("Compression (parameters of the whole network / parameters left)", more=True),
     "macs_nonzero": Axis("Multiply-adds left for one image (theoretical: every pruned weight skipped)"),
-    "file_bytes": Axis("Size of the compact file (bytes)"),
+    "file_bytes": Axis("File of the compact network (bytes of safetensors, pruned channels really gone)"),
     "finetuning_epochs": Axis("Fine-tuning (epochs after the first pruning)", log=False),
     "finetuning_seconds": Axis("Fine-tuning (seconds of training passes where they were computed)", log=False),
 }
@@ -40,15 +40,18 @@ def costs(fields: Mapping[str, Any]) -> dict[str, float | None]:
         "params_nonzero": left,
         "compression": fields["params_total"] / left if left else None,
         "macs_nonzero": fields["macs_nonzero"],
-        "file_bytes": (fields.get("compact") or {}).get("bytes"),
+        "file_bytes": (fields.get("compact") or {}).get("file_bytes"),
         "finetuning_epochs": len(epochs),
-        "finetuning_seconds": sum(epoch.get("seconds", 0) for epoch in epochs),
+        "finetuning_seconds": sum(epoch["seconds"] for epoch in epochs),
     }
 
 
 def finetuning(history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The epochs after the first pruning: from where the count of the chain's steps leaps over one, or sparsity is."""
-    for index, epoch in enumerate(history):
-        if epoch.get("sparsity", 0) > 0 or epoch.get("step", index + 1) != index + 1:
-            return list(history[index:])
-    return []
+    """The epochs after the first pruning."""
+    return [epoch for epoch in history if epoch["round"] > 0]
+
+
+def stage(fields: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An earlier round of the result `fields` as if the run had ended with it."""
+    history = [epoch for epoch in fields["history"] if epoch["round"] <= entry["round"]]
+    return {**fields, **entry, "history": history, "compact": None}

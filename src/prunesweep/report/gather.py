@@ -157,7 +157,11 @@ def swept(runs: Sequence[Run]) -> list[str]:
     """
     keys = [key for key in dict.fromkeys(key for run in runs for key in run.settings) if not repeats(key)]
     columns = {key: [run.settings.get(key) for run in runs] for key in keys}
-    varying = {key: column for key, column in columns.items() if len(set(column)) > 1}
+    varying = {
+        key: column
+        for key, column in columns.items()
+        if len({run.settings[key] for run in runs if key in run.settings}) > 1  # not where it is merely absent
+    }
     kept: list[str] = []
     for key in sorted(varying, key=lambda key: (not key.endswith((".name", ".criterion")), keys.index(key))):
         named = [other for other in kept if _group(other) == _group(key) and isinstance(varying[other][0], str)]

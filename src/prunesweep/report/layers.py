@@ -60,7 +60,7 @@ def heats(runs: Sequence[Run], experiments: Sequence[Experiment], own: Sequence[
     groups: dict[tuple[str, tuple[str, ...]], list[int]] = defaultdict(list)
     for index in own:
         fields = runs[experiments[index].runs[0]].fields
-        groups[fields["model"], tuple(str(layer.get("name")) for layer in fields["layers"])].append(index)
+        groups[fields["model"], tuple(layer["name"] for layer in fields["layers"])].append(index)
     return [_heat(model, layers, runs, experiments, members) for (model, layers), members in groups.items() if layers]
 
 
@@ -79,7 +79,7 @@ def _heat(
         shown,
         [fmean(fields["sparsity"] for fields in over(index)) for index in shown],
         [
-            [fmean(fields["layers"][row].get("sparsity", 0.0) for fields in over(index)) for index in shown]
+            [fmean(fields["layers"][row]["sparsity"] for fields in over(index)) for index in shown]
             for row in range(len(layers))
         ],
         [[sum(_is_dead(fields, row) for fields in over(index)) for index in shown] for row in range(len(layers))],
@@ -89,7 +89,7 @@ def _heat(
 
 def _is_dead(fields: dict[str, Any], row: int) -> bool:
     layer = fields["layers"][row]
-    return layer.get("nonzero") == 0 or layer["name"] in fields.get("dead_layers", [])
+    return layer["name"] in fields["dead_layers"]
 
 
 def sensitivities(runs: Sequence[Run], experiments: Sequence[Experiment], own: Sequence[int]) -> list[Sensitivity]:
@@ -105,7 +105,7 @@ def sensitivities(runs: Sequence[Run], experiments: Sequence[Experiment], own: S
 
 def _only_layer(run: Run) -> str | None:
     included = str(run.settings.get("layers.include", "")).strip("[]")
-    return included if included in {layer.get("name") for layer in run.fields["layers"]} else None
+    return included if included in {layer["name"] for layer in run.fields["layers"]} else None
 
 
 def _sensitivity(

@@ -20,7 +20,7 @@ from string import Template
 from typing import Any
 
 from prunesweep.published import published
-from prunesweep.report.costs import AXES, finetuning
+from prunesweep.report.costs import AXES, costs, finetuning, stage
 from prunesweep.report.experiments import Spread
 from prunesweep.report.gather import Run, Value
 from prunesweep.report.header import facts, losses, title
@@ -113,9 +113,10 @@ def _spread(spread: Spread) -> list[float | None]:
 
 
 def _curve(fields: Mapping[str, Any]) -> list[float]:
-    """Validation accuracy straight after pruning, and after each epoch of fine-tuning."""
-    epochs = [epoch.get("val_accuracy") for epoch in finetuning(fields["history"])]
-    return [_short(value) for value in (fields["pruned"]["val_accuracy"], *epochs) if value is not None]
+    """Validation accuracy straight after the first pruning, and after each epoch from there on."""
+    first = (fields["rounds"] or [fields])[0]
+    epochs = [epoch["val_accuracy"] for epoch in finetuning(fields["history"])]
+    return [_short(value) for value in (first["pruned"]["val_accuracy"], *epochs)]
 
 
 def _repeating(runs: Sequence[Run]) -> list[str]:
@@ -145,14 +146,12 @@ def _stages(runs: Sequence[Run]) -> list[dict[str, Any]]:
     return [
         {
             "run": index,
-            "round": stage.get("round"),
-            "params_nonzero": stage["params_nonzero"],
-            "compression": _short(run.fields["params_total"] / max(1, stage["params_nonzero"])),
-            "macs_nonzero": stage.get("macs_nonzero"),
-            "test": stage["final"]["test_accuracy"],
+            "round": entry["round"],
+            **{axis: _short(cost) for axis, cost in costs(stage(run.fields, entry)).items()},
+            "test": entry["final"]["test_accuracy"],
         }
         for index, run in enumerate(runs)
-        for stage in run.fields.get("rounds") or []
+        for entry in run.fields["rounds"]
     ]
 
 
