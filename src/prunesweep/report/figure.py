@@ -13,6 +13,31 @@ if TYPE_CHECKING:
 
 WIDTH = 3.4  # inches: a column of a two-column paper
 ACCURACIES = (99.9, 99.8, 99.7, 99.5, 99, 98, 97, 95, 90, 80, 50, 0)
+FINELY = (
+    99.9,
+    99.85,
+    99.8,
+    99.7,
+    99.6,
+    99.5,
+    99.4,
+    99.3,
+    99.2,
+    99,
+    98.8,
+    98.5,
+    98,
+    97.5,
+    97,
+    96,
+    95,
+    94,
+    92,
+    90,
+    80,
+    70,
+    0,
+)
 STYLE: dict[Any, Any] = {
     "font.size": 8,
     "axes.labelsize": 8,
@@ -63,14 +88,15 @@ def _panel(axes: Axes, task: Task, values: Values, *, named: bool) -> None:
         height = _error(dense.test.mean, floor)
         axes.axhline(height, color="black", linewidth=0.7, linestyle=(0, (4, 3)))
         label = "dense" if len(task.dense) == 1 else f"dense {dense.model}"
-        where = {"xycoords": ("axes fraction", "data"), "xytext": (2, 2), "textcoords": "offset points"}
+        where: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "xytext": (2, 2), "textcoords": "offset points"}
         axes.annotate(label, (0, height), fontsize=6.5, **where)
     _scales(axes, task)
     if named:
-        axes.set_title(task.dataset, fontsize=8)
-    title = f"{key}\npoints: runs, lines: frontiers" if key else None
-    legend = axes.legend(loc="lower right", handletextpad=0.3, title=title, title_fontsize=6.5)
-    for handle in legend.legend_handles:
+        axes.set_xlabel(f"{axes.get_xlabel()}, {task.dataset}")
+    title = f"{key}; points: runs, lines: frontiers{_bars(values)}" if key else None
+    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2, "columnspacing": 1.2}
+    legend = axes.legend(ncols=3, handletextpad=0.3, title=title, title_fontsize=6.5, alignment="left", **place)
+    for handle in filter(None, legend.legend_handles):
         handle.set_alpha(1)
 
 
@@ -81,6 +107,10 @@ def _groups(task: Task, values: Values, own: list[Experiment]) -> tuple[str, lis
         if all(isinstance(value, str) for value in told):
             return key, [(v, [f for f, value in zip(own, told, strict=True) if value == v]) for v in sorted(parts)]
     return "", [("", own)]
+
+
+def _bars(values: Values) -> str:
+    return ", mean ± s.d." if any(len(found.runs) > 1 for found in values.experiments) else ""
 
 
 def _told(members: list[Experiment]) -> str:
@@ -117,12 +147,14 @@ def _scales(axes: Axes, task: Task) -> None:
     axes.set_yscale("log")
     axes.invert_yaxis()
     low, high = sorted(axes.get_ylim())
-    ticks = [value for value in ACCURACIES if low <= 100 - value <= high * 1.001]
+    ticks = [value for value in (FINELY if high < 8 * low else ACCURACIES) if low <= 100 - value <= high * 1.001]
     axes.yaxis.set_major_locator(FixedLocator([100 - value for value in ticks]))
     axes.yaxis.set_major_formatter(FixedFormatter([f"{value:g}" for value in ticks]))
     axes.yaxis.set_minor_locator(NullLocator())
     near, far = axes.get_xlim()
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if far / near < 200 else (1,)))
+    axes.xaxis.set_major_locator(
+        LogLocator(subs=(1, 2, 5) if far / near < 200 else (1, 3) if far / near < 5_000 else (1,))
+    )
     axes.xaxis.set_major_formatter(
         FuncFormatter(lambda count, _: f"{count / 1_000:g}k" if count >= 1_000 else f"{count:g}")
     )

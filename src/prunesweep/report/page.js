@@ -12,7 +12,9 @@ async function unpacked(id) {
 let data, task, sorted = { column: "name", down: false }, first = 0, shown = [], open = null;
 const PAGE = 25, MANY_POINTS = 2000, MANY_CURVES = 400, MANY_VALUES = 8;
 // Okabe and Ito's colours, which people of any colour vision tell apart; yellow is left out, it is lost on white.
-const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#8c6bb1", "#999999"];
+const ON_LIGHT = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#8c6bb1", "#999999"];
+const ON_DARK = ["#56b4e9", "#ff9248", "#2fc896", "#e59fc5", "#f0e442", "#b79bdb", "#c9a66b", "#bbbbbb"];
+const colour = (index) => (css("--theme") === "dark" ? ON_DARK : ON_LIGHT)[index % 8];
 const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid", "dash"];
 const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "triangle-down", "star", "hexagon", "cross"];
 
@@ -20,6 +22,7 @@ const percent = (fraction, digits = 2) => `${(100 * fraction).toFixed(digits)} %
 const number = (value, digits = 0) => value.toLocaleString("en", { maximumFractionDigits: digits });
 const spread = ([mean, sd]) => (100 * mean).toFixed(2) + (sd === null ? "" : ` ± ${(100 * sd).toFixed(2)}`) + " %";
 const safe = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+const largest = (values) => values.reduce((a, b) => Math.max(a, b), -Infinity);  // of any number of values
 const range = (count) => Array.from({ length: count }, (_, index) => index);
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -44,7 +47,7 @@ function fill(select, options) {
 function draw(id, traces, layout) {
   const ink = css("--ink"), grid = css("--grid"), narrow = $(id).clientWidth < 560;
   const axis = (own) => ({ gridcolor: grid, linecolor: ink, tickcolor: ink, ticks: "outside", zeroline: false, automargin: true, ...own,
-    title: { text: wrapped(own.title, narrow ? 44 : 90), standoff: 8 } });
+    title: { text: wrapped(own.title, narrow ? 34 : 90), standoff: 8 } });
   const whole = {
     ...layout, xaxis: axis(layout.xaxis), yaxis: axis(layout.yaxis),
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: ink, family: "system-ui, sans-serif", size: 13 },
@@ -77,10 +80,12 @@ function heights(scale, counted) {
 }
 
 const ACCURACIES = [99.95, 99.9, 99.8, 99.7, 99.5, 99, 98, 97, 95, 90, 80, 50, 0];
+const FINELY = [99.95, 99.9, 99.85, 99.8, 99.7, 99.6, 99.5, 99.4, 99.3, 99.2, 99, 98.8, 98.5, 98, 97.5, 97, 96, 95, 94, 92, 90, 85, 80, 70, 60, 50, 30, 0];
 
-function accuracyAxis(scale, title, dense) {
+function accuracyAxis(scale, title, dense, errors = []) {
   if (scale === "error") {
-    return { title, type: "log", autorange: "reversed", tickvals: ACCURACIES.map((value) => 100 - value), ticktext: ACCURACIES.map(String) };
+    const ticks = largest(errors) < 8 * -largest(errors.map((error) => -error)) ? FINELY : ACCURACIES;
+    return { title, type: "log", autorange: "reversed", tickvals: ticks.map((value) => 100 - value), ticktext: ticks.map(String) };
   }
   const near = scale === "near" && dense !== undefined;
   return { title, ...(near ? { range: [100 * dense - 5, Math.min(100.2, 100 * dense + 1)] } : {}) };
@@ -126,27 +131,27 @@ function drawFrontier() {
   const single = colours.groups.length === 1;
   colours.groups.forEach(([value, runs], index) => {
     const known = runs.filter((run) => data.runs[axis][run] !== null);
-    const colour = single ? css("--faint") : COLOURS[index];
+    const shade = single ? css("--faint") : colour(index);
     traces.push({
       type: scatter(mine().length), mode: "markers", name: single ? "runs" : safe(value), legendgroup: value,
       x: known.map((run) => data.runs[axis][run]), y: known.map((run) => y(data.runs.final_test[run])),
       customdata: known, text: known.map(told), hovertemplate: "%{text}<extra></extra>",
       marker: {
-        size: 6, opacity: known.length > MANY_POINTS ? 0.35 : 0.65, color: colour, symbol: single ? "circle" : SYMBOLS[index],
+        size: 6, opacity: known.length > MANY_POINTS ? 0.35 : 0.65, color: shade, symbol: single ? "circle" : SYMBOLS[index],
         ...(colours.continuous ? { color: known.map((run) => valueOf(colours.key, run)), colorscale: "Viridis", showscale: true,
           opacity: 0.85, colorbar: { title: { text: safe(colours.key), side: "right" }, thickness: 12 } } : {}),
       },
     });
   });
-  const lines = !single && frontier.of_value[colours.key] ? colours.groups.map(([value], index) => [value, frontier.of_value[colours.key][value] ?? [], COLOURS[index], DASHES[index]])
+  const lines = !single && frontier.of_value[colours.key] ? colours.groups.map(([value], index) => [value, frontier.of_value[colours.key][value] ?? [], colour(index), DASHES[index]])
     : [["", frontier.members, css("--accent"), "solid"]];
-  for (const [value, members, colour, dash] of lines) {
+  for (const [value, members, shade, dash] of lines) {
     const found = members.map((index) => data.experiments[index]), of = found.map(({ test }) => y(test[0]));
     traces.push({
       type: "scatter", mode: members.length < 60 ? "lines+markers" : "lines", name: value ? `frontier, ${safe(value)}` : "frontier, chosen by validation", legendgroup: value,
       showlegend: !value, x: found.map(({ costs }) => costs[axis]), y: of, error_y: bars(found.map(({ test }) => test), scale, of),
       customdata: found.map(({ runs }) => runs[0]), text: found.map((one) => toldExperiment(one)), hovertemplate: "%{text}<extra></extra>",
-      line: { color: colour, width: 2, dash }, marker: { size: 7, color: colour },
+      line: { color: shade, width: 2, dash }, marker: { size: 7, color: shade },
     });
   }
   if ($("attained").checked) traces.push(...attained(frontier, axis, y));
@@ -156,7 +161,7 @@ function drawFrontier() {
   const best = Math.max(...task.dense.map(({ test }) => test.mean));
   const layout = {
     xaxis: { title: data.axes[axis].label, type: data.axes[axis].log ? "log" : "linear", ...(data.axes[axis].log ? { dtick: "D2", exponentformat: "SI" } : {}) },
-    yaxis: accuracyAxis(scale, `Test accuracy, % of ${task.test ? number(task.test) : "the test"} images`, best),
+    yaxis: accuracyAxis(scale, `Test accuracy, % of ${task.test ? number(task.test) : "the test"} images`, best, mine().map((run) => y(data.runs.final_test[run]))),
     shapes: task.dense.map((dense) => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: y(dense.test.mean), y1: y(dense.test.mean), line: { color: css("--ink"), width: 1.2, dash: "dash" } })),
     annotations: task.dense.map((dense) => ({ xref: "paper", ...(data.axes[axis].more ? { x: 1, xanchor: "right" } : { x: 0, xanchor: "left" }), yanchor: "bottom", showarrow: false, y: scale === "error" ? Math.log10(y(dense.test.mean)) : y(dense.test.mean), text: `dense ${safe(dense.model)} ${percent(dense.test.mean)}`, font: { size: 12 } })),
     uirevision: `${axis} ${scale} ${task.dataset}`,
@@ -197,7 +202,7 @@ function stages(axis, y) {
 function publishedTraces(axis, y) {
   return task.dense.filter(({ model }) => task.published[model].length).map(({ model, params }, index) => {
     const rows = task.published[model];
-    return { type: "scatter", mode: "markers+text", name: `published, ${safe(model)}`, x: rows.map(({ kept }) => (axis === "compression" ? 100 / kept : kept * params / 100)),
+    return { type: "scatter", mode: $("frontier").clientWidth < 560 ? "markers" : "markers+text", name: `published, ${safe(model)}`, x: rows.map(({ kept }) => (axis === "compression" ? 100 / kept : kept * params / 100)),
       y: rows.map(({ error }) => y(1 - error / 100)), text: rows.map(({ method }) => safe(method.split(",")[0])), textposition: "bottom center", textfont: { size: 10 },
       hovertext: rows.map((row) => `<b>${safe(row.method)} ${row.year}</b><br>${row.kept} % kept (of ${row.of ?? "what is not said"}), error ${row.error} %`
         + ` from ${row.dense ?? "?"} % dense<br>${wrapped(safe(row.source), 70)}<br>checked: ${row.checked}`),
@@ -299,7 +304,7 @@ function drawSensitivity() {
   return draw("sensitivity", task.sensitivities.map((curve, index) => {
     const spreads = curve[moment].map(({ mean, sd }) => [mean, sd]);
     return { type: "scatter", mode: "lines+markers", name: safe(many ? `${curve.model} ${curve.layer}` : curve.layer), x: curve.sparsity.map((value) => 100 * value), y: spreads.map(([mean]) => 100 * mean),
-      error_y: bars(spreads, "linear"), line: { color: COLOURS[index % 8], dash: DASHES[Math.floor(index / 8) % 8] }, marker: { symbol: SYMBOLS[index % 8], size: 7 } };
+      error_y: bars(spreads, "linear"), line: { color: colour(index), dash: DASHES[Math.floor(index / 8) % 8] }, marker: { symbol: SYMBOLS[index % 8], size: 7 } };
   }), { xaxis: { title: "Sparsity of the one layer, % of its selected parameters" }, yaxis: { title: `Test accuracy, %, ${moment === "pruned" ? "straight after pruning" : "after fine-tuning"}` } });
 }
 
@@ -308,11 +313,10 @@ function drawTuning() {
   const usable = (run) => data.runs.curve[run].length > 1, all = mine().filter(usable);
   const rest = all.filter((run) => !front.has(run)), every = Math.max(1, Math.ceil(rest.length / MANY_CURVES));
   const taken = new Set([...all.filter((run) => front.has(run)).slice(0, MANY_CURVES), ...rest.filter((_, index) => index % every === 0)]);
-  const low = Math.min(...all.map((run) => Math.min(...data.runs.curve[run])), 1);
   const y = heights("error", 5000);
   const traces = colours.groups.map(([value, runs], index) => {
     const kept = runs.filter((run) => taken.has(run)), line = { type: "scatter", mode: "lines+markers", name: safe(value || "runs"), x: [], y: [], customdata: [], text: [], hovertemplate: "%{text}<extra></extra>",
-      line: { color: colours.groups.length > 1 ? COLOURS[index] : css("--accent"), width: 1 }, marker: { size: 4 }, opacity: kept.length > 60 ? 0.4 : 0.75 };
+      line: { color: colours.groups.length > 1 ? colour(index) : css("--accent"), width: 1 }, marker: { size: 4 }, opacity: kept.length > 60 ? 0.4 : 0.75 };
     for (const run of kept) {
       data.runs.curve[run].forEach((accuracy, epoch) => { line.x.push(epoch); line.y.push(y(accuracy)); line.customdata.push(run);
         line.text.push(`<b>${safe(data.runs.name[run])}</b> epoch ${epoch}: validation ${percent(accuracy)}<br>${wrapped(safe(data.experiments[data.runs.experiment[run]].label), 60)}`); });
@@ -323,7 +327,7 @@ function drawTuning() {
   $("tuning-hint").textContent = all.length ? "Each epoch is a point already paid for: a run with fewer epochs would have ended there. Epoch 0 is straight after pruning. Validation accuracy; equal steps upwards are equal factors of error."
     + (taken.size < all.length ? ` ${number(taken.size)} of ${number(all.length)} runs are drawn: those of the frontier and evenly spaced others.` : "") : "No run was fine-tuned.";
   return draw("tuning", traces, { showlegend: colours.groups.length > 1, xaxis: { title: "Epochs of training after the first pruning", rangemode: "tozero", ...(all.every((run) => data.runs.curve[run].length < 12) ? { dtick: 1 } : {}) },
-    yaxis: accuracyAxis("error", `Validation accuracy, % of ${task.validation || "the validation"} images`, low) });
+    yaxis: accuracyAxis("error", `Validation accuracy, % of ${task.validation || "the validation"} images`, undefined, all.flatMap((run) => data.runs.curve[run].map(y))) });
 }
 
 // ---- The table ---------------------------------------------------------------------------------------------------
@@ -332,7 +336,7 @@ const FIGURES = ["seed", "sparsity", "params_nonzero", "final_test", "final_val"
 const FRACTIONS = new Set(["sparsity", "param_reduction", "dense_test", "pruned_test", "final_test", "final_val"]);
 const HEADS = { name: "run", params_nonzero: "parameters left", param_reduction: "reduction", macs_nonzero: "multiply-adds", dense_test: "dense, test", pruned_test: "pruned, test", final_test: "final, test", final_val: "final, validation", finetuning_epochs: "tuned, epochs" };
 
-const columns = () => ["name", ...Object.keys(data.runs.keys), ...FIGURES];
+const columns = () => ["name", ...task.keys, ...data.repeating, ...FIGURES];
 const cell = (column, run) => (column in data.runs.keys ? data.runs.keys[column][run] : data.runs[column]?.[run]);
 const isNumber = (column) => FIGURES.includes(column) || Object.hasOwn(data.runs.keys, column) && data.runs.keys[column].every((value) => typeof value === "number");
 
@@ -394,7 +398,7 @@ function detail(run) {
   const { shared, varying } = data.settings;
   const own = { ...shared, ...Object.fromEntries(Object.entries(varying).map(([key, { values, index }]) => [key, values[index[run]]])) };
   return element("div", {}, element("p", {}, "Directory: ", element("a", { href: link(run) }, data.runs.name[run])), element("p", {}, "Again: ", copyable(data.runs.command[run])),
-    element("p", {}, "Its complete config; overridden or swept settings are bold:"),
+    element("p", {}, "Its complete config; what differs between runs is bold:"),
     element("ul", { class: "config" }, ...Object.entries(own).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => element("li", {}, element("code", {}, key in varying ? element("strong", {}, `${key}=${value}`) : `${key}=${value}`)))));
 }
 
@@ -427,7 +431,7 @@ function enter() {
   task.runs ??= range(data.runs.name.length).filter((run) => data.runs.dataset[run] === task.dataset);
   task.stages ??= data.stages.filter(({ run }) => data.runs.dataset[run] === task.dataset);
   fill($("axis"), Object.keys(data.axes).filter((axis) => axis in task.frontiers).map((axis) => [axis, data.axes[axis].label.split(" (")[0]]));
-  const keys = [...task.keys, ...(task.seeds.length > 1 ? ["seed"] : []), ...Object.keys(data.runs.keys).filter((key) => !task.keys.includes(key) && new Set(mine().map((run) => data.runs.keys[key][run])).size > 1)];
+  const keys = [...task.keys, ...(task.seeds.length > 1 ? ["seed"] : []), ...data.repeating];
   fill($("colour"), [["", "none"], ...keys.map((key) => [key, key])]);
   fill($("heat"), task.heats.map(({ model }, index) => [String(index), model]));
   $("heat").closest(".controls").hidden = task.heats.length < 2;

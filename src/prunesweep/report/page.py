@@ -74,6 +74,7 @@ def payload(values: Values, folder: Path) -> dict[str, Any]:
             "curve": [_curve(run.fields) for run in runs],
             "keys": {key: [run.settings.get(key) for run in runs] for key in (*values.keys, *_repeating(runs))},
         },
+        "repeating": _repeating(runs),
         "settings": _settings(runs),
         "stages": _stages(runs),
         "experiments": [

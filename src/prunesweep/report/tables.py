@@ -57,9 +57,10 @@ def _spread(name: str, spread: Spread) -> dict[str, float | None]:
 
 
 def label(values: Values, experiment: Experiment) -> str:
-    """What tells `experiment` apart from the others."""
+    """What tells `experiment` apart from the others on its data set."""
     first = values.runs.done[experiment.runs[0]]
-    return " ".join(f"{key}={_short(first.settings.get(key))}" for key in values.keys)
+    (keys,) = (task.keys for task in values.tasks if task.dataset == first.fields["dataset"])
+    return " ".join(f"{key}={_short(first.settings.get(key))}" for key in keys)
 
 
 def _short(value: Value) -> str:
