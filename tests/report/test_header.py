@@ -30,9 +30,11 @@ def test_one_seed_is_called_one(sweep: Sweep) -> None:
 def test_everything_is_escaped(tmp_path: Path) -> None:
     fake_run(tmp_path / "0", fake_fields(0.5, 0, model="<b>", dataset="<i>"))
     fake_run(tmp_path / "1", fake_fields(0.5, 1, status="failed", error="&", overrides=["<u>"]))
+    fake_run(tmp_path / "2", fake_fields(0.5, 1, model="<b>", dataset="<i>"), prune__criterion="<s>")
     values = compute(gather([tmp_path]))
+    assert "&lt;s&gt;" in facts(values)
     for text in (facts(values), losses(values)):
-        assert not {"<b>", "<i>", "<u>"} & {text[at : at + 3] for at in range(len(text))}
+        assert not {"<b>", "<i>", "<u>", "<s>"} & {text[at : at + 3] for at in range(len(text))}
     assert "<td>&lt;u&gt;</td><td>&amp;</td>" in losses(values)
 
 
