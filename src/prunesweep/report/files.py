@@ -16,15 +16,11 @@ FRONTIER, PICTURE, PAGE = "frontier.csv", "frontier.png", "report.html"
 
 
 def write_report(runs: Runs, folder: Path) -> list[Path]:
-    """Write the files on `runs` into `folder`; their paths."""
-    values = compute(runs)
-    contents = {
-        TABLE: table(runs.jobs).encode(),
-        FRONTIER: frontier_table(values).encode(),
-        PICTURE: figure(values),
-        PAGE: page(values, folder).encode(),
-    }
+    """Write the files on `runs` into `folder`; their paths. The table comes first, as it needs nothing but the runs."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in contents.items():
-        write_atomically(folder / name, content)
-    return [folder / name for name in contents]
+    write_atomically(folder / TABLE, table(runs.jobs).encode())
+    values = compute(runs)
+    write_atomically(folder / FRONTIER, frontier_table(values).encode())
+    write_atomically(folder / PICTURE, figure(values))
+    write_atomically(folder / PAGE, page(values, folder).encode())
+    return [folder / name for name in (TABLE, FRONTIER, PICTURE, PAGE)]
