@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from fakes import Sweep, fake_fields, fake_run
 from hydra import compose, initialize_config_dir
 
 from prunesweep import config
@@ -76,3 +77,18 @@ def run_py(tmp_path: Path) -> Command:
         return Finished(done.returncode, done.stdout, done.stderr)
 
     return call
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Sweep:
+    """A sweep over amounts and seeds, in `tmp_path/NAME`."""
+
+    def make(
+        name: str = "sweep", amounts: tuple[float, ...] = (0.2, 0.5, 0.8, 0.9, 0.99), seeds: tuple[int, ...] = (0, 1)
+    ) -> Path:
+        runs = [(amount, seed) for amount in amounts for seed in seeds]
+        for number, (amount, seed) in enumerate(runs):
+            fake_run(tmp_path / name / str(number), fake_fields(amount, seed))
+        return tmp_path / name
+
+    return make

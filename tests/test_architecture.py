@@ -11,6 +11,8 @@ PACKAGE = ROOT / "src" / "prunesweep"
 
 ORDER = (
     "errors",
+    "frontier",
+    "published",
     "imports",
     "data",
     "models",

@@ -30,6 +30,23 @@ def test_report_refuses_a_folder_without_runs(tmp_path: Path, capsys: pytest.Cap
     assert list(tmp_path.iterdir()) == []
 
 
+def test_several_sweeps_make_one_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        (tmp_path / name / "0" / ".hydra").mkdir(parents=True)
+        write_failed(tmp_path / name / "0", [], ValueError("why"))
+    assert main(["report", "a", "b"]) == 0
+    assert (tmp_path / "report" / "report.html").exists()
+    assert "run b/0 failed (): why" in capsys.readouterr().out
+    assert main(["report", "a", "b", "--out", "here"]) == 0
+    assert (tmp_path / "here" / "frontier.png").exists()
+    (tmp_path / "file").write_text("")
+    assert main(["report", "a", "--out", "file"]) == 1
+    assert "file: is a file" in capsys.readouterr().err
+
+
 def test_store_tells_checks_and_shrinks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store = Store(tmp_path)
     step = {"step": "Init", "model": {"name": "lenet5"}, "seed": 0}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from prunesweep.errors import UsageError
-from prunesweep.results import Job, flat, read, table, write, write_failed
+from prunesweep.results import NUMBERS, SCORES, TEXTS, Job, flat, misfit, read, table, write, write_failed
 
 
 def job(sweep: Path, name: str) -> Path:
@@ -29,14 +29,55 @@ def test_a_failed_job_says_why(tmp_path: Path) -> None:
     assert second.fields["error"] == "KeyError: 'x'"
 
 
-@pytest.mark.parametrize("content", [None, "", "{", "[]", '{"model": "lenet5"}'])
-def test_a_job_without_a_readable_result_is_unfinished(content: str | None, tmp_path: Path) -> None:
-    folder = job(tmp_path, "0")
-    if content is not None:
-        (folder / "result.json").write_text(content)
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"model": "lenet5"}', "[" * 100_000, '{"status": NaN}'])
+def test_a_job_with_a_broken_result_is_unreadable(content: str, tmp_path: Path) -> None:
+    (job(tmp_path, "0") / "result.json").write_text(content)
+    (found,) = read(tmp_path)
+    assert found.status == "unreadable"
+    assert found.fields["error"].startswith("result.json: ")
+
+
+def test_a_job_without_a_result_is_unfinished(tmp_path: Path) -> None:
+    job(tmp_path, "0")
     (found,) = read(tmp_path)
     assert found.status == "unfinished"
-    assert found.fields["error"]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"schema_version": 99}, "schema_version 99, this release reads 1"),
+        ({"overrides": None}, "'overrides' is no list of texts"),
+        ({"model": 1}, "'model' is no text"),
+        ({"macs_nonzero": None}, "'macs_nonzero' is no number of at least 0"),
+        ({"seed": 1.5}, "'seed' is no whole number"),
+        ({"sparsity": True}, "'sparsity' is no number of at least 0"),
+        ({"final": {"val_accuracy": 0.5}}, "'final.test_accuracy' is no number from 0 to 1"),
+        ({"dense": {"val_accuracy": 1.5, "test_accuracy": 0.5}}, "'dense.val_accuracy' is no number from 0 to 1"),
+        ({"layers": [1]}, "'layers' is no list of entries with total, nonzero, sparsity"),
+        ({"layers": [{"total": 1, "nonzero": 1, "sparsity": 0}]}, "'layers' are not named"),
+        ({"history": None}, "'history' is no list of entries with round, val_accuracy, seconds"),
+        ({"dead_layers": [1]}, "'dead_layers' is no list of texts"),
+        ({"rounds": None}, "'rounds' is no list of entries"),
+        ({"rounds": [{"round": 1}]}, "round 1: 'amount' is no number of at least 0"),
+    ],
+)
+def test_a_result_of_another_layout_says_where(change: dict[str, object], reason: str) -> None:
+    scores = {"val_accuracy": 0.5, "test_accuracy": 0.5}
+    fields = {
+        "status": "completed",
+        "overrides": [],
+        "seed": 0,
+        "layers": [],
+        "history": [],
+        "rounds": [],
+        "dead_layers": [],
+        **dict.fromkeys(NUMBERS, 1),
+        **dict.fromkeys(TEXTS, "a"),
+        **dict.fromkeys(SCORES, scores),
+    }
+    assert misfit(fields) is None
+    assert misfit({**fields, **change}) == f"result.json: {reason}"
 
 
 def test_nothing_that_is_not_json_is_written(tmp_path: Path) -> None:
@@ -64,23 +105,16 @@ def test_nested_fields_are_flattened_with_a_dot() -> None:
 
 
 def test_the_table_has_a_row_for_each_run_and_the_union_of_columns() -> None:
-    text = table([Job("0", {"status": "completed", "x": 1}), Job("1", {"status": "failed", "error": 'a, "b"'})])
+    done = {"status": "completed", "x": 1, "rounds": [{"round": 1, "x": 2}]}
+    text = table([Job("0", done), Job("1", {"status": "failed", "error": 'a, "b"'})])
+    shared = {"run": "0", "status": "completed", "error": ""}
     assert list(csv.DictReader(io.StringIO(text))) == [
-        {"run": "0", "point": "final", "round": "1", "status": "completed", "x": "1", "error": ""},
-        {"run": "1", "point": "final", "round": "1", "status": "failed", "x": "", "error": 'a, "b"'},
+        {**shared, "point": "round", "round": "1", "x": "2"},
+        {**shared, "point": "final", "round": "2", "x": "1"},
+        {"run": "1", "status": "failed", "point": "final", "round": "1", "x": "", "error": 'a, "b"'},
     ]
 
 
 def test_results_are_plain_json(tmp_path: Path) -> None:
     write(tmp_path, {"status": "completed"})
     assert json.loads((tmp_path / "result.json").read_text()) == {"status": "completed"}
-
-
-def test_every_round_is_a_row() -> None:
-    fields = {"status": "completed", "seed": 3, "amount": 0.75, "rounds": [{"round": 1, "amount": 0.5}]}
-    first, last = (
-        {key: row[key] for key in ("run", "point", "round", "amount", "seed")}
-        for row in csv.DictReader(io.StringIO(table([Job("0", fields)])))
-    )
-    assert first == {"run": "0", "point": "round", "round": "1", "amount": "0.5", "seed": "3"}
-    assert last == {"run": "0", "point": "final", "round": "2", "amount": "0.75", "seed": "3"}

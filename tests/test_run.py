@@ -29,7 +29,7 @@ def test_the_main_job(run_py: Command, tmp_path: Path) -> None:
     assert len({result["dense_digest"] for result in found}) == 1
     assert [result["steps_cached"] for result in found] == [0, 2, 2], "the dense network is trained once"
     assert "3 of 3 runs completed" in done.out
-    assert done.out.rstrip().endswith("sweep/results.csv")
+    assert done.out.rstrip().endswith("sweep/report.html")
     assert (tmp_path / "sweep" / "results.csv").read_text().count("\n") == 4
     assert "Warning" not in done.err
 

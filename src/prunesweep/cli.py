@@ -17,8 +17,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="prunesweep", description=DESCRIPTION)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
 
-    report = verbs.add_parser("report", help="print the table of a sweep and write its results.csv")
+    report = verbs.add_parser("report", help="table, figure and web page of sweeps, several together")
     report.add_argument("sweep", nargs="+", type=Path, metavar="SWEEP_DIR", help="a directory below multirun/")
+    report.add_argument("--out", type=Path, metavar="DIR", help="default: the sweep itself; for several, report/ here")
     report.set_defaults(verb=_report)
 
     store = verbs.add_parser("store", help="what is stored of finished steps, and how large it is")
@@ -41,12 +42,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _report(chosen: argparse.Namespace) -> int:
     from prunesweep.report.terminal import conclude
 
-    for sweep in chosen.sweep:
+    sweeps = list(dict.fromkeys(sweep.resolve() for sweep in chosen.sweep))
+    for sweep in sweeps:
         if next(sweep.glob("**/.hydra"), None) is None:
             raise UsageError(
                 f"{sweep}: holds no run. Give the directory of a sweep, like multirun/2026-11-24/12-00-00."
             )
-        conclude(sweep)
+    out: Path = chosen.out or (sweeps[0] if len(sweeps) == 1 else Path("report"))
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out {out}: is a file. Give a directory; it is made where there is none.")
+    conclude(sweeps, out)
     return 0
 
 

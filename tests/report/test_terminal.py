@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes import Sweep
 
-from prunesweep.report.terminal import conclude, progress, summarize
-from prunesweep.results import Job, write
+from prunesweep.report.terminal import conclude, progress, show, summarize
+from prunesweep.results import Job
 from prunesweep.steps import Evaluate
 
 
@@ -59,17 +60,28 @@ def test_a_failure_is_named_with_its_settings_and_reason() -> None:
     assert summary.verdict == "1 of 2 runs completed, 1 did not"
 
 
-def test_concluding_writes_the_table_and_says_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for name, amount in (("0", 0.1), ("1", 0.2)):
-        (tmp_path / name / ".hydra").mkdir(parents=True)
-        write(tmp_path / name, fields(amount))
-    conclude(tmp_path)
+def test_concluding_writes_the_report_and_says_where(sweep: Sweep, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = sweep(amounts=(0.5,), seeds=(0, 1))
+    conclude([folder], folder)
     out = capsys.readouterr().out
-    assert "61,706 -> 49,412" in out
-    assert out.rstrip().endswith(str(tmp_path / "results.csv"))
-    lines = (tmp_path / "results.csv").read_text().splitlines()
+    assert "61,706 -> 30,853" in out
+    assert [Path(line).name for line in out.splitlines()[-4:]] == [
+        "results.csv",
+        "frontier.csv",
+        "frontier.png",
+        "report.html",
+    ]
+    lines = (folder / "results.csv").read_text().splitlines()
     assert len(lines) == 3
     assert "final.test_accuracy" in lines[0]
+
+
+def test_a_long_table_is_cut_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    show(summarize([Job(str(number), fields(0.2)) for number in range(201)]))
+    out = capsys.readouterr().out
+    assert "│ 199 " in out
+    assert "│ 200 " not in out
+    assert "the first 200 runs; results.csv and report.html hold all 201" in out
 
 
 def test_no_progress_bar_in_a_log(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 
 class SweepTable(Callback):
-    """Records why a job of a sweep failed, where it ran; prints the table and writes `results.csv` in the end."""
+    """Records why a job of a sweep failed, where it ran; prints the table and writes the report in the end."""
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:  # noqa: ARG002
         """In the worker."""
@@ -36,7 +36,7 @@ class SweepTable(Callback):
             return  # refused before the first job
         from prunesweep.report.terminal import conclude
 
-        conclude(sweep)
+        conclude([sweep], sweep)
 
 
 def _is_given(key: str, config: DictConfig) -> bool:

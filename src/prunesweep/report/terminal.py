@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prunesweep.chain import OnStep
-from prunesweep.results import TABLE, Job, Result, read, table
+from prunesweep.report.gather import gather, near
+from prunesweep.results import Job, Result
 from prunesweep.steps import Record, Step
-from prunesweep.store import write_atomically
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 WIDE = 160
+MOST_ROWS = 200
 
 
 def console() -> Console:
@@ -64,14 +65,8 @@ def line(result: Result, folder: Path) -> str:
         f"parameters {result.params_total:,} -> {result.params_nonzero:,} (-{percent(result.param_reduction)}); "
         f"test accuracy dense {percent(result.dense['test_accuracy'])}, "
         f"pruned {percent(result.pruned['test_accuracy'])}, final {percent(result.final['test_accuracy'])}; "
-        f"{result.seconds:.1f} s{cached} -> {_near(folder)}"
+        f"{result.seconds:.1f} s{cached} -> {near(folder)}"
     )
-
-
-def _near(path: Path) -> Path:
-    """`path` as seen from here, where it lies below."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 @dataclass(frozen=True)
@@ -125,27 +120,38 @@ def _row(fields: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def conclude(sweep: Path) -> Summary:
-    """Write `results.csv` of the sweep directory `sweep`, print its table, and return it."""
+def conclude(sweeps: Sequence[Path], folder: Path) -> Summary:
+    """Print the table of the sweep directories `sweeps`, write their report into `folder`, and return the summary."""
+    from rich.text import Text
+
+    from prunesweep.report.files import write_report
+
+    runs = gather(sweeps)
+    summary = summarize(runs.jobs)
+    show(summary)
+    for path in write_report(runs, folder):
+        console().print(Text(str(near(path))), soft_wrap=True)
+    return summary
+
+
+def show(summary: Summary) -> None:
+    """Print the table, what failed, and the verdict."""
     from rich.table import Table
     from rich.text import Text
 
-    jobs = read(sweep)
-    write_atomically(sweep / TABLE, table(jobs).encode())
-    summary = summarize(jobs)
     out = console()
     shown = Table(caption=f"{summary.verdict}. dense, pruned, final: test accuracy.", caption_justify="left")
     for column in summary.columns:
         shown.add_column(
             column, justify="left" if column in ("run", "settings") else "right", no_wrap=column != "settings"
         )
-    for row in summary.rows:
+    for row in summary.rows[:MOST_ROWS]:
         shown.add_row(*map(Text, row))
     if summary.rows:
         out.print(shown)
+    if len(summary.rows) > MOST_ROWS:
+        out.print(Text(f"the first {MOST_ROWS} runs; results.csv and report.html hold all {len(summary.rows):,}"))
     else:
         out.print(Text(summary.verdict))
-    for failure in summary.failures:
+    for failure in summary.failures[:MOST_ROWS]:
         out.print(Text(failure), soft_wrap=True)
-    out.print(Text(f"{sweep / TABLE}"), soft_wrap=True)
-    return summary

@@ -1,0 +1,78 @@
+"""Sweeps made of `result.json` files alone: what a report reads, without any training."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+LAYERS = {"conv1": 156, "conv2": 2_416, "fc1": 48_120, "fc2": 10_164, "fc3": 850}
+TOTAL = sum(LAYERS.values())
+DENSE = 0.98
+
+
+def fake_fields(amount: float, seed: int, *overrides: str, **changes: Any) -> dict[str, Any]:
+    """A completed run; accuracy falls as amount grows, and a little with the seed."""
+    gone = round(amount * TOTAL)
+    val = round(DENSE - 0.002 * seed - amount**8 / 2, 4)
+    test = round(val - 0.001, 4)
+    layers = [
+        {"name": name, "kind": "fc", "total": total, "nonzero": round(total * (1 - amount)), "sparsity": amount}
+        for name, total in LAYERS.items()
+    ]
+    epochs = [
+        {"epoch": epoch, "round": int(epoch > 2), "val_accuracy": accuracy, "seconds": 0.5}
+        for epoch, accuracy in enumerate((0.9, DENSE, val - 0.01, val), 1)
+    ]
+    return {
+        "status": "completed",
+        "model": "lenet5",
+        "dataset": "mnist",
+        "seed": seed,
+        "schema_version": 1,
+        "digest": f"d{amount}{seed}",
+        "dense_digest": f"dense{seed}",
+        "amount": amount,
+        "seconds": 1.5,
+        "overrides": [*overrides, f"prune.amount={amount}", f"seed={seed}"],
+        "params_total": TOTAL,
+        "params_selected": TOTAL,
+        "params_pruned": gone,
+        "params_nonzero": TOTAL - gone,
+        "sparsity": amount,
+        "param_reduction": amount,
+        "compression": TOTAL / max(1, TOTAL - gone),
+        "macs_total": 400_000,
+        "macs_nonzero": round(400_000 * (1 - amount)),
+        "dense": {"val_accuracy": DENSE, "test_accuracy": DENSE - 0.001},
+        "pruned": {"val_accuracy": val - 0.1, "test_accuracy": test - 0.1},
+        "final": {"val_accuracy": val, "test_accuracy": test},
+        "layers": layers,
+        "history": epochs,
+        "rounds": [],
+        "dead_layers": [],
+        "params_effective": TOTAL - gone,
+        **changes,
+    }
+
+
+def fake_run(folder: Path, fields: dict[str, Any], **config: Any) -> None:
+    """Write a run directory; `config` is put on top of its saved settings."""
+    import yaml
+
+    settings: dict[str, Any] = {
+        "model": {"name": fields["model"]},
+        "dataset": {"name": fields["dataset"], "validation": 5000},
+        "layers": {"include": ["*"], "kinds": ["conv", "fc"]},
+        "prune": {"criterion": "l1", "amount": fields["amount"]},
+        "seed": fields["seed"],
+        "store": {"dir": f"/elsewhere/{fields['seed']}"},
+    }
+    for key, value in config.items():
+        group, name = key.split("__")
+        settings[group] = {**settings[group], name: value}
+    (folder / ".hydra").mkdir(parents=True)
+    (folder / ".hydra" / "config.yaml").write_text(yaml.safe_dump(settings))
+    (folder / "result.json").write_text(json.dumps(fields))
+
+
+Sweep = Callable[..., Path]
