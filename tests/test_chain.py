@@ -88,12 +88,47 @@ def test_a_damaged_step_is_computed_again_from_the_one_before(tmp_path: Path) ->
     assert told.positions == [2, 3]
 
 
-def test_a_score_is_computed_once_for_each_digest(tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Look(Step):
+    """Tells of the one weight there is."""
+
+    def apply(self, state: State, setting: Setting) -> tuple[State, Record]:
+        return State(), {"x": float(state.weights["x"])}
+
+
+def test_an_observation_is_made_once_for_each_digest(tmp_path: Path) -> None:
     first, _ = execution(CHAIN, Store(tmp_path))
-    assert first.score(2, Add(0, epoch=9)) == {"epoch": 9}  # type: ignore[arg-type]
+    assert first.observe(2, Look()) == {"x": 6}
     again, told = execution(CHAIN, Store(tmp_path))
-    assert again.score(2, Add(0, epoch=9)) == {"epoch": 9}  # type: ignore[arg-type]
+    assert again.observe(2, Look()) == {"x": 6}
     assert told.positions == []
+
+
+@dataclass(frozen=True)
+class Back(Step):
+    """Goes back to an earlier state."""
+
+    to: int
+
+    @property
+    def recalls(self) -> tuple[int, ...]:
+        return (self.to,)
+
+    def apply(self, state: State, setting: Setting) -> tuple[State, Record]:
+        return setting.recall(self.to), {}
+
+
+def test_a_step_may_go_back_to_an_earlier_state(store: Store) -> None:
+    run, told = execution([*CHAIN, Back(1), Add(5)], store)
+    assert run.state(5).weights["x"] == 8
+    assert told.positions == [0, 1, 2, 3, 4, 5], "the earlier state is not computed again"
+
+
+def test_an_earlier_state_that_is_stored_is_read(tmp_path: Path) -> None:
+    execution(CHAIN, Store(tmp_path))[0].state(3)
+    run, told = execution([*CHAIN, Back(1)], Store(tmp_path))
+    assert run.state(4).weights["x"] == 3
+    assert told.positions == [4]
 
 
 def test_digests_chain() -> None:
@@ -110,10 +145,46 @@ def test_the_encoding_is_pinned() -> None:
     assert extend("", {"a": 1}) == "015abd7f5cc57a2dd94b7590f04ad8084273905ee33ec5cebeae62276a97f862"
 
 
-def test_the_environment_of_a_cpu_names_its_threads_and_vector_unit() -> None:
-    assert environment("cpu", 2) == {
-        "torch": torch.__version__,
-        "device": "cpu",
-        "vector_unit": torch.backends.cpu.get_cpu_capability(),
-        "threads": 2,
-    }
+def test_the_environment_names_processor_and_threads() -> None:
+    found = environment("cpu", 2)
+    assert found.pop("device").endswith(f" {torch.backends.cpu.get_cpu_capability()}")
+    assert found == {"format": 1, "torch": torch.__version__, "threads": 2}
+
+
+def test_an_entry_that_holds_no_state_is_set_aside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = Store(tmp_path)
+    run, told = execution(CHAIN, store)
+    store.save(run.digests[3], run.digests[2], {}, {"something/x": torch.zeros(1)}, {"steps": []})
+    store.save(run.digests[2], run.digests[1], {}, {"weights/x": torch.zeros(1)}, {"loss": 1})
+    assert run.state(3).weights["x"] == 10
+    assert told.positions == [0, 1, 2, 3]
+    assert ["holds no state" in message for message in caplog.messages] == [True, True]
+
+
+def test_a_run_may_take_each_state_and_its_scores(tmp_path: Path) -> None:
+    run, _ = execution(CHAIN, Store(tmp_path))
+    for position in range(len(CHAIN)):
+        run.state(position)
+        run.observe(position, Look())
+    assert set(run.entries(Look())) == {path.stem for path in tmp_path.glob("??/*.json")}
+
+
+def test_those_that_share_a_beginning_compute_it_once_and_wait_for_no_more(tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+    from threading import Barrier
+
+    chains = [[*CHAIN, Add(float(branch), epoch=3)] for branch in range(4)]
+    together = Barrier(len(chains))
+
+    def work(chain: list[Step]) -> tuple[float, int]:
+        run, _ = execution(chain, Store(tmp_path))
+        together.wait()
+        for position in range(len(chain)):
+            run.observe(position, Look())
+            run.state(position)
+        return float(run.state(4).weights["x"]), run.computed
+
+    with ThreadPoolExecutor(len(chains)) as pool:
+        done = list(pool.map(work, chains))
+    assert [weight for weight, _ in done] == [10, 11, 12, 13]
+    assert sum(computed for _, computed in done) == len(CHAIN) + len(chains)

@@ -39,7 +39,7 @@ def test_several_sweeps_make_one_report(
         write_failed(tmp_path / name / "0", [], ValueError("why"))
     assert main(["report", "a", "b"]) == 0
     assert (tmp_path / "report" / "report.html").exists()
-    assert "run b/0 failed (): why" in capsys.readouterr().out
+    assert "run b/0 failed: why" in capsys.readouterr().out
     assert main(["report", "a", "b", "--out", "here"]) == 0
     assert (tmp_path / "here" / "frontier.png").exists()
     (tmp_path / "file").write_text("")
@@ -64,6 +64,14 @@ def test_store_tells_checks_and_shrinks(tmp_path: Path, capsys: pytest.CaptureFi
     assert "freed" in out
     assert "0 entries" in out
     assert main(["store", "--dir", str(tmp_path), "--clear"]) == 0
+
+
+def test_a_folder_that_cannot_be_written_to_is_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("os.open", lambda *_, **__: (_ for _ in ()).throw(OSError(30, "Read-only file system")))
+    assert main(["store", "--dir", str(tmp_path), "--clear"]) == 1
+    assert capsys.readouterr().err == "prunesweep: [Errno 30] Read-only file system\n"
 
 
 @pytest.mark.parametrize(

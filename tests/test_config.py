@@ -9,6 +9,7 @@ from prunesweep.config import FAMILIES, RunConfig, build
 from prunesweep.data import SOURCES
 from prunesweep.errors import UsageError
 from prunesweep.models import LeNet5, LeNet5Caffe
+from prunesweep.pruning import Pruning
 from prunesweep.training import SGD, Adam
 
 
@@ -22,7 +23,7 @@ def test_the_defaults(composed: Compose) -> None:
     assert config.model == LeNet5()
     assert config.dataset.name == "mnist5k"
     assert config.optimizer == SGD()
-    assert config.prune.amount == 0.2
+    assert config.prune == Pruning()
     assert config.finetune.batch_size == config.train.batch_size == 128
 
 

@@ -13,7 +13,8 @@ def probe(batch_size: int, examples: int = 4) -> Probe:
     model = nn.Sequential(nn.Flatten(), nn.Linear(1, 2, bias=False))
     model[1].weight.data = torch.tensor([[0.5], [-0.5]])
     images = torch.tensor([1.0, -2.0, 0.5, 3.0])[:examples].view(-1, 1, 1, 1)
-    return Probe(model, ["1.weight"], Split(images, torch.tensor([0, 1, 1, 0])[:examples]), batch_size, generator_of(0))
+    sample = Split(images, torch.tensor([0, 1, 1, 0])[:examples])
+    return Probe(model, ["1.weight"], (1, 1, 1), lambda: sample, batch_size, generator_of(0))
 
 
 def gradient(weight: torch.Tensor, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -25,14 +26,14 @@ def gradient(weight: torch.Tensor, images: torch.Tensor, labels: torch.Tensor) -
 
 def test_the_gradient_is_that_of_the_mean_loss_over_the_sample() -> None:
     one = probe(batch_size=2)
-    expected = gradient(torch.tensor([[0.5], [-0.5]]), one.sample.images, one.sample.labels)
+    expected = gradient(torch.tensor([[0.5], [-0.5]]), one.draw().images, one.draw().labels)
     assert torch.allclose(one.of("1.weight").gradient, expected)
 
 
 def test_squares_are_taken_by_batch_and_by_example() -> None:
     one = probe(batch_size=2)
     weight = torch.tensor([[0.5], [-0.5]])
-    images, labels = one.sample.images, one.sample.labels
+    images, labels = one.draw().images, one.draw().labels
     by_batch = [gradient(weight, images[i : i + 2], labels[i : i + 2]).square() for i in (0, 2)]
     by_example = [gradient(weight, images[i : i + 1], labels[i : i + 1]).square() for i in range(4)]
     assert torch.allclose(one.of("1.weight").squared_gradient, torch.stack(by_batch).mean(0))
@@ -45,7 +46,7 @@ def test_the_hessian_times_the_gradient(batch_size: int) -> None:
     weight = torch.tensor([[0.5], [-0.5]])
 
     def loss(w: torch.Tensor) -> torch.Tensor:
-        return cross_entropy(one.sample.images.flatten(1) @ w.T / GRASP_TEMPERATURE, one.sample.labels)
+        return cross_entropy(one.draw().images.flatten(1) @ w.T / GRASP_TEMPERATURE, one.draw().labels)
 
     hessian = torch.autograd.functional.hessian(loss, weight).view(2, 2)
     slope = torch.autograd.functional.jacobian(loss, weight).view(2)
@@ -64,3 +65,7 @@ def test_the_model_is_left_as_it_is() -> None:
     parameter = one.parameters["1.weight"]
     assert parameter.grad is None
     assert parameter.tolist() == [[0.5], [-0.5]]
+
+
+def test_a_sample_smaller_than_a_batch_is_one() -> None:
+    assert torch.equal(probe(batch_size=99).of("1.weight").gradient, probe(batch_size=4).of("1.weight").gradient)

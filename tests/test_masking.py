@@ -33,7 +33,7 @@ TOTAL = 784 * 300 + 1_000
 
 @pytest.fixture(scope="module")
 def start() -> State:
-    return Init(MODEL, seed=0).apply(State(), SETTING)[0]
+    return Init(MODEL, (1, 28, 28), seed=0).apply(State(), SETTING)[0]
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ def test_scores_that_cannot_be_ranked(start: State) -> None:
 
 def test_conv_networks_are_scored_in_their_own_layout() -> None:
     setting = replace(SETTING, model=LeNet5())
-    state = Init(LeNet5(), 0).apply(State(), setting)[0]
+    state = Init(LeNet5(), (1, 28, 28), 0).apply(State(), setting)[0]
     step = Prune("data", Pruning("snip", amount=0.5, batches=1, batch_size=8), ("conv2.weight",), 0, 0)
     assert gone(step.apply(state, setting)[0]) == 1_200
 

@@ -75,7 +75,7 @@ def test_a_saved_config_runs_again_with_overrides_on_top(run_py: Command, tmp_pa
 def test_a_network_and_a_criterion_of_the_users_own(run_py: Command, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         "from torch import nn\n"
-        "def score(weight, generator):\n    return -weight.abs()\n"
+        "def score(of):\n    return -of.weight.abs()\n"
         "def net(width):\n"
         "    return nn.Sequential(nn.Flatten(), nn.Linear(784, width), nn.ReLU(), nn.Linear(width, 10))\n"
     )

@@ -11,12 +11,12 @@ from prunesweep.schedules import Gradual, Iterative, Lottery, OneShot, Plan, Poi
 from prunesweep.steps import Init, Reinitialize, Rewind, TrainEpoch
 from prunesweep.training import SGD, FineTune, Train
 
-SHAPES = {"conv1.weight": (6, 1, 5, 5), "fc3.weight": (10, 84)}
+SELECTED = {"conv1.weight": (6, 1, 5, 5), "fc3.weight": (10, 84)}
 
 
 def recipe(train: int, finetune: int, **pruning: Any) -> Recipe:
     return Recipe(
-        LeNet5(), "data", SHAPES, "fc3", SGD(lr=0.1), Train(epochs=train, batch_size=64),
+        LeNet5(), (1, 28, 28), "data", SELECTED, "fc3", SGD(lr=0.1), Train(epochs=train, batch_size=64),
         FineTune(epochs=finetune, batch_size=32, lr_scale=0.5), Pruning(**{"amount": 0.75, **pruning}), seed=7,
     )  # fmt: skip
 
@@ -99,7 +99,7 @@ def test_the_output_layer_loses_half_the_rate() -> None:
 
 
 def test_an_output_layer_that_is_not_selected_or_has_its_own_amount_is_left_alone() -> None:
-    without = replace(recipe(1, 0), shapes={"conv1.weight": (6, 1, 5, 5)})
+    without = replace(recipe(1, 0), selected={"conv1.weight": (6, 1, 5, 5)})
     assert prunings(Lottery(rounds=1).plan(without))[0].pruning.per_layer == {}
     own = recipe(1, 0, per_layer={"fc3": 0.1})
     assert prunings(Lottery(rounds=1).plan(own))[0].pruning.per_layer == {"fc3": 0.1}

@@ -1,11 +1,11 @@
 import errno
-import random
+import itertools
 from pathlib import Path
 
 import pytest
 import torch
 
-from prunesweep.store import Store, StoreSettings, canonical, read_tally, write_atomically
+from prunesweep.store import Entry, Store, StoreSettings, Tally, canonical, write_atomically
 
 DIGEST = "ab" + "0" * 62
 TENSORS = {"weights/fc.weight": torch.arange(6.0).view(2, 3), "masks/fc.weight": torch.ones(2, 3, dtype=torch.bool)}
@@ -66,16 +66,36 @@ def test_damage_is_told_and_not_trusted(store: Store, suffix: str, harm: str, ca
     assert store.load(DIGEST) is not None
 
 
-def test_each_of_twenty_flipped_bytes_is_found(store: Store) -> None:
-    draw = random.Random(0)
-    for number in range(20):
-        digest = f"{number:064x}"
-        store.save(digest, PARENT, STEP, TENSORS, RECORD)
-        path = store._path(digest, draw.choice([".json", ".safetensors"]))
-        content = bytearray(path.read_bytes())
-        content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
-        path.write_bytes(content)
-        assert store.load(digest) is None
+def test_each_flipped_byte_of_a_record_is_found() -> None:
+    """Bit 5 is the case of a letter: 1e-05 and 1E-05 are the same number, but not the same file."""
+    content = Entry(DIGEST, PARENT, STEP, {"loss": 1e-05}, None).signed()
+    assert Entry.of(content).record == {"loss": 1e-05}
+    for place, flipped in itertools.product(range(len(content)), (1 << 5, 1 << 0, 0xFF)):
+        with pytest.raises((ValueError, TypeError)):
+            Entry.of(content[:place] + bytes([content[place] ^ flipped]) + content[place + 1 :])
+
+
+def test_what_is_damaged_and_cannot_be_moved_is_told_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.save(DIGEST, PARENT, STEP, TENSORS, RECORD)
+    store._path(DIGEST, ".json").write_bytes(b"[" * 100_000)
+    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("read-only")))
+    assert store.load(DIGEST) is None
+    assert store.load(DIGEST) is None
+    assert len(caplog.messages) == 1
+
+
+def test_what_is_evicted_while_it_is_read_is_absent_and_not_damaged(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.save(DIGEST, PARENT, STEP, TENSORS, RECORD)
+    entry = store.entry(DIGEST)
+    monkeypatch.setattr(store, "entry", lambda _: entry)
+    for suffix in (".json", ".safetensors"):
+        store._path(DIGEST, suffix).unlink()
+    assert store.load(DIGEST) is None
+    assert caplog.messages == []
 
 
 def test_a_store_that_cannot_be_written_to_is_only_read_and_says_so_once(
@@ -123,9 +143,23 @@ def test_one_holder_at_a_time(tmp_path: Path) -> None:
 
 
 def test_the_tally_adds_up(store: Store) -> None:
+    assert store.folder is not None
     store.tally(3, 4)
     store.tally(1, 0)
-    assert read_tally(store.folder) == (4, 4)  # type: ignore[arg-type]
+    assert Tally.of(store.folder) == Tally(4, 4)
+
+
+def test_the_tally_counts_the_bytes_that_runs_wrote(store: Store, tmp_path: Path) -> None:
+    store.save(DIGEST, PARENT, STEP, TENSORS, RECORD)
+    written = sum(path.stat().st_size for path in tmp_path.glob("??/*"))
+    assert store.tally(0, 1) == Tally(0, 1, written, 1)
+    assert Store(tmp_path).tally(1, 0) == Tally(1, 1, written, 1)
+
+
+@pytest.mark.parametrize("content", [b"", b"[1, 2]", b'{"other": 1}', b'{"cached": null}'])
+def test_a_tally_that_cannot_be_read_starts_anew(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "tally.json").write_bytes(content)
+    assert Tally.of(tmp_path) == Tally()
 
 
 def test_an_entry_under_another_digest_is_not_trusted(store: Store) -> None:

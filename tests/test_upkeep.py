@@ -7,7 +7,7 @@ import torch
 
 from prunesweep import upkeep
 from prunesweep.errors import UsageError
-from prunesweep.store import Store
+from prunesweep.store import Store, Tally
 
 KB = 1_000
 A, B, C = ("ab" + letter * 62 for letter in "123")
@@ -70,6 +70,7 @@ def test_use_makes_a_chain_young_and_its_beginning_the_youngest(store: Store, tm
 
 def test_what_a_run_is_using_stays(store: Store, tmp_path: Path) -> None:
     with store.in_use([C]):
+        assert upkeep.protected(tmp_path) == {C}
         upkeep.shrink(tmp_path, 0)
         assert left(store) == {C}
         assert upkeep.clear(tmp_path) == 0
@@ -97,6 +98,34 @@ def test_what_killed_processes_left_is_swept_up_once_it_is_old(store: Store, tmp
     upkeep.shrink(tmp_path, 10**9)
     assert (temporary.exists(), orphan.exists(), young.exists()) == (False, False, True)
     assert left(store) == {A, B, C}
+
+
+def test_a_store_over_its_limit_is_looked_through_when_the_count_says_so(tmp_path: Path) -> None:
+    for digest in (A, B, C):
+        store = Store(tmp_path)
+        store.save(digest, "", {"step": "Init"}, {"weights/x": torch.zeros(1_000)}, {"steps": []})
+        upkeep.keep_within(store, 9 * KB, 0, 1)
+    assert len(left(store)) == 2
+    assert Tally.of(tmp_path) == Tally(0, 3, total(store), 0)
+
+
+def test_what_no_run_counted_is_found_after_some_time(store: Store, tmp_path: Path) -> None:
+    assert Tally.of(tmp_path) == Tally()  # as if the runs that wrote the three had been killed
+    for number in range(upkeep.MEASURE_EVERY):
+        assert left(store) >= {A, B, C}
+        run = Store(tmp_path)
+        run.save("cd" + f"{number % 2:062}", "", {"step": "Init"}, None, {})
+        upkeep.keep_within(run, total(store) - 1, 0, 1)
+    assert not left(store) >= {A, B, C}
+
+
+def test_an_eviction_that_fails_does_not_end_the_run(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.save(A, "", {"step": "Init"}, None, {})
+    monkeypatch.setattr(Path, "unlink", lambda *_, **__: (_ for _ in ()).throw(PermissionError("not yours")))
+    upkeep.keep_within(store, 0, 0, 1)
+    assert "not yours" in caplog.text
 
 
 def test_verify_finds_each_flipped_byte(store: Store, tmp_path: Path) -> None:

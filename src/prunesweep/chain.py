@@ -1,12 +1,25 @@
 """A chain under way: what the store holds is read, what it lacks is computed, in order.
 
 `digest(k) = H(digest(k-1), step k)`, begun with the digest of the environment. Two states are the same if and only if
-their digests are.
+their digests are. What goes in, all of it, and tests/test_digest.py goes through this list:
+
+- environment: the format of an entry, torch's release, the model of the device, on a CPU its vector unit, the threads
+- each step: its kind, and the version of its code
+- Init: the network's settings, the source text of its class (of the whole module for a user's own), the shape of an
+  image, the seed
+- TrainEpoch and Evaluate: the data, which is the bytes of its files, its split and its normalisation
+- TrainEpoch: the optimizer's settings, the epoch's own learning rate, the batch size, the epoch's number, the seed
+- Prune: criterion, scope and amount, the source of a user's own criterion, the layers, its number, the seed
+
+What does not change the bits stays out: where data, runs and the store lie, and how large that may be; the index of a
+device; how layers, learning rates and settings were written, as long as they come to the same; logging, and all else
+of Hydra's.
 """
 
 from __future__ import annotations
 
 import hashlib
+import platform
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,25 +28,35 @@ from prunesweep.state import Setting, State
 from prunesweep.steps import Record, Step
 from prunesweep.store import Store, canonical
 
+FORMAT = 1  # raised when what an entry of the store holds changes its meaning
+
 OnStep = Callable[[int, Step, Record], None]
 """Told of each step that is finished: its position, the step, its record."""
 
 
 def environment(device: str, threads: int) -> dict[str, Any]:
-    """What else changes the bits: torch's release, the kind of device, and on a CPU its vector unit and the threads.
+    """What else changes the bits: the root of every digest.
 
-    The index of a device, paths and names do not.
+    The kind of device is its model: another one sums in another order. On CUDA too the threads count, since pruning
+    scores weights on the CPU.
     """
     import torch
 
-    if device.startswith("cuda"):
-        return {"torch": torch.__version__, "device": torch.cuda.get_device_name(device)}
+    cuda = device.startswith("cuda")
     return {
+        "format": FORMAT,
         "torch": torch.__version__,
-        "device": "cpu",
-        "vector_unit": torch.backends.cpu.get_cpu_capability(),
+        "device": torch.cuda.get_device_name(device) if cuda else _processor(),
         "threads": threads,
     }
+
+
+def _processor() -> str:
+    """The model of the CPU, and the vector unit that torch uses of it, like `AMD EPYC AVX2`."""
+    import torch
+
+    told = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return f"{told.get('cpu_name') or platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
 
 
 def extend(digest: str, description: Any) -> str:
@@ -91,8 +114,13 @@ class Execution:
         if entry is None:
             return False
         tensors, record = entry
-        self._state = State.of({name: tensor.to(self.setting.device) for name, tensor in tensors.items()})
-        self.records = record["steps"]
+        try:
+            state = State.of({name: tensor.to(self.setting.device) for name, tensor in tensors.items()})
+            self.records = list(record["steps"])
+        except (KeyError, TypeError) as error:
+            self.store.set_aside(self.digests[index], f"it holds no state ({error!r})")
+            return False
+        self._state = state
         self._keep(index)
         return True
 
@@ -127,9 +155,18 @@ class Execution:
         digest = extend(parent, observation.describe())
         record = self.store.record(digest)
         if record is None:
-            _, record = observation.apply(self.state(position), self.setting)
-            self.store.save(digest, parent, observation.describe(), None, record)
+            state = self.state(position)
+            with self.store.lock(digest):
+                record = self.store.record(digest)  # another process may just have made it
+                if record is None:
+                    _, record = observation.apply(state, self.setting)
+                    self.store.save(digest, parent, observation.describe(), None, record)
         return record
+
+    def entries(self, *observations: Step) -> list[str]:
+        """The digests of all that this run may take from the store: each state's, and those of its observations."""
+        described = [observation.describe() for observation in observations]
+        return [entry for digest in self.digests for entry in (digest, *(extend(digest, each) for each in described))]
 
     def history(self) -> list[Record]:
         """The records of all epochs up to the state asked for last, each with its position in the chain as `step`."""

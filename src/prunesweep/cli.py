@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         code: int = chosen.verb(chosen)
-    except UsageError as error:
+    except (UsageError, OSError) as error:  # a folder that cannot be written to, say
         print(f"prunesweep: {error}", file=sys.stderr)
         return 1
     return code

@@ -96,6 +96,9 @@ CRITERIA: dict[str, Criterion] = {
     function.__name__: function for function in (l1, l2, random, lamp, snip, taylor, obd, grasp, synflow)
 }
 
+ON_DATA = ("snip", "taylor", "obd", "grasp", "custom")
+"""Those that look at training data; a user's own may."""
+
 
 def find(name: str, target: str | None) -> Criterion:
     """The criterion called `name`; for `custom`, the user's own function at the import path `target`."""

@@ -42,6 +42,7 @@ def one_message() -> Iterator[None]:
     """Around Hydra's main: an error becomes one message and exit code 1; its traceback if HYDRA_FULL_ERROR=1.
 
     SIGINT and SIGTERM end the run in good order, with the command that continues it and the exit code of the signal.
+    What that command needs beyond the one that was given stands in the arguments of the interrupt.
     """
     signal.signal(signal.SIGTERM, _terminate)
     full = os.environ.get("HYDRA_FULL_ERROR") == "1"
@@ -49,8 +50,8 @@ def one_message() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as interrupt:
-        command = shlex.join([Path(sys.executable).name, *sys.argv])
-        print(f"interrupted. What is finished is kept; the same command does the rest:\n  {command}", file=sys.stderr)
+        command = shlex.join([Path(sys.executable).name, *sys.argv, *map(str, interrupt.args)])
+        print(f"interrupted. Every finished step is stored; this does the rest:\n  {command}", file=sys.stderr)
         sys.exit(128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT))
     except Exception as error:
         if full:

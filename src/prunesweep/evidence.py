@@ -5,7 +5,7 @@ Each quantity is computed when it is first asked for, once for all tensors of th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -26,14 +26,16 @@ class Probe:
     Attributes:
         model: carries the weights, pruned ones exactly zero; left as it is.
         names: the parameters to be scored, like `conv1.weight`.
-        sample: some training examples, drawn once.
+        shape: channels, height and width of an image.
+        draw: gives some training examples, the same ones each time; called only if a quantity needs data.
         batch_size: how many of them make a batch; a short last batch is left out.
         generator: for criteria that draw.
     """
 
     model: nn.Module
     names: Sequence[str]
-    sample: Split
+    shape: tuple[int, int, int]
+    draw: Callable[[], Split]
     batch_size: int
     generator: Generator
 
@@ -76,8 +78,7 @@ class Probe:
     def flow(self) -> dict[str, Tensor]:
         """dR/d|w| of the network of absolute values, R the sum of its outputs for an image of ones."""
         absolute = {name: parameter.detach().abs() for name, parameter in self.model.named_parameters()}
-        channels, height, width = self.sample.images.shape[1:]
-        return flow(self.model, absolute, (channels, height, width))
+        return flow(self.model, absolute, self.shape)
 
     def _moments(self, batch_size: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         import torch
@@ -100,10 +101,12 @@ class Probe:
 
         self.model.eval()  # no dropout: the same gradients each time
         with torch.enable_grad():
-            for start in range(0, len(self.sample) - batch_size + 1, batch_size):
+            sample = self.draw()
+            batch_size = min(batch_size, len(sample))
+            for start in range(0, len(sample) - batch_size + 1, batch_size):
                 stop = start + batch_size
-                logits = self.model(self.sample.images[start:stop]) / temperature
-                yield cross_entropy(logits, self.sample.labels[start:stop])
+                logits = self.model(sample.images[start:stop]) / temperature
+                yield cross_entropy(logits, sample.labels[start:stop])
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from prunesweep.schedules import Plan, Point, Recipe
 from prunesweep.selection import prunable, select
 from prunesweep.state import Setting, State
 from prunesweep.steps import Count, Evaluate
-from prunesweep.store import StoreSettings, write_atomically
-from prunesweep.upkeep import shrink
+from prunesweep.store import write_atomically
+from prunesweep.upkeep import keep_within
 
 Progress = Callable[[int], AbstractContextManager[OnStep]]
 """Given the number of steps: something that is told of each one while it lasts."""
@@ -49,11 +49,12 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
         root = environment(setting.device, config.threads)
         store = config.store.open()
         execution = Execution(plan.chain, setting, root, store, on_step)
-        with store.in_use(execution.digests):
+        with store.in_use(execution.entries(Evaluate(recipe.data), Count(recipe.layers))):
             dense = scores(execution, plan.dense, recipe)
             points = [measured(execution, point, recipe) for point in plan.points]
             final = execution.state(plan.points[-1].final)
-    keep_within(config.store, execution)
+    cached = len(plan.chain) - execution.computed
+    keep_within(store, int(config.store.max_gb * 1e9), cached, execution.computed)
     result = Result(
         status="completed",
         model=config.model.name,
@@ -75,7 +76,7 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
         history=history(execution, plan),
         seconds=time.perf_counter() - started,
         steps_total=len(plan.chain),
-        steps_cached=len(plan.chain) - execution.computed,
+        steps_cached=cached,
     )
     save_weights(folder, final)
     write_completed(folder, result)
@@ -109,16 +110,17 @@ def plan_recipe(config: RunConfig, setting: Setting) -> Recipe:
     check_fits(network, config.model.name, config.dataset.shape, CLASSES)
     parameters = dict(network.named_parameters())
     names = select(network, config.layers, channels=config.prune.structure == "channel")
-    shapes = {name: tuple(parameters[name].shape) for name in names}
+    selected = {name: tuple(parameters[name].shape) for name in names}
     return Recipe(
         model=config.model,
+        shape=config.dataset.shape,
         data=fingerprint(config.dataset),
-        shapes=shapes,
+        selected=selected,
         output=list(prunable(network))[-1],
         optimizer=config.optimizer,
         train=config.train,
         finetune=config.finetune,
-        pruning=resolved(config.prune, shapes, sum(parameter.numel() for parameter in parameters.values())),
+        pruning=resolved(config.prune, selected, sum(parameter.numel() for parameter in parameters.values())),
         seed=config.seed,
     )
 
@@ -157,14 +159,6 @@ def compacted(setting: Setting, final: State) -> dict[str, Any]:
     """What the network costs once its pruned channels are really gone, next to what it cost with them."""
     model = setting.network(final).cpu()
     return asdict(beside_dense(model, {name: mask.cpu() for name, mask in final.masks.items()}, setting.dataset.shape))
-
-
-def keep_within(settings: StoreSettings, execution: Execution) -> None:
-    """Count the steps of this run, and evict what was used longest ago where the store has grown too large."""
-    store = execution.store
-    store.tally(len(execution.chain) - execution.computed, execution.computed)
-    if store.writable and execution.computed:
-        shrink(settings.folder, int(settings.max_gb * 1e9))
 
 
 def save_weights(folder: Path, state: State) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from prunesweep import criteria
+from prunesweep.data import Split
 from prunesweep.evidence import Probe
 from prunesweep.pruning import Pruning, prune
 from prunesweep.state import (
@@ -92,11 +93,14 @@ def _scores(pruning: Pruning, names: list[str], state: State, setting: Setting, 
     import torch
 
     criterion = criteria.find(pruning.criterion, pruning.target)
-    train = setting.data.train
-    chosen = torch.randperm(len(train), generator=generator_of(derived_seed(seed, "batches", 0)))
-    sample = train.at(chosen[: pruning.batches * pruning.batch_size].to(train.labels.device))
-    batch_size = min(pruning.batch_size, len(sample))
-    probe = Probe(setting.network(state), names, sample, batch_size, generator_of(seed))
+    probe = Probe(
+        setting.network(state),
+        names,
+        setting.dataset.shape,
+        lambda: _sample(setting.data.train, pruning.batches * pruning.batch_size, seed),
+        pruning.batch_size,
+        generator_of(seed),
+    )
     with drawing_from(seed, setting.device):
         scores = {name: criterion(probe.of(name)).detach().cpu().contiguous() for name in names}
     for name, score in scores.items():
@@ -106,6 +110,14 @@ def _scores(pruning: Pruning, names: list[str], state: State, setting: Setting, 
                 f"{list(state.weights[name].shape)} (found {list(score.shape)}, {int(torch.isnan(score).sum())} NaN)."
             )
     return scores
+
+
+def _sample(train: Split, size: int, seed: int) -> Split:
+    """`size` training examples, or all there are, drawn from `seed`."""
+    import torch
+
+    order = torch.randperm(len(train), generator=generator_of(derived_seed(seed, "batches", 0)))
+    return train.take(order[:size].to(train.labels.device))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from prunesweep import allocation, structure
 from prunesweep.allocation import Quota, Tensors, layer_of
-from prunesweep.criteria import CRITERIA
+from prunesweep.criteria import CRITERIA, ON_DATA
 from prunesweep.errors import UsageError, check_choice, check_range
 from prunesweep.imports import source_of
 
@@ -135,11 +135,17 @@ class Pruning:
 def resolved(pruning: Pruning, shapes: Mapping[str, Sequence[int]], params_total: int) -> Pruning:
     """The same pruning with its target as an `amount`, once it has been checked against the selected parameters.
 
+    What has no bearing on the masks is at its default then: equal prunings are equal, however they were asked for.
+
     Raises:
         UsageError: the target cannot be reached; says what can.
     """
     if pruning.criterion == "none":
-        return replace(pruning, amount=0.0, compression=None, per_layer={})
+        return Pruning("none", structure="channel" if pruning.structure == "channel" else "unstructured", amount=0.0)
+    if pruning.criterion not in ON_DATA:
+        pruning = replace(pruning, batches=Pruning.batches, batch_size=Pruning.batch_size)
+    if pruning.structure != "n_of_m":
+        pruning = replace(pruning, n=Pruning.n, m=Pruning.m)
     if pruning.structure == "n_of_m":
         structure.check_divides(shapes, pruning.m)
         return replace(pruning, amount=1 - pruning.n / pruning.m)

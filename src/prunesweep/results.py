@@ -194,10 +194,9 @@ def points(fields: dict[str, Any]) -> list[dict[str, Any]]:
     Each tells by `point` whether it is the run's `final` one or that of a `round`.
     """
     own = {key: value for key, value in fields.items() if key != "rounds"}
-    final = {"point": "final", "round": len(fields.get("rounds", [])) + 1, **own}
-    if fields["status"] != "completed":
-        return [final]
-    return [{**own, "point": "round", **earlier} for earlier in fields["rounds"]] + [final]
+    rounds = fields.get("rounds", [])
+    final = {"point": "final", "round": len(rounds) + 1, **own}
+    return [{**own, "point": "round", **earlier} for earlier in rounds] + [final]
 
 
 def flat(fields: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from prunesweep.allocation import layer_of
 from prunesweep.errors import UsageError, check_choice, check_range
 from prunesweep.masking import CURVES, Prune, RampEpoch, geometric
-from prunesweep.models import Model
+from prunesweep.models import Model, Shape
 from prunesweep.pruning import Pruning
 from prunesweep.steps import Init, Reinitialize, Rewind, Step, TrainEpoch
 from prunesweep.training import Optimizer, Phase
@@ -22,15 +22,17 @@ class Recipe:
     """What a schedule puts together: the settings of the steps, without their order.
 
     Attributes:
+        shape: that of an image.
         data: the fingerprint of the data and its split.
-        shapes: the selected parameters, like `conv1.weight`, and their shapes, in the order of the network.
+        selected: the selected parameters, like `conv1.weight`, and their shapes, in the order of the network.
         output: the name of the layer that gives the logits.
         pruning: its target is settled.
     """
 
     model: Model
+    shape: Shape
     data: str
-    shapes: Mapping[str, tuple[int, ...]]
+    selected: Mapping[str, tuple[int, ...]]
     output: str
     optimizer: Optimizer
     train: Phase
@@ -41,11 +43,11 @@ class Recipe:
     @property
     def layers(self) -> tuple[str, ...]:
         """The selected parameters."""
-        return tuple(self.shapes)
+        return tuple(self.selected)
 
     def dense(self) -> tuple[Step, ...]:
         """The first steps of every run: the dense network."""
-        return Init(self.model, self.seed), *self.training(self.train, first=0)
+        return Init(self.model, self.shape, self.seed), *self.training(self.train, first=0)
 
     def training(self, phase: Phase, first: int, skip: int = 0) -> tuple[Step, ...]:
         """The epochs of `phase` but for the first `skip`, numbered from `first` on."""
@@ -103,7 +105,7 @@ class OneShot(Schedule):
         chain = [*recipe.dense(), recipe.prune(recipe.pruning)]
         pruned = len(chain) - 1
         chain += recipe.training(recipe.finetune, first=recipe.train.epochs)
-        point = Point(recipe.pruning.requested(recipe.shapes), pruned, len(chain) - 1)
+        point = Point(recipe.pruning.requested(recipe.selected), pruned, len(chain) - 1)
         return Plan(tuple(chain), pruned - 1, (point,))
 
 
@@ -145,7 +147,7 @@ class Iterative(Schedule):
             pruned, training = len(chain) - 1, recipe.training(phase, epoch, skip)
             chain += training
             epoch += len(training)
-            points.append(Point(target.requested(recipe.shapes), pruned, len(chain) - 1))
+            points.append(Point(target.requested(recipe.selected), pruned, len(chain) - 1))
         return Plan(tuple(chain), dense, tuple(points))
 
 
@@ -196,7 +198,7 @@ class Gradual(Schedule):
         ]
         pruned = len(chain) - 1
         chain += recipe.training(recipe.finetune, first + self.epochs)
-        point = Point(recipe.pruning.requested(recipe.shapes), pruned, len(chain) - 1)
+        point = Point(recipe.pruning.requested(recipe.selected), pruned, len(chain) - 1)
         return Plan(tuple(chain), dense, (point,))
 
 
@@ -236,7 +238,7 @@ class Lottery(Schedule):
             pruned, training = len(chain) - 2, recipe.training(recipe.train, epoch, skip)
             chain += training
             epoch += len(training)
-            points.append(Point(target.requested(recipe.shapes), pruned, len(chain) - 1))
+            points.append(Point(target.requested(recipe.selected), pruned, len(chain) - 1))
         plan = Plan(tuple(chain), dense, tuple(points))
         return plan if self.control == "none" else _reinitialized(plan, recipe, epoch)
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from prunesweep.measures import cost
-from prunesweep.models import Model
+from prunesweep.models import Model, Shape
 from prunesweep.state import (
     Setting,
     State,
@@ -25,7 +25,7 @@ from prunesweep.state import (
     masked,
     restore,
 )
-from prunesweep.training import Optimizer, Score, evaluate, shuffled, train_batches
+from prunesweep.training import Optimizer, Score, evaluate, train_epoch
 
 Record = dict[str, Any]
 
@@ -56,9 +56,10 @@ class Step(ABC):
 
 @dataclass(frozen=True)
 class Init(Step):
-    """Builds the network."""
+    """Builds the network for images of `shape`."""
 
     model: Model
+    shape: Shape
     seed: int
 
     def apply(self, state: State, setting: Setting) -> tuple[State, Record]:  # noqa: ARG002
@@ -74,6 +75,8 @@ class Init(Step):
 class TrainEpoch(Step):
     """One pass over the training split under the current masks; `index` counts the epochs of the run from 0."""
 
+    version: ClassVar[int] = 2
+
     data: str
     optimizer: Optimizer
     lr: float
@@ -88,11 +91,10 @@ class TrainEpoch(Step):
         restore(optimizer, model, state.optimizer)
         with drawing_from(seed, setting.device):  # for networks that draw, by dropout say
             started = time.perf_counter()
-            batches = shuffled(train, generator_of(seed)).split(self.batch_size)
-            loss = train_batches(model, train, optimizer, state.masks, batches)
+            loss = train_epoch(model, train, optimizer, state.masks, self.batch_size, generator_of(seed))
             seconds = time.perf_counter() - started
         after = State(contiguous(model.state_dict()), state.masks, captured(optimizer, model))
-        return after, self.told(after, setting, loss / len(train), seconds)
+        return after, self.told(after, setting, loss, seconds)
 
     def told(self, after: State, setting: Setting, loss: float, seconds: float) -> Record:
         """The record of an epoch that led to the state `after` at the mean training loss `loss`.
@@ -158,6 +160,8 @@ class Reinitialize(Step):
 @dataclass(frozen=True)
 class Evaluate(Step):
     """Scores a state on the validation and the test split. It changes nothing, so no other step follows it."""
+
+    version: ClassVar[int] = 2
 
     data: str
 

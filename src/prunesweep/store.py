@@ -18,8 +18,8 @@ import os
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,15 +66,16 @@ def canonical(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write `content` to `path`, so that `path` holds all of it or is as it was."""
+def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Write `content` to `path`, so that `path` holds all of it or is as it was; if `durable`, come what may."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         Path(name).chmod(0o644)
         os.replace(name, path)
     except BaseException:
@@ -102,20 +103,66 @@ class Entry:
         """The entry of a file's content.
 
         Raises:
-            ValueError: the content is not one, or not as it was written.
+            ValueError, TypeError, RecursionError: the content is not one, or not, to the byte, as it was written.
         """
         fields = json.loads(content)
         if not isinstance(fields, dict) or fields.pop("checksum", None) != sha256(canonical(fields)):
             raise ValueError("its checksum does not match")
-        return cls(**fields)
+        entry = cls(**fields)
+        if entry.signed() != content:  # the same values in other bytes: a flipped letter case in 1e-05, say
+            raise ValueError("it is not as it was written")
+        return entry
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What is counted over all runs of a store, so that no run has to look through all of it.
+
+    Attributes:
+        cached: steps that runs found in it.
+        computed: steps that it lacked.
+        size: bytes that its entries take: those measured last, and those written since.
+        runs: how many runs have written since `size` was measured. One that was killed is in neither.
+    """
+
+    cached: int = 0
+    computed: int = 0
+    size: int = 0
+    runs: int = 0
+
+    @classmethod
+    def of(cls, folder: Path) -> Tally:
+        """The tally of the store in `folder`; all zero where there is none."""
+        try:
+            return cls(**{name: int(count) for name, count in json.loads((folder / TALLY).read_bytes()).items()})
+        except (OSError, ValueError, TypeError, AttributeError):
+            return cls()
+
+    @staticmethod
+    def update(folder: Path, change: Callable[[Tally], Tally]) -> Tally:
+        """The tally after `change`, which no other process changes meanwhile."""
+        from filelock import FileLock
+
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock((folder / TALLY).with_suffix(LOCK)):
+            tally = change(Tally.of(folder))
+            write_atomically(folder / TALLY, canonical(asdict(tally)), durable=False)
+            return tally
 
 
 class Store:
-    """Finished steps by digest, in a folder; without a folder it keeps nothing."""
+    """Finished steps by digest, in a folder; without a folder it keeps nothing.
+
+    Attributes:
+        writable: false from the first write on that failed.
+        written: bytes of the entries that were saved here.
+    """
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
         self.writable = folder is not None
+        self.written = 0
+        self._reported: set[str] = set()
 
     def record(self, digest: str) -> Record | None:
         """The record under `digest`, or None where there is none that can be trusted."""
@@ -136,6 +183,8 @@ class Store:
                 raise ValueError("the checksum of its tensors does not match")
             return load(content), entry.record
         except (OSError, ValueError, SafetensorError) as error:
+            if not self._path(digest, RECORD).exists():
+                return None  # another process has evicted it in between
             self.set_aside(digest, str(error))
             return None
 
@@ -148,11 +197,12 @@ class Store:
         if not self.writable:
             return
         content = None if tensors is None else save({name: tensor.cpu() for name, tensor in tensors.items()})
-        entry = Entry(digest, parent, step, record, None if content is None else sha256(content))
-        with self._writing():
+        signed = Entry(digest, parent, step, record, None if content is None else sha256(content)).signed()
+        with self.writing():
             if content is not None:
                 write_atomically(self._path(digest, TENSORS), content)
-            write_atomically(self._path(digest, RECORD), entry.signed())
+            write_atomically(self._path(digest, RECORD), signed)
+            self.written += len(signed) + len(content or b"")
 
     @contextlib.contextmanager
     def lock(self, digest: str) -> Iterator[None]:
@@ -161,7 +211,7 @@ class Store:
 
         with contextlib.ExitStack() as held:
             if self.writable:
-                with self._writing():
+                with self.writing():
                     path = self._path(digest, LOCK)
                     path.parent.mkdir(parents=True, exist_ok=True)
                     held.enter_context(FileLock(path))
@@ -175,11 +225,14 @@ class Store:
         name = uuid.uuid4().hex
         with contextlib.ExitStack() as held:
             if self.writable:
-                with self._writing():
+                with self.writing():
                     assert self.folder is not None
-                    write_atomically(self.folder / RUNNING / f"{name}{RECORD}", canonical(list(digests)))
+                    running = self.folder / RUNNING
+                    running.mkdir(parents=True, exist_ok=True)
                     held.callback(self._forget, name)
-                    held.enter_context(FileLock(self.folder / RUNNING / f"{name}{LOCK}"))
+                    # First the lock: a list without one is taken for that of a process that died.
+                    held.enter_context(FileLock(running / f"{name}{LOCK}"))
+                    write_atomically(running / f"{name}{RECORD}", canonical(list(digests)), durable=False)
             try:
                 yield
             finally:
@@ -188,7 +241,8 @@ class Store:
     def _forget(self, name: str) -> None:
         assert self.folder is not None
         for suffix in (RECORD, LOCK):
-            (self.folder / RUNNING / f"{name}{suffix}").unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                (self.folder / RUNNING / f"{name}{suffix}").unlink()
 
     def _touch(self, digests: Sequence[str]) -> None:
         """Set the time of last use; of the later steps first, so that what many chains begin with is evicted last."""
@@ -199,23 +253,24 @@ class Store:
                 with contextlib.suppress(OSError):
                     os.utime(self._path(digest, RECORD), ns=(moment, moment))
 
-    def tally(self, cached: int, computed: int) -> None:
-        """Count the steps of a run that the store had, and those it lacked."""
-        from filelock import FileLock
+    def tally(self, cached: int, computed: int) -> Tally | None:
+        """Count the steps of a run that the store had, and those it lacked; None where nothing can be counted."""
 
-        if self.folder is None or not self.writable:
-            return
-        path = self.folder / TALLY
-        with self._writing():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(path.with_suffix(LOCK)):
-                before = read_tally(self.folder)
-                write_atomically(path, canonical([before[0] + cached, before[1] + computed]))
+        def counted(before: Tally) -> Tally:
+            size, runs = before.size + self.written, before.runs + (self.written > 0)
+            return Tally(before.cached + cached, before.computed + computed, size, runs)
+
+        if self.folder is not None and self.writable:
+            with self.writing():
+                return Tally.update(self.folder, counted)
+        return None
 
     def set_aside(self, digest: str, reason: str) -> None:
-        """Move a damaged entry out of the way, and say so in one line."""
-        log.warning("The stored step %s is damaged and set aside: %s.", digest[:12], reason)
+        """Move a damaged entry out of the way, and say so in one line: once, if it cannot be moved."""
         assert self.folder is not None
+        if digest not in self._reported:
+            log.warning("The stored step %s is damaged and set aside: %s.", digest[:12], reason)
+            self._reported.add(digest)
         for suffix in (RECORD, TENSORS):
             with contextlib.suppress(OSError):
                 (self.folder / DAMAGED).mkdir(exist_ok=True)
@@ -233,7 +288,7 @@ class Store:
             return entry
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             self.set_aside(digest, str(error))
             return None
 
@@ -242,21 +297,13 @@ class Store:
         return self.folder / digest[:2] / f"{digest}{suffix}"
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
+    def writing(self) -> Iterator[None]:
+        """Around whatever writes to the store: a failure is told once, and from then on nothing is written."""
         try:
             yield
         except OSError as error:
             self.writable = False
             log.warning("The store %s cannot be written to (%s): this run goes on without storing.", self.folder, error)
-
-
-def read_tally(folder: Path) -> tuple[int, int]:
-    """Steps that the store had, and steps it lacked, over all runs."""
-    try:
-        cached, computed = json.loads((folder / TALLY).read_bytes())
-        return int(cached), int(computed)
-    except (OSError, ValueError, TypeError):
-        return 0, 0
 
 
 def sha256(content: bytes) -> str:

@@ -12,13 +12,14 @@ import re
 import shutil
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from prunesweep.errors import UsageError
-from prunesweep.store import LOCK, RECORD, RUNNING, TENSORS, Entry, Record, Store
+from prunesweep.store import DAMAGED, LOCK, RECORD, RUNNING, TALLY, TENSORS, Entry, Record, Store, Tally
 
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+MEASURE_EVERY = 50  # runs
 ABANDONED = 3600.0  # seconds after which a file that belongs to no entry is taken for a killed process's
 
 
@@ -70,17 +71,29 @@ def shrink(folder: Path, limit: int) -> int:
     """Evict entries until the rest takes at most `limit` bytes, or only what is in use is left; the bytes freed."""
     sweep_up(folder)
     entries = usage(folder)
-    excess = sum(entry.size for entry in entries) - limit
-    if excess <= 0:
-        return 0
-    kept, freed = protected(folder), 0
+    size, freed = sum(entry.size for entry in entries), 0
+    kept = protected(folder) if size > limit else set()
     for entry in sorted(entries, key=lambda entry: entry.used):
-        if freed >= excess:
+        if size - freed <= limit:
             break
         if entry.digest not in kept:
             remove(folder, entry.digest)
             freed += entry.size
+    Tally.update(folder, lambda before: replace(before, size=size - freed, runs=0))
     return freed
+
+
+def keep_within(store: Store, limit: int, cached: int, computed: int) -> None:
+    """Count the steps of a run that is done; evict what was used longest ago where the store has grown over `limit`.
+
+    The whole store is looked through when the count says so, and every so often, since what killed runs wrote is in
+    no count: with ten thousand entries that takes as long as a small run.
+    """
+    tally = store.tally(cached, computed)
+    if tally is not None and store.written and (tally.size > limit or tally.runs >= MEASURE_EVERY):
+        assert store.folder is not None
+        with store.writing():
+            shrink(store.folder, limit)
 
 
 def remove(folder: Path, digest: str) -> None:
@@ -101,7 +114,7 @@ def protected(folder: Path) -> set[str]:
                 record.unlink(missing_ok=True)
                 lock.unlink(missing_ok=True)
         except Timeout:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(FileNotFoundError, ValueError):  # it is just starting, or was cut off by a crash
                 digests.update(json.loads(record.read_bytes()))
     return digests
 
@@ -119,7 +132,7 @@ def sweep_up(folder: Path) -> None:
 def clear(folder: Path) -> int:
     """Remove every entry that no run is using, whatever its age; the bytes freed."""
     freed = shrink(folder, 0)
-    for leftover in ("damaged", "tally.json"):
+    for leftover in (DAMAGED, TALLY):
         path = folder / leftover
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     return freed

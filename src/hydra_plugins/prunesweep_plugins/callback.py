@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,17 @@ class SweepTable(Callback):
         write_failed(Path(config.hydra.runtime.output_dir), list(config.hydra.overrides.task), error)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
-        """In the process that started the sweep; also when jobs failed."""
+        """In the process that started the sweep; also when jobs failed, and when it was interrupted."""
         sweep = Path(config.hydra.sweep.dir)
+        interrupt = sys.exc_info()[1]
+        if isinstance(interrupt, KeyboardInterrupt) and not _is_given("hydra.sweep.dir", config):
+            interrupt.args = (f"hydra.sweep.dir={sweep}",)  # or it would continue in a folder named by another time
         if next(sweep.glob("**/.hydra"), None) is None:
             return  # refused before the first job
         from prunesweep.report.terminal import conclude
 
         conclude([sweep], sweep)
+
+
+def _is_given(key: str, config: DictConfig) -> bool:
+    return any(override.startswith(f"{key}=") for override in config.hydra.overrides.hydra)

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from prunesweep.report.terminal import console, percent
-from prunesweep.store import Record, read_tally
+from prunesweep.store import Record, Tally
 from prunesweep.upkeep import Chain, chains, usage
 
 LARGEST = 10
@@ -23,11 +23,12 @@ def size(count: int) -> str:
 def summary(folder: Path) -> str:
     """The store in one line: its size, its entries, how often it had what a run asked for."""
     entries = usage(folder)
-    cached, computed = read_tally(folder)
-    rate = percent(cached / (cached + computed), 1) if cached + computed else "none yet"
+    tally = Tally.of(folder)
+    asked = tally.cached + tally.computed
+    rate = percent(tally.cached / asked, 1) if asked else "none yet"
     return (
         f"{folder}: {size(sum(entry.size for entry in entries))} in {len(entries):,} entries; "
-        f"hit rate {rate} ({cached:,} of {cached + computed:,} steps)"
+        f"hit rate {rate} ({tally.cached:,} of {asked:,} steps)"
     )
 
 
@@ -66,7 +67,7 @@ def show(folder: Path) -> None:
     out.print(Text(summary(folder)), soft_wrap=True)
     if not found:
         return
-    title = f"the largest of {len(found):,} chains; steps that several share count in each"
+    title = f"chains: {len(found):,}, the largest first; steps that several share count in each"
     table = Table("network", "last step", "steps", "size", "used", title=title, title_justify="left")
     for chain in found[:LARGEST]:
         table.add_row(*map(Text, row(chain, time.time())))

@@ -92,12 +92,14 @@ def summarize(jobs: Sequence[Job]) -> Summary:
         (job.name, *((label,) if any(labels) else ()), *_row(job.fields))
         for job, label in zip(done, labels, strict=True)
     ]
-    failures = [
-        f"run {job.name} {job.status} ({' '.join(job.fields.get('overrides', []))}): {job.fields.get('error')}"
-        for job in lost
-    ]
+    failures = [f"run {job.name} {job.status}{_given(job)}: {job.fields.get('error')}" for job in lost]
     verdict = f"{len(done)} of {len(jobs)} runs completed" + (f", {len(lost)} did not" if lost else "")
     return Summary(columns, rows, failures, verdict)
+
+
+def _given(job: Job) -> str:
+    overrides = " ".join(job.fields.get("overrides", []))
+    return f" ({overrides})" if overrides else ""
 
 
 def _labels(jobs: Sequence[Job]) -> list[str]:

@@ -1,0 +1,82 @@
+"""Whole sweeps in real processes: killed, interrupted, and two at once on one store."""
+
+import json
+import runpy
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from prunesweep import upkeep
+from prunesweep.store import Tally
+
+TINY = ("model=lenet_300_100", "threads=1", "device=cpu", "train.epochs=1", "store.dir=store")
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, str(ROOT / "run.py"), *arguments]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.fixture(scope="module")
+def faults() -> dict[str, Callable[..., list[str]]]:
+    """The functions of the benchmark, which puts larger sweeps to more faults."""
+    return runpy.run_path(str(ROOT / "benchmarks" / "faults.py"))
+
+
+def test_a_sweep_that_is_killed_again_and_again_is_finished_as_if_nothing_had_happened(
+    faults: dict[str, Callable[..., list[str]]], tmp_path: Path
+) -> None:
+    sweep = ("-m", *TINY, "prune.amount=0.5,0.9", "finetune.epochs=0,2")
+    assert faults["killed"](tmp_path, sweep, kills=3, seed=1) == []
+
+
+def test_two_processes_that_start_the_same_sweep_compute_each_step_once(
+    faults: dict[str, Callable[..., list[str]]], tmp_path: Path
+) -> None:
+    sweep = ("-m", *TINY, "prune.amount=0.5,0.9", "finetune.epochs=0,1,2")
+    assert faults["together"](tmp_path, sweep) == []
+    tally = Tally.of(tmp_path / "store")
+    assert tally.computed == 2 + 2 * (1 + 2), "the dense network; of each amount the pruning and two epochs"
+    assert upkeep.verify(tmp_path / "store") == (tally.computed + 1 + 2 * 3, []), "the scores too"
+
+
+def until(process: subprocess.Popen[str], folder: Path, more: int) -> None:
+    """Wait for `more` entries in the store below `folder`."""
+    goal = entries(folder) + more
+    while process.poll() is None and entries(folder) < goal:
+        time.sleep(0.005)
+
+
+def entries(folder: Path) -> int:
+    return len(list((folder / "store").glob("??/*.json")))
+
+
+def test_an_interrupted_sweep_tells_what_is_done_and_how_to_go_on(tmp_path: Path) -> None:
+    process = start(tmp_path, "-m", *TINY, "prune.amount=0.2,0.4,0.6,0.8", "finetune.epochs=5")
+    for number, code, more in ((signal.SIGINT, 130, 9), (signal.SIGTERM, 143, 8)):
+        until(process, tmp_path, more)
+        process.send_signal(number)
+        out, err = process.communicate()
+        assert process.returncode == code, err
+        assert "runs completed, 1 did not" in out
+        assert "Traceback" not in err
+        assert err.count("interrupted") == 1
+        command = shlex.split(err.splitlines()[-1])
+        assert command[0] == Path(sys.executable).name
+        kept = entries(tmp_path)
+        process = start(tmp_path, *command[2:])
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert "4 of 4 runs completed" in out
+    (sweep,) = (path.parent for path in tmp_path.glob("multirun/**/results.csv"))
+    assert entries(tmp_path) > kept
+    assert Tally.of(tmp_path / "store").cached > 0
+    results = [json.loads(path.read_text()) for path in sweep.glob("*/result.json")]
+    assert [result["status"] for result in results] == ["completed"] * 4
