@@ -39,7 +39,7 @@ def test_several_sweeps_make_one_report(
         write_failed(tmp_path / name / "0", [], ValueError("why"))
     assert main(["report", "a", "b"]) == 0
     assert (tmp_path / "report" / "report.html").exists()
-    assert "run b/0 failed (): why" in capsys.readouterr().out
+    assert "run b/0 failed: why" in capsys.readouterr().out
     assert main(["report", "a", "b", "--out", "here"]) == 0
     assert (tmp_path / "here" / "frontier.png").exists()
     (tmp_path / "file").write_text("")
