@@ -28,6 +28,7 @@ ORDER = (
     "measures",
     "config",
     "results",
+    "provenance",
     "experiment",
     "report",
     "cli",

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from prunesweep import provenance
 from prunesweep.chain import Execution, OnStep, environment
 from prunesweep.config import RunConfig
 from prunesweep.data import CLASSES, fingerprint
@@ -74,6 +75,7 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
         steps_cached=len(plan.chain) - execution.computed,
     )
     save_weights(folder, final)
+    provenance.write(folder, execution, root, recipe.data, final, result.seconds)
     write_completed(folder, result)
     return result
 
