@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
-from prunesweep import config
+from prunesweep import config, experiment
 from prunesweep.config import RunConfig
 
 ROOT = Path(__file__).parent.parent
@@ -48,6 +49,25 @@ def composed() -> Compose:
     def make(*overrides: str) -> RunConfig:
         with initialize_config_dir(str(ROOT / "conf")):
             return config.build(compose("config", list(overrides)))
+
+    return make
+
+
+Completed = Callable[..., Path]
+
+
+@pytest.fixture
+def completed(tmp_path: Path) -> Completed:
+    """A run directory as run.py leaves it, of a short run under overrides, without the command line."""
+
+    def make(*overrides: str, name: str = "run") -> Path:
+        short = ["model=lenet_300_100", "train.epochs=1", "finetune.epochs=1", "device=cpu", "threads=1", *overrides]
+        with initialize_config_dir(str(ROOT / "conf")):
+            composed = compose("config", [*short, f"store.dir={tmp_path / 'store'}"])
+        (tmp_path / name / ".hydra").mkdir(parents=True)
+        (tmp_path / name / ".hydra" / "config.yaml").write_text(OmegaConf.to_yaml(composed))
+        experiment.run(config.build(composed), tmp_path / name, short)
+        return tmp_path / name
 
     return make
 

@@ -30,6 +30,8 @@ ORDER = (
     "results",
     "provenance",
     "experiment",
+    "saved",
+    "reproduce",
     "report",
     "cli",
 )

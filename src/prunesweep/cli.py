@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from prunesweep.errors import UsageError
+from prunesweep.errors import UsageError, check_range
 
 DESCRIPTION = "What is done with runs that are there already. Runs and sweeps are started by run.py."
 
@@ -29,10 +30,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     action.add_argument("--verify", action="store_true", help="check every entry; exit code 1 if one was damaged")
     store.set_defaults(verb=_store)
 
+    again = verbs.add_parser("reproduce", help="run a saved config again and compare: exit code 0 only if identical")
+    again.add_argument("run", type=Path, metavar="RUN_DIR", help="a run directory, like multirun/2026-11-24/12-00-00/2")
+    again.add_argument("--out", type=Path, metavar="DIR", help="the new run directory; default: one below outputs/")
+    again.add_argument(
+        "--use-store",
+        nargs="?",
+        const="",
+        metavar="DIR",
+        help="take finished steps from your store, or that in DIR, instead of computing all anew",
+    )
+    again.add_argument(
+        "--tolerance",
+        type=float,
+        default=0.0,
+        metavar="T",
+        help="let each figure of result.json differ by T, or by the fraction T of it; weights and masks are free then",
+    )
+    again.add_argument("--trust", action="store_true", help="let the saved config import code that it names")
+    again.set_defaults(verb=_reproduce)
+
     chosen = parser.parse_args(arguments)
     try:
         code: int = chosen.verb(chosen)
-    except UsageError as error:
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except (UsageError, ArithmeticError) as error:  # the latter: training diverged
         print(f"prunesweep: {error}", file=sys.stderr)
         return 1
     return code
@@ -48,6 +71,25 @@ def _report(chosen: argparse.Namespace) -> int:
             )
         conclude(sweep)
     return 0
+
+
+def _reproduce(chosen: argparse.Namespace) -> int:
+    from prunesweep import saved
+    from prunesweep.report.terminal import progress
+    from prunesweep.reproduce import reproduce
+    from prunesweep.store import StoreSettings
+
+    check_range("--tolerance", chosen.tolerance, 0)
+    if chosen.trust:
+        sys.path.insert(0, "")  # where run.py finds it too: a module of the user's own beside it
+    run = saved.read(chosen.run, trust=chosen.trust)
+    for note in run.notes:
+        print(f"note: {note}", file=sys.stderr)
+    store = None if chosen.use_store is None else StoreSettings(dir=chosen.use_store or None)
+    folder, comparison = reproduce(run, chosen.out, store, progress)
+    print("\n".join(comparison.lines(chosen.tolerance)))
+    print(f"{chosen.run} -> {folder}", file=sys.stderr)
+    return 0 if comparison.within(chosen.tolerance) else 1
 
 
 def _store(chosen: argparse.Namespace) -> int:
