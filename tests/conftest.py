@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
+from torch import Tensor, nn
 
 from prunesweep import config, experiment
 from prunesweep.config import RunConfig
+from prunesweep.export.description import Description
+from prunesweep.models import LeNet300100
 
 ROOT = Path(__file__).parent.parent
 NOWHERE = "http://127.0.0.1:9"  # a port that nobody listens on: downloads fail at once
@@ -70,6 +73,34 @@ def completed(tmp_path: Path) -> Completed:
         return tmp_path / name
 
     return make
+
+
+@pytest.fixture
+def description() -> Description:
+    """What an exported file of `network` tells."""
+    return Description(
+        format="safetensors",
+        model={"name": "lenet_300_100"},
+        dataset="mnist5k",
+        shape=[1, 28, 28],
+        mean=[0.1307],
+        std=[0.3081],
+        validation=500,
+        test_accuracy=0.5,
+        params_total=266_610,
+        params_nonzero=26_661,
+        digest="ab",
+    )
+
+
+@pytest.fixture
+def network() -> nn.Module:
+    """A fresh LeNet-300-100, nine tenths of the weights of its first layer at zero."""
+    model = LeNet300100().build((1, 28, 28), 10).eval()
+    weight = model.get_submodule("fc1").weight
+    assert isinstance(weight, Tensor)
+    weight.data.masked_fill_(weight.abs() < 0.9 * weight.abs().max(), 0)
+    return model
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ ORDER = (
     "experiment",
     "saved",
     "reproduce",
+    "export",
     "report",
     "cli",
 )

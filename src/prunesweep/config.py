@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
@@ -65,6 +68,36 @@ def _schema(schema: type) -> DictConfig:
     return node
 
 
+def option(group: str, plain: dict[str, Any]) -> Any:
+    """The object of one option of a family's `group`, `model` say, from its fields, its `name` among them.
+
+    Raises:
+        UsageError: there is no such option or field, or a value is out of its range.
+    """
+    with _as_usage_errors():
+        schema = _chosen(group, plain)
+        OmegaConf.set_struct(schema, True)
+        return OmegaConf.to_object(OmegaConf.merge(schema, plain))
+
+
+def _chosen(group: str, plain: dict[str, Any]) -> DictConfig:
+    """The schema of the option of `group` that `plain` names."""
+    options = {option.name: option for option in FAMILIES[group]}  # type: ignore[attr-defined]
+    name = plain.get("name", "none")
+    check_choice(group, name, options)
+    return _schema(options[name])
+
+
+@contextmanager
+def _as_usage_errors() -> Iterator[None]:
+    try:
+        yield
+    except OmegaConfBaseException as error:
+        if isinstance(error.__cause__, UsageError):
+            raise error.__cause__ from None
+        raise UsageError(told(error)) from error
+
+
 def build(config: DictConfig) -> RunConfig:
     """The objects that `config` describes, every value checked.
 
@@ -74,20 +107,13 @@ def build(config: DictConfig) -> RunConfig:
     Raises:
         UsageError: a key that does not exist, a value out of its range.
     """
-    try:
+    with _as_usage_errors():
         schema = _schema(RunConfig)
         own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         plain = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
         assert isinstance(plain, dict)
-        for group, family in FAMILIES.items():
-            options = {option.name: option for option in family}  # type: ignore[attr-defined]
-            name = (plain.get(group) or {}).get("name", "none")
-            check_choice(group, name, options)
-            schema[group] = _schema(options[name])
+        for group in FAMILIES:
+            schema[group] = _chosen(group, plain.get(group) or {})
         OmegaConf.set_struct(schema, True)
         run: RunConfig = OmegaConf.to_object(OmegaConf.merge(schema, plain))  # type: ignore[assignment]
         return run
-    except OmegaConfBaseException as error:
-        if isinstance(error.__cause__, UsageError):
-            raise error.__cause__ from None
-        raise UsageError(told(error)) from error
