@@ -16,6 +16,7 @@ from prunesweep import config, experiment
 from prunesweep.config import RunConfig
 from prunesweep.export.description import Description
 from prunesweep.models import LeNet300100
+from prunesweep.tracking.tracked import Tracked
 
 ROOT = Path(__file__).parent.parent
 NOWHERE = "http://127.0.0.1:9"  # a port that nobody listens on: downloads fail at once
@@ -101,6 +102,24 @@ def network() -> nn.Module:
     assert isinstance(weight, Tensor)
     weight.data.masked_fill_(weight.abs() < 0.9 * weight.abs().max(), 0)
     return model
+
+
+@pytest.fixture
+def tracked(tmp_path: Path) -> Callable[..., Tracked]:
+    """A completed run of two epochs, in a sweep or not, without running anything."""
+
+    def make(name: str = "0", *, sweep: bool = True, **result: object) -> Tracked:
+        folder = tmp_path / "sweep" / name
+        (folder / ".hydra").mkdir(parents=True, exist_ok=True)
+        (folder / ".hydra" / "config.yaml").write_text("seed: 0\n")
+        (folder / "result.json").write_text("{}")
+        epochs = [{"step": 1, "epoch": 1, "lr": 0.1, "val_accuracy": 0.5}]
+        epochs.append({"step": 3, "epoch": 2, "lr": 0.05, "val_accuracy": 0.75})
+        told = {"model": "lenet5", "seconds": 1.5, "final": {"test_accuracy": 0.7}, "compression": None}
+        config = {"seed": 0, "prune": {"amount": 0.2, "target": None}, "layers": {"include": ["*"]}}
+        return Tracked(folder, folder.parent if sweep else None, config, {**told, "history": epochs, **result})
+
+    return make
 
 
 @dataclass(frozen=True)

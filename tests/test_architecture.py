@@ -12,6 +12,7 @@ PACKAGE = ROOT / "src" / "prunesweep"
 ORDER = (
     "errors",
     "imports",
+    "nested",
     "data",
     "models",
     "criteria",
@@ -26,6 +27,7 @@ ORDER = (
     "upkeep",
     "chain",
     "measures",
+    "tracking",
     "config",
     "results",
     "provenance",

@@ -18,12 +18,19 @@ from prunesweep.pruning import Pruning
 from prunesweep.schedules import SCHEDULES, Schedule
 from prunesweep.selection import Layers
 from prunesweep.store import StoreSettings
+from prunesweep.tracking.loggers import LOGGERS
+from prunesweep.tracking.tracked import Logger
 from prunesweep.training import OPTIMIZERS, FineTune, Optimizer, Train
 
 TRUSTED = ("hydra_plugins.prunesweep_plugins.*", "optuna.samplers.*")
 """What Hydra may call by the name that a config gives."""
 
-FAMILIES: dict[str, tuple[type, ...]] = {"model": MODELS, "schedule": SCHEDULES, "optimizer": OPTIMIZERS}
+FAMILIES: dict[str, tuple[type, ...]] = {
+    "model": MODELS,
+    "schedule": SCHEDULES,
+    "optimizer": OPTIMIZERS,
+    "logger": LOGGERS,
+}
 """Groups whose options carry different fields; the option's `name` tells its schema."""
 
 
@@ -37,6 +44,7 @@ class RunConfig:
     prune: Pruning = field(default_factory=Pruning)
     schedule: Schedule = MISSING
     optimizer: Optimizer = MISSING
+    logger: Logger = MISSING
     train: Train = field(default_factory=Train)
     finetune: FineTune = field(default_factory=FineTune)
     store: StoreSettings = field(default_factory=StoreSettings)

@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from prunesweep import experiment, provenance, saved
 from prunesweep.errors import UsageError
 from prunesweep.experiment import Progress
+from prunesweep.nested import leaves
 from prunesweep.saved import Saved, shown
 from prunesweep.store import StoreSettings, write_atomically
 
@@ -123,7 +124,7 @@ def _figures(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[Diffe
 
 
 def _flat(result: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name, value in saved.leaves(dict(result)):
+    for name, value in leaves(dict(result)):
         parts = name.split(".")
         if parts[0] not in NOT_COMPARED and not any(TIMED.search(part) for part in parts):
             yield name, value

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from prunesweep import config, provenance, results
 from prunesweep.config import RunConfig
 from prunesweep.data import SOURCES
 from prunesweep.errors import UsageError
+from prunesweep.nested import leaves
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -145,20 +145,6 @@ def _filled(plain: dict[str, Any], run: RunConfig) -> list[str]:
         if name not in known and name.partition(".")[0] not in NOT_THE_EXPERIMENT
     ]
     return [f"settings that did not exist then, at today's defaults: {', '.join(added)}"] if added else []
-
-
-def leaves(values: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """The values of nested dictionaries and lists under dotted names."""
-    items: list[tuple[Any, Any]]
-    if isinstance(values, dict) and values:
-        items = list(values.items())
-    elif isinstance(values, list) and values:
-        items = list(enumerate(values))
-    else:
-        yield name, values
-        return
-    for key, value in items:
-        yield from leaves(value, f"{name}.{key}" if name else str(key))
 
 
 def shown(value: Any) -> str:
