@@ -104,7 +104,9 @@ def test_what_differs() -> None:
     assert list(provenance.differences(one, other)) == [("environment.torch", "1", "2"), ("python", "3", "4")]
 
 
-@pytest.mark.parametrize("content", [None, "{", "[]"])
+@pytest.mark.parametrize(
+    "content", [None, "{", "[]", "{}", '{"environment": {}, "steps": [1]}', '{"environment": 1, "steps": []}']
+)
 def test_an_unreadable_file_is_none(content: str | None, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / "provenance.json").write_text(content)

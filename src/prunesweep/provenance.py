@@ -133,9 +133,12 @@ def read(folder: Path) -> dict[str, Any] | None:
     """`provenance.json` of the run directory `folder`; None where there is none that can be read."""
     try:
         told = json.loads((folder / PROVENANCE).read_bytes())
-    except (OSError, ValueError):
+        fits = isinstance(told["environment"], dict) and all(
+            {"step", "digest"} <= step.keys() for step in told["steps"]
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return told if isinstance(told, dict) else None
+    return told if fits else None
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:

@@ -92,13 +92,15 @@ def reproduce(run: Saved, out: Path | None, store: StoreSettings | None, progres
     Raises:
         UsageError: `out` is there already, or the settings do not fit this machine.
     """
-    folder = out or Path("outputs") / f"{datetime.now():%Y-%m-%d}" / f"{datetime.now():%H-%M-%S-%f}-reproduced"
+    folder = out or Path("outputs") / f"{datetime.now():%Y-%m-%d/%H-%M-%S-%f}-reproduced"
     if folder.exists():
         raise UsageError(f"--out={folder}: is there already. Give a new directory.")
+    overrides = run.result.get("overrides")
+    overrides = overrides if isinstance(overrides, list) else []
     with tempfile.TemporaryDirectory(prefix="prunesweep-") as empty:
         settings = store or StoreSettings(dir=empty)
         config = replace(run.config, store=replace(settings, max_gb=KEEP_ALL))
-        experiment.run(config, folder, run.result.get("overrides", []), progress)
+        experiment.run(config, folder, [str(text) for text in overrides], progress)
     write_atomically(folder / saved.CONFIG, OmegaConf.to_yaml(asdict(run.config)).encode())
     again = saved.read(folder, trust=True)
     return folder, compare(run, again)

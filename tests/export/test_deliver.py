@@ -104,7 +104,17 @@ def test_a_result_that_the_weights_do_not_bear_out(completed: Completed) -> None
     change(folder / "result.json", final={"test_accuracy": 0.99})
     with pytest.raises(UsageError, match="but result.json says 0.9900. Nothing was exported"):
         export(saved.read(folder), "csr", None)
+    change(folder / "result.json", final=7)
+    with pytest.raises(UsageError, match="its result.json is not that of a run"):
+        export(saved.read(folder), "csr", None)
     assert not (folder / "export").exists()
+
+
+def test_weights_of_another_network(completed: Completed) -> None:
+    folder, other = completed(*UNTRAINED), completed(*UNTRAINED, "model=lenet5", name="other")
+    (folder / "model.safetensors").write_bytes((other / "model.safetensors").read_bytes())
+    with pytest.raises(UsageError, match="run: its weights are not those of its config"):
+        export(saved.read(folder), "csr", None)
 
 
 def test_a_network_that_a_format_cannot_tell(

@@ -23,6 +23,7 @@ def test_a_file_tells_its_format(name: str, network: nn.Module, description: Des
 NO_EXPORTS = {
     "empty": b"",
     "text": b"<script>alert(1)</script>",
+    "graph": b"\x08\x07 and no graph",
     "pickle": b"\x80\x04K\x01.",
     "zip": b"PK\x03\x04 and no archive",
     "safetensors": save({"x": torch.zeros(1)}),
@@ -33,7 +34,7 @@ NO_EXPORTS = {
 
 @pytest.mark.parametrize("name", NO_EXPORTS)
 def test_what_is_no_export(name: str, tmp_path: Path) -> None:
-    if name in ("empty", "text", "pickle"):
+    if name == "graph":
         pytest.importorskip("onnxruntime", reason="needs the extra [onnx]")
     (tmp_path / name).write_bytes(NO_EXPORTS[name])
     with pytest.raises(UsageError, match=re.escape(f"{tmp_path / name}: is not an export of prunesweep.")):

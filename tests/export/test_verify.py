@@ -29,7 +29,7 @@ def test_the_recorded_accuracy(correct: int, same_machine: bool, fits: bool) -> 
 
 
 def test_a_recorded_accuracy_that_is_no_number() -> None:
-    with pytest.raises((UsageError, ValueError)):
+    with pytest.raises(UsageError, match="but result.json says nan"):
         check_recorded(Path("run"), Count(1, 10), float("nan"), same_machine=False)
 
 

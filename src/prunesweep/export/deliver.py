@@ -58,11 +58,12 @@ def export(run: Saved, form: str, out: Path | None) -> Exported:
     refuse_to_replace(path)
     setting = Setting(run.config.model, run.config.dataset, use_device("cpu", run.config.threads))
     weights = run.weights()
-    expected = _recorded_logits(run, setting, weights)
+    told = _description(run, form)
+    expected = _recorded_logits(run, setting, weights, told.test_accuracy)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
         written = Path(folder) / path.name
-        _write(setting, weights, form, written, _description(run, form))
+        _write(setting, weights, form, written, told)
         network = load(written, describe(written), trust=True)  # as anybody would, but just written by ourselves
         found = logits(network, setting.data.test)
         apart = check_same(form, expected, found, exact=FORMATS[form].exact)
@@ -76,13 +77,12 @@ def _sizes(path: Path) -> tuple[int, int]:
     return len(content), len(gzip.compress(content))
 
 
-def _recorded_logits(run: Saved, setting: Setting, weights: dict[str, Tensor]) -> Tensor:
+def _recorded_logits(run: Saved, setting: Setting, weights: dict[str, Tensor], recorded: float) -> Tensor:
     """The logits of the run's network on the test split, once it is known that they are those it was judged by."""
     try:
         found = logits(setting.network(State(weights)), setting.data.test)
-        recorded = float(run.result["final"]["test_accuracy"])
-    except (RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"{run.folder}: its files do not fit each other ({type(error).__name__}: {error}).") from error
+    except RuntimeError as error:
+        raise UsageError(f"{run.folder}: its weights are not those of its config ({error}).") from error
     here = environment("cpu", run.config.threads)
     same = (run.provenance or {}).get("environment") == here
     check_recorded(run.folder, count(found, setting.data.test), recorded, same_machine=same)
@@ -105,19 +105,22 @@ def _write(setting: Setting, weights: dict[str, Tensor], form: str, path: Path, 
 
 def _description(run: Saved, form: str) -> Description:
     dataset, result = run.config.dataset, run.result
-    return Description(
-        format=form,
-        model=asdict(run.config.model),
-        dataset=dataset.name,
-        shape=list(dataset.shape),
-        mean=dataset.mean,
-        std=dataset.std,
-        validation=dataset.validation,
-        test_accuracy=result["final"]["test_accuracy"],
-        params_total=result["params_total"],
-        params_nonzero=result["params_nonzero"],
-        digest=result["digest"],
-    )
+    try:
+        return Description(
+            format=form,
+            model=asdict(run.config.model),
+            dataset=dataset.name,
+            shape=list(dataset.shape),
+            mean=dataset.mean,
+            std=dataset.std,
+            validation=dataset.validation,
+            test_accuracy=float(result["final"]["test_accuracy"]),
+            params_total=int(result["params_total"]),
+            params_nonzero=int(result["params_nonzero"]),
+            digest=str(result["digest"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{run.folder}: its result.json is not that of a run ({error!r}).") from error
 
 
 def refuse_to_replace(path: Path) -> None:

@@ -73,7 +73,7 @@ def _metadata(path: Path) -> str | bytes | None:
     if head[8:] == b"{":  # after the header's length in 8 bytes
         with safe_open(path, "numpy") as tensors:
             return (tensors.metadata() or {}).get(KEY)
-    return onnx_graph.described(path)
+    return onnx_graph.described(path) if head[:1] == b"\x08" else None  # the number of ONNX's format comes first
 
 
 def load(path: Path, description: Description, *, trust: bool) -> Network:
