@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -17,12 +19,19 @@ from prunesweep.pruning import Pruning
 from prunesweep.schedules import SCHEDULES, Schedule
 from prunesweep.selection import Layers
 from prunesweep.store import StoreSettings
+from prunesweep.tracking.loggers import LOGGERS
+from prunesweep.tracking.tracked import Logger
 from prunesweep.training import OPTIMIZERS, FineTune, Optimizer, Train
 
 TRUSTED = ("hydra_plugins.prunesweep_plugins.*", "optuna.samplers.*")
 """What Hydra may call by the name that a config gives."""
 
-FAMILIES: dict[str, tuple[type, ...]] = {"model": MODELS, "schedule": SCHEDULES, "optimizer": OPTIMIZERS}
+FAMILIES: dict[str, tuple[type, ...]] = {
+    "model": MODELS,
+    "schedule": SCHEDULES,
+    "optimizer": OPTIMIZERS,
+    "logger": LOGGERS,
+}
 """Groups whose options carry different fields; the option's `name` tells its schema."""
 
 
@@ -36,6 +45,7 @@ class RunConfig:
     prune: Pruning = field(default_factory=Pruning)
     schedule: Schedule = MISSING
     optimizer: Optimizer = MISSING
+    logger: Logger = MISSING
     train: Train = field(default_factory=Train)
     finetune: FineTune = field(default_factory=FineTune)
     store: StoreSettings = field(default_factory=StoreSettings)
@@ -79,15 +89,15 @@ def _open_dictionaries(node: DictConfig) -> None:
 def _complete(options: tuple[type, ...]) -> DictConfig:
     """The schema of a run with the chosen option of each family; not to be changed."""
     schema = _schema(RunConfig)
-    for group, option in zip(FAMILIES, options, strict=True):
-        schema[group] = _schema(option)
+    for group, chosen in zip(FAMILIES, options, strict=True):
+        schema[group] = _schema(chosen)
     OmegaConf.set_struct(schema, True)
     return schema
 
 
 def _option(group: str, plain: Any) -> type:
     """The option of the family `group` that the values `plain` are of, by their `name`."""
-    options = {option.name: option for option in FAMILIES[group]}  # type: ignore[attr-defined]
+    options = {chosen.name: chosen for chosen in FAMILIES[group]}  # type: ignore[attr-defined]
     name = (plain or {}).get("name", "none")
     check_choice(group, name, options)
     return options[name]
@@ -96,6 +106,28 @@ def _option(group: str, plain: Any) -> type:
 def _plain(node: Any) -> Any:
     """The plain values of `node`, interpolations resolved where they stand."""
     return OmegaConf.to_container(node, resolve=True, throw_on_missing=True) if OmegaConf.is_config(node) else node
+
+
+def option(group: str, plain: dict[str, Any]) -> Any:
+    """The object of one option of a family's `group`, `model` say, from its fields, its `name` among them.
+
+    Raises:
+        UsageError: there is no such option or field, or a value is out of its range.
+    """
+    with _as_usage_errors():
+        schema = _schema(_option(group, plain))
+        OmegaConf.set_struct(schema, True)
+        return OmegaConf.to_object(OmegaConf.merge(schema, plain))
+
+
+@contextmanager
+def _as_usage_errors() -> Iterator[None]:
+    try:
+        yield
+    except OmegaConfBaseException as error:
+        if isinstance(error.__cause__, UsageError):
+            raise error.__cause__ from None
+        raise UsageError(told(error)) from error
 
 
 def build(config: DictConfig) -> RunConfig:
@@ -107,12 +139,8 @@ def build(config: DictConfig) -> RunConfig:
     Raises:
         UsageError: a key that does not exist, a value out of its range.
     """
-    try:
+    with _as_usage_errors():
         plain = {str(key): _plain(config[key]) for key in config if key != "hydra"}
         options = tuple(_option(group, plain.get(group)) for group in FAMILIES)
         run: RunConfig = OmegaConf.to_object(OmegaConf.merge(_complete(options), plain))  # type: ignore[assignment]
         return run
-    except OmegaConfBaseException as error:
-        if isinstance(error.__cause__, UsageError):
-            raise error.__cause__ from None
-        raise UsageError(told(error)) from error

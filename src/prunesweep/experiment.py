@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from prunesweep import provenance
 from prunesweep.chain import Execution, OnStep, environment
 from prunesweep.compact import beside_dense
 from prunesweep.config import RunConfig
@@ -79,6 +80,7 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
         steps_cached=cached,
     )
     save_weights(folder, final)
+    provenance.write(folder, execution, root, recipe.data, final, result.seconds)
     write_completed(folder, result)
     return result
 
