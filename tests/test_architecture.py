@@ -26,10 +26,12 @@ ORDER = (
     "upkeep",
     "chain",
     "measures",
+    "objectives",
     "config",
     "results",
     "experiment",
     "report",
+    "confirm",
     "cli",
 )
 

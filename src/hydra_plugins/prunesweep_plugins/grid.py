@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from hydra_plugins.prunesweep_plugins.launching import check_installed, share
 
 
 @dataclass
@@ -20,6 +25,15 @@ class GridSettings:
 
 class GridSweeper(BasicSweeper):
     """Hydra's basic sweeper, which checks the values of all jobs, not only their types, before the first one runs."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        check_installed(config)
+        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Run every combination; runs that a launcher starts at once share the machine's cores."""
+        assert self.config is not None
+        return super().sweep([*arguments, *share(self.config, arguments)])
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Compose and build the config of every job.
