@@ -8,7 +8,7 @@ is proposed again as a new trial, and for a duplicate the nearest combination th
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +30,7 @@ from prunesweep.objectives import Objective
 
 DEFINITION, FAILED, DUPLICATE, TAKEN_BACK = "definition", "failed", "duplicate_of", "taken_back"
 AGAIN, INSTEAD = "again_for", "instead_of"
-RUNS, NOTED, DEVIATIONS = "runs", "noted", "deviations"
+OWNER, OUTCOME = "owner", "outcome"
 
 Definition = dict[str, dict[str, Any]]
 
@@ -133,17 +133,16 @@ class Ledger:
 
     def _settle(self, trial: FrozenTrial, outcome: Outcome) -> None:
         if outcome.reason is not None:
-            self._end(trial, TrialState.FAIL, {FAILED: outcome.reason})
+            self._end(trial, TrialState.FAIL, FAILED, outcome.reason)
             return
         runs = {str(seed): values for seed, values in outcome.runs.items()}
-        told = {RUNS: runs, DEVIATIONS: outcome.deviations, NOTED: outcome.noted}
-        self._end(trial, TrialState.COMPLETE, told, outcome.values)
+        told = {"runs": runs, "deviations": outcome.deviations, "noted": outcome.noted}
+        self._end(trial, TrialState.COMPLETE, OUTCOME, told, outcome.values)
 
     def _end(
-        self, trial: FrozenTrial, state: TrialState, told: Mapping[str, Any], values: list[float] | None = None
+        self, trial: FrozenTrial, state: TrialState, key: str, told: Any, values: list[float] | None = None
     ) -> None:
-        for key, value in told.items():
-            self.study._storage.set_trial_user_attr(trial._trial_id, key, value)
+        self._storage.set_trial_user_attr(trial._trial_id, key, told)
         self.study.tell(trial.number, values, state=state)
 
     def _trial(self, number: int) -> FrozenTrial:
@@ -157,7 +156,7 @@ class Ledger:
         silent = set(self._storage._get_stale_trial_ids(self.study._study_id))
         queued = {trial.user_attrs.get(AGAIN) for trial in self._in(TrialState.WAITING)}
         for trial in self._in(TrialState.RUNNING):
-            if not self.owner.is_dead(trial.user_attrs, trial._trial_id in silent):
+            if not self.owner.is_dead(trial.user_attrs.get(OWNER), trial._trial_id in silent):
                 continue
             outcome = self.recover(trial.number)
             if outcome.reason is None:
@@ -165,7 +164,7 @@ class Ledger:
                 continue
             if set(trial.params) == set(self.space.keys) and trial.number not in queued:
                 self._queue(trial.params, {AGAIN: trial.number})
-            self._end(trial, TrialState.FAIL, {TAKEN_BACK: f"its process on {trial.user_attrs.get('host')} ended"})
+            self._end(trial, TrialState.FAIL, TAKEN_BACK, f"its process ended: {trial.user_attrs.get(OWNER)}")
 
     @property
     def _storage(self) -> RDBStorage:
@@ -178,38 +177,46 @@ class Ledger:
 
     def _new(self) -> Trial | None:
         """A trial that no other one equals; None once there is no combination left."""
-        while self.space.size is None or len(self._seen()) < self.space.size:
-            trial = self._ask()
-            equal = self._seen(but=trial.number).get(self.space.combination(trial.params))
+        while True:
+            trials = self.study.get_trials(deepcopy=False)
+            seen = self._seen(trials)
+            if self.space.size is not None and len(seen) >= self.space.size:
+                return None
+            trial = self._ask(len([each for each in trials if proposed(each)]))
+            equal = seen.get(self.space.combination(trial.params))
             if equal is None:
                 return trial
-            waiting = {
-                self.space.combination(each.system_attrs["fixed_params"]) for each in self._in(TrialState.WAITING)
-            }
-            other = self.space.nearest(trial.params, self._seen().keys() | waiting)
-            if other is not None and AGAIN not in trial.user_attrs:
-                self._queue(other, {INSTEAD: trial.number})
-            self._end(self._trial(trial.number), TrialState.PRUNED, {DUPLICATE: equal})
-        return None
+            if AGAIN not in trial.user_attrs:
+                self._queue_nearest(trial, trials, seen.keys())
+            self._end(self._trial(trial.number), TrialState.PRUNED, DUPLICATE, equal)
 
-    def _ask(self) -> Trial:
-        proposals = [trial for trial in self.study.get_trials(deepcopy=False) if proposed(trial)]
-        self.study.sampler = self.propose(len(proposals))
+    def _ask(self, number: int) -> Trial:
+        """The next trial in the queue, or proposal `number`; signed, so that it can be told whose it is."""
+        self.study.sampler = self.propose(number)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that heartbeats are for another kind of loop, that a sampler is new
             trial = self.study.ask(self.space.distributions)
-        for key, value in self.owner.attributes.items():
-            trial.set_user_attr(key, value)
+        trial.set_user_attr(OWNER, self.owner.signature)
         self._storage.record_heartbeat(trial._trial_id)
         return trial
 
-    def _seen(self, but: int | None = None) -> dict[tuple[Value, ...], int]:
+    def _queue_nearest(self, trial: Trial, trials: Sequence[FrozenTrial], seen: Set[tuple[Value, ...]]) -> None:
+        """Queue the new combination that differs least from that of `trial`, which is none."""
+        queued = {
+            self.space.combination(each.system_attrs["fixed_params"])
+            for each in trials
+            if each.state is TrialState.WAITING
+        }
+        other = self.space.nearest(trial.params, seen | queued)
+        if other is not None:
+            self._queue(other, {INSTEAD: trial.number})
+
+    def _seen(self, trials: Sequence[FrozenTrial]) -> dict[tuple[Value, ...], int]:
         """The combinations that are done or under way, each with the trial that has it."""
         return {
             self.space.combination(trial.params): trial.number
-            for trial in self.study.get_trials(deepcopy=False)
-            if trial.number != but
-            and (counts(trial) or (trial.state is TrialState.RUNNING and set(trial.params) == set(self.space.keys)))
+            for trial in trials
+            if counts(trial) or (trial.state is TrialState.RUNNING and set(trial.params) == set(self.space.keys))
         }
 
 

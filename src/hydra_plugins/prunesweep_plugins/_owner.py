@@ -20,8 +20,6 @@ from optuna.storages import RDBStorage
 
 log = logging.getLogger(__name__)
 
-HOST, OWNER = "host", "owner"
-
 
 class Owner:
     """This process, within a `with`; its lock lies in `folder`, and its heartbeat goes on for the trials it holds."""
@@ -30,7 +28,7 @@ class Owner:
         self.folder = folder
         self.storage = storage
         self.name = uuid.uuid4().hex
-        self.attributes = {HOST: socket.gethostname(), OWNER: self.name}
+        self.host = socket.gethostname()
         self._trials: set[int] = set()
         self._stopped = threading.Event()
         self._beating = threading.Thread(target=self._beat, daemon=True)
@@ -68,15 +66,20 @@ class Owner:
                 except Exception as error:  # the database may be away for a moment
                     log.warning("No heartbeat: %s", str(error).splitlines()[0])
 
-    def is_dead(self, attributes: dict[str, str], silent: bool) -> bool:
-        """Whether the process that left `attributes` in a trial is no more; `silent`: the trial's heartbeats ended."""
-        name = attributes.get(OWNER)
-        if name is None:
+    @property
+    def signature(self) -> str:
+        """What this process signs its trials with."""
+        return f"{self.host}/{self.name}"
+
+    def is_dead(self, signature: str | None, silent: bool) -> bool:
+        """Whether the process with this `signature` is no more; `silent`: its trial's heartbeats have ended."""
+        if signature is None:
             return True  # died before it could sign: whoever looks holds the lock under which trials are signed
-        if name == self.name:
+        if signature == self.signature:
             return False
+        host, _, name = signature.rpartition("/")
         path = self.folder / name
-        if attributes.get(HOST) != self.attributes[HOST] or not path.exists():
+        if host != self.host or not path.exists():
             return silent
         try:
             with FileLock(path, timeout=0):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -65,7 +66,9 @@ def proposer(settings: DictConfig, space: Space, number: int, seed: int) -> Exac
     if name not in KEEPS_ITS_PLACE:
         seed = int.from_bytes(hashlib.sha256(f"{seed} {number}".encode()).digest()[:4], "big")
     settings = OmegaConf.merge(settings, {"seed": seed})  # type: ignore[assignment]
-    inner = instantiate(settings, _execution_whitelist_=TRUSTED)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a sampler is an experiment of Optuna's
+        inner = instantiate(settings, _execution_whitelist_=TRUSTED)
     if name == "GridSampler":
         inner = inner({dimension.key: list(dimension.values) for dimension in space.dimensions if dimension.values})
     return Exact(inner, space)

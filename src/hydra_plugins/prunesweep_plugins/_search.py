@@ -177,7 +177,7 @@ class Search:
         log.info(view.line(name, rows, total, goals, pace and pace * (total - settled)))
 
     def _row(self, trial: FrozenTrial) -> view.Row:
-        told = trial.user_attrs
+        told, came_to = trial.user_attrs, trial.user_attrs.get(ledger.OUTCOME, {})
         status, note = trial.state.name.lower(), ""
         if trial.state is TrialState.COMPLETE:
             status = "completed"
@@ -194,9 +194,9 @@ class Search:
             directory=str(trial.number) if status in ("completed", "failed", "running") else "",
             parameters=dict(trial.params),
             values=list(trial.values) if status == "completed" else [],
-            deviations=told.get(ledger.DEVIATIONS, []),
-            runs=told.get(ledger.RUNS, {}),
-            noted=told.get(ledger.NOTED, {}),
+            deviations=came_to.get("deviations", []),
+            runs=came_to.get("runs", {}),
+            noted=came_to.get("noted", {}),
             note=note,
             seconds=trial.duration.total_seconds() if trial.duration else None,
         )

@@ -8,17 +8,15 @@ from importlib.util import find_spec
 
 from omegaconf import DictConfig, OmegaConf
 
-from prunesweep.errors import UsageError
-
-EXTRAS = {"joblib": "hydra_joblib_launcher", "ray": "hydra_ray_launcher", "slurm": "hydra_submitit_launcher"}
+from prunesweep.errors import EXTRAS, UsageError
 
 
 def check_installed(config: DictConfig) -> None:
     """Raise `UsageError` where the launcher that was chosen is not installed."""
     chosen = config.hydra.runtime.choices.get("hydra/launcher")
-    package = EXTRAS.get(chosen)
-    if package and find_spec(f"hydra_plugins.{package}") is None:
-        raise UsageError(f"hydra/launcher={chosen}: is not installed. pip install -e '.[{chosen}]'")
+    package = ".".join(config.hydra.launcher["_target_"].split(".")[:2])
+    if find_spec(package) is None:
+        raise UsageError(f"hydra/launcher={chosen}: is not installed. pip install -e '.[{EXTRAS.get(chosen, chosen)}]'")
 
 
 def at_once(config: DictConfig) -> int:

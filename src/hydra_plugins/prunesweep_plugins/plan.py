@@ -49,7 +49,7 @@ def asked(params: Mapping[str, str], arguments: Sequence[str], config: DictConfi
         raise UsageError("hydra.sweeper.params={}: nothing to search. Give a key a range, like prune.amount: range(…).")
     seeds = config.search.replicates
     if "seed" in searched and seeds > 1:
-        raise UsageError(f"seed={searched['seed'].value()}: search.replicates={seeds} sets the seeds; use one of both.")
+        raise UsageError(f"{searched['seed'].input_line}: search.replicates={seeds} sets the seeds; use one of both.")
     dimensions = tuple(dimension(each, OmegaConf.select(config, key)) for key, each in searched.items())
     lines = [each.input_line for each in fixed if each.get_key_element() not in NOT_FOR_RUNS]
     return Asked(Space(dimensions), [line for line in lines if line])
