@@ -55,7 +55,7 @@ def killed(folder: Path, name: str, trials: int, kills: int, draw: random.Random
 
 
 def rows(folder: Path, name: str) -> list[dict[str, str]]:
-    return list(csv.DictReader((folder / "multirun" / name / "trials.csv").open()))
+    return list(csv.DictReader((folder / "multirun" / name / "trials.csv").read_text().splitlines()))
 
 
 def configurations(found: list[dict[str, str]]) -> list[tuple[str, ...]]:

@@ -104,7 +104,7 @@ class Search:
         return proposer(self.config.hydra.sweeper.sampler, self.asked.space, number, self.run.seed)
 
     def _work(self, book: Ledger) -> None:
-        started, done = time.monotonic(), 0
+        started, done, waited = time.monotonic(), 0, False
         while True:
             self._check_failures(book.trials)
             claim = book.claim(self.batch)
@@ -117,9 +117,10 @@ class Search:
                 self._show(book.trials, (time.monotonic() - started) / done)
             elif claim.others:
                 time.sleep(POLL)
+                waited = True
             else:
                 break
-        if not done:  # all of it was there, or others did the rest
+        if waited or not done:  # others did the rest, or all of it was there
             self._show(book.trials, None)
 
     def _check_failures(self, trials: Sequence[FrozenTrial]) -> None:
