@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prunesweep import data
-from prunesweep.data import SOURCES, Dataset, fingerprint, load, stratified
+from prunesweep.data import SOURCES, Dataset, Split, fingerprint, load, stratified
 from prunesweep.errors import UsageError
 
 DROP_INS = ["mnist", "fashion_mnist", "kmnist", "qmnist"]
@@ -54,6 +54,15 @@ def test_pixels_are_scaled_and_normalised() -> None:
     images = load(Dataset(), "cpu").train.images
     assert images.min().item() == pytest.approx((0 - 0.1307) / 0.3081)
     assert images.max().item() == pytest.approx((1 - 0.1307) / 0.3081)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_examples_are_taken_in_order_and_in_the_layout_of_the_whole(channels: int) -> None:
+    images = torch.arange(4 * 6 * 5 * channels).reshape(4, 6, 5, channels).permute(0, 3, 1, 2)
+    taken = Split(images, torch.arange(4)).take(torch.tensor([2, 0, 2]))
+    assert torch.equal(taken.images, images[[2, 0, 2]])
+    assert taken.labels.tolist() == [2, 0, 2]
+    assert taken.images.stride() == images.stride()
 
 
 def test_loaded_once() -> None:

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from prunesweep.data import Dataset
-from prunesweep.models import CustomModel, LeNet300100
+from prunesweep.models import CustomModel, LeNet5, LeNet300100, Model
 from prunesweep.pruning import Pruning
 from prunesweep.state import Setting, State, drawing_from
 from prunesweep.steps import Diverged, Evaluate, Init, Prune, TrainEpoch
@@ -76,15 +76,18 @@ def test_the_order_of_the_examples_is_drawn_from_seed_and_index(start: State) ->
     assert not equal(replace(EPOCH, seed=1).apply(start, SETTING)[0], first)
 
 
+@pytest.mark.parametrize("model", [LeNet300100(), LeNet5()], ids=lambda model: model.name)
 @pytest.mark.parametrize("optimizer", [SGD(), Adam(), AdamW()], ids=lambda optimizer: optimizer.name)
-def test_a_state_that_was_stored_goes_on_to_the_same_bits(start: State, optimizer: Optimizer) -> None:
+def test_a_state_that_was_stored_goes_on_to_the_same_bits(model: Model, optimizer: Optimizer) -> None:
     from safetensors.torch import load, save
 
+    setting = replace(SETTING, model=model)
     step = replace(EPOCH, optimizer=optimizer, lr=optimizer.lr)
-    after = step.apply(start, SETTING)[0]
+    state = replace(PRUNE, layers=("fc1.weight",)).apply(Init(model, 0).apply(State(), setting)[0], setting)[0]
+    after = step.apply(state, setting)[0]
     stored = State.of(load(save(after.tensors())))
     following = replace(step, index=1)
-    assert equal(following.apply(after, SETTING)[0], following.apply(stored, SETTING)[0])
+    assert equal(following.apply(after, setting)[0], following.apply(stored, setting)[0])
 
 
 def test_networks_that_draw_and_keep_buffers_repeat_too() -> None:

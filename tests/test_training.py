@@ -97,6 +97,26 @@ def test_masking_the_gradient_is_training_the_reparametrised_network(optimizer: 
     assert torch.equal(ours.bias, theirs.bias)
 
 
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda optimizer: optimizer.name)
+def test_convolutions_with_the_channels_last_are_masked_and_stepped_as_any_other(optimizer: Optimizer) -> None:
+    generator = generator_of(0)
+    split = Split(torch.randn(12, 5, 5, 3, generator=generator).permute(0, 3, 1, 2), torch.arange(12) % 8)
+    mask = torch.rand(8, 3, 5, 5, generator=generator) < 0.5
+    start = torch.randn(8, 3, 5, 5, generator=generator) * mask
+    results = []
+    for layout in (torch.channels_last, torch.contiguous_format):
+        model = nn.Sequential(nn.Conv2d(3, 8, 5, bias=False), nn.Flatten())
+        model[0].weight.data.copy_(start)
+        model.to(memory_format=layout)  # type: ignore[call-overload]
+        built = optimizer.build(model.parameters(), 0.01)
+        for epoch in range(2):
+            train_epoch(model, split, built, {"0.weight": mask}, 5, generator_of(epoch))
+        results.append(model[0].weight.detach())
+    assert torch.allclose(*results, atol=1e-4)
+    assert all((weight[~mask] == 0).all() for weight in results)
+    assert ((results[0] - start)[mask] != 0).all()
+
+
 def test_learning_rates() -> None:
     assert Train(epochs=2, decay="constant").learning_rates(0.1) == [0.1, 0.1]
     assert Train(epochs=4, decay="cosine").learning_rates(1.0) == pytest.approx(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
@@ -71,6 +73,29 @@ def _schema(schema: type) -> DictConfig:
     return node
 
 
+@lru_cache
+def _complete(options: tuple[type, ...]) -> DictConfig:
+    """The schema of a run with the chosen option of each family; not to be changed."""
+    schema = _schema(RunConfig)
+    for group, option in zip(FAMILIES, options, strict=True):
+        schema[group] = _schema(option)
+    OmegaConf.set_struct(schema, True)
+    return schema
+
+
+def _option(group: str, plain: Any) -> type:
+    """The option of the family `group` that the values `plain` are of, by their `name`."""
+    options = {option.name: option for option in FAMILIES[group]}  # type: ignore[attr-defined]
+    name = (plain or {}).get("name", "none")
+    check_choice(group, name, options)
+    return options[name]
+
+
+def _plain(node: Any) -> Any:
+    """The plain values of `node`, interpolations resolved where they stand."""
+    return OmegaConf.to_container(node, resolve=True, throw_on_missing=True) if OmegaConf.is_config(node) else node
+
+
 def build(config: DictConfig) -> RunConfig:
     """The objects that `config` describes, every value checked.
 
@@ -81,17 +106,9 @@ def build(config: DictConfig) -> RunConfig:
         UsageError: a key that does not exist, a value out of its range.
     """
     try:
-        schema = _schema(RunConfig)
-        own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-        plain = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
-        assert isinstance(plain, dict)
-        for group, family in FAMILIES.items():
-            options = {option.name: option for option in family}  # type: ignore[attr-defined]
-            name = (plain.get(group) or {}).get("name", "none")
-            check_choice(group, name, options)
-            schema[group] = _schema(options[name])
-        OmegaConf.set_struct(schema, True)
-        run: RunConfig = OmegaConf.to_object(OmegaConf.merge(schema, plain))  # type: ignore[assignment]
+        plain = {str(key): _plain(config[key]) for key in config if key != "hydra"}
+        options = tuple(_option(group, plain.get(group)) for group in FAMILIES)
+        run: RunConfig = OmegaConf.to_object(OmegaConf.merge(_complete(options), plain))  # type: ignore[assignment]
         return run
     except OmegaConfBaseException as error:
         if isinstance(error.__cause__, UsageError):

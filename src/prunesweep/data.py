@@ -145,6 +145,13 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def take(self, indices: Tensor) -> Split:
+        """Copies of the examples at `indices` `[m]`, in that order and in the same layout."""
+        # With the channels last, as they lie in memory, an image is one block; indexing the images as they are
+        # described would pick value by value.
+        images = self.images.movedim(1, -1).index_select(0, indices).movedim(-1, 1)
+        return Split(images, self.labels.index_select(0, indices))
+
 
 @dataclass(frozen=True)
 class Data:

@@ -60,6 +60,8 @@ class Init(Step):
 class TrainEpoch(Step):
     """One pass over the training split under the current masks; `index` counts the epochs of the run from 0."""
 
+    version: ClassVar[int] = 2
+
     data: str
     optimizer: Optimizer
     lr: float
@@ -138,6 +140,8 @@ class Prune(Step):
 @dataclass(frozen=True)
 class Evaluate(Step):
     """Scores a state on the validation and the test split. It changes nothing, so no other step follows it."""
+
+    version: ClassVar[int] = 2
 
     data: str
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from prunesweep.data import Split
 
 DECAYS = ("constant", "cosine", "step")
-EVALUATION_BATCH = 1_000
+EVALUATION_BATCH = 250  # larger ones leave the cache: 1.7 times as slow for four convolutions, and more memory
 
 
 @dataclass
@@ -56,7 +56,7 @@ class SGD(Optimizer):
         from torch import optim
 
         return optim.SGD(
-            parameters, lr, momentum=self.momentum, nesterov=self.nesterov, weight_decay=self.weight_decay, foreach=True
+            parameters, lr, momentum=self.momentum, nesterov=self.nesterov, weight_decay=self.weight_decay, fused=True
         )
 
 
@@ -78,7 +78,7 @@ class Adam(Optimizer):
         from torch import optim
 
         first, second = self.betas
-        return optim.Adam(parameters, lr, betas=(first, second), weight_decay=self.weight_decay, foreach=True)
+        return optim.Adam(parameters, lr, betas=(first, second), weight_decay=self.weight_decay, fused=True)
 
 
 @dataclass
@@ -92,7 +92,7 @@ class AdamW(Adam):
         from torch import optim
 
         first, second = self.betas
-        return optim.AdamW(parameters, lr, betas=(first, second), weight_decay=self.weight_decay, foreach=True)
+        return optim.AdamW(parameters, lr, betas=(first, second), weight_decay=self.weight_decay, fused=True)
 
 
 OPTIMIZERS: tuple[type[Optimizer], ...] = (SGD, Adam, AdamW)
@@ -170,18 +170,20 @@ def train_epoch(
 
     model.train()
     parameters = dict(model.named_parameters())
-    masked = [(parameters[name], mask.to(parameters[name])) for name, mask in masks.items()]
+    # In the layout and the type of the gradients, so that a multiplication is one pass over both.
+    masked = [(parameters[name], torch.empty_like(parameters[name]).copy_(mask)) for name, mask in masks.items()]
     order = torch.randperm(len(split), generator=generator).to(split.labels.device)
     total = torch.zeros((), dtype=torch.float64, device=split.labels.device)
     for batch in order.split(batch_size):
+        examples = split.take(batch)
         optimizer.zero_grad()
-        loss = cross_entropy(model(split.images[batch]), split.labels[batch])
+        loss = cross_entropy(model(examples.images), examples.labels)
         loss.backward()
         for parameter, mask in masked:
             if parameter.grad is not None:
                 parameter.grad.mul_(mask)
         optimizer.step()
-        total += loss.detach() * len(batch)
+        total += loss.detach() * len(batch)  # read only in the end: nothing here waits for the device
     return float(total) / len(split)
 
 
@@ -199,11 +201,12 @@ def evaluate(model: nn.Module, split: Split) -> Score:
     from torch.nn.functional import cross_entropy
 
     model.eval()
-    loss, correct = 0.0, 0
+    loss = torch.zeros((), dtype=torch.float64, device=split.labels.device)
+    correct = torch.zeros((), dtype=torch.int64, device=split.labels.device)
+    batches = zip(split.images.split(EVALUATION_BATCH), split.labels.split(EVALUATION_BATCH), strict=True)
     with torch.inference_mode():
-        for start in range(0, len(split), EVALUATION_BATCH):
-            labels = split.labels[start : start + EVALUATION_BATCH]
-            logits = model(split.images[start : start + EVALUATION_BATCH])
-            loss += float(cross_entropy(logits, labels, reduction="sum"))
-            correct += int((logits.argmax(1) == labels).sum())
-    return Score(loss / len(split), correct / len(split))
+        for images, labels in batches:
+            logits = model(images)
+            loss += cross_entropy(logits, labels, reduction="sum")
+            correct += (logits.argmax(1) == labels).sum()
+    return Score(float(loss) / len(split), int(correct) / len(split))
