@@ -37,6 +37,7 @@ ORDER = (
     "upkeep",
     "chain",
     "tracking",
+    "objectives",
     "config",
     "results",
     "provenance",
@@ -45,6 +46,7 @@ ORDER = (
     "reproduce",
     "export",
     "report",
+    "confirm",
     "cli",
 )
 

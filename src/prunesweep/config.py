@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from prunesweep.data import Dataset
 from prunesweep.errors import UsageError, check_choice, check_range, told
 from prunesweep.models import MODELS, Model
+from prunesweep.objectives import Search
 from prunesweep.pruning import Pruning
 from prunesweep.schedules import SCHEDULES, Schedule
 from prunesweep.selection import Layers
@@ -49,6 +51,8 @@ class RunConfig:
     train: Train = field(default_factory=Train)
     finetune: FineTune = field(default_factory=FineTune)
     store: StoreSettings = field(default_factory=StoreSettings)
+    search: Search = field(default_factory=Search)
+    study: str | None = None
     seed: int = 0
     device: str = "auto"
     threads: int = 2
@@ -57,6 +61,8 @@ class RunConfig:
         kind, _, index = self.device.partition(":")
         if kind not in ("auto", "cpu", "cuda") or (index and not (kind == "cuda" and index.isdecimal())):
             raise UsageError(f"device={self.device}: must be auto, cpu, cuda or cuda:N.")
+        if self.study is not None and not re.fullmatch(r"[\w=,+-][\w.=,+-]*", self.study):
+            raise UsageError(f"study={self.study}: names a directory; letters, digits and . _ - = , + make a name.")
         check_range("seed", self.seed, 0)
         check_range("threads", self.threads, 1)
 

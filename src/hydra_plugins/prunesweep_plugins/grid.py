@@ -13,6 +13,8 @@ from hydra.core.config_store import ConfigStore
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from hydra_plugins.prunesweep_plugins.launching import check_installed, share
+
 KEPT = 200  # composed configs, of about 1 MB each, at most
 
 
@@ -54,8 +56,14 @@ class GridSweeper(BasicSweeper):
     """Hydra's basic sweeper, which checks the values of all jobs, not only their types, before the first one runs."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        check_installed(config)
         context = replace(hydra_context, config_loader=ComposedOnce(hydra_context.config_loader))
         super().setup(hydra_context=context, task_function=task_function, config=config)
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Run every combination; runs that a launcher starts at once share the machine's cores."""
+        assert self.config is not None
+        return super().sweep([*arguments, *share(self.config, arguments)])
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Compose and build the config of every job.
