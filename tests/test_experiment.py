@@ -91,6 +91,17 @@ def test_a_run_from_the_store_is_the_run_itself(short: Compose, tmp_path: Path) 
     assert files[0] == files[1] == files[2]
 
 
+def test_a_run_from_the_store_reads_no_images(short: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = short("model=lenet_300_100", "train.epochs=0", "finetune.epochs=0")
+    cold = experiment.run(settings, tmp_path / "cold")
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the images are read")
+
+    monkeypatch.setattr("prunesweep.state.load", refuse)
+    assert experiment.run(settings, tmp_path / "warm").final == cold.final
+
+
 def test_more_fine_tuning_continues_what_there_is(short: Compose, tmp_path: Path) -> None:
     experiment.run(short("finetune.epochs=1"), tmp_path / "one")
     longer = experiment.run(short("finetune.epochs=2"), tmp_path / "two")

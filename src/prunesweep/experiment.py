@@ -100,7 +100,8 @@ def use_device(device: str, threads: int) -> str:
             f"device={device}: this machine has {torch.cuda.device_count()} CUDA device(s), from cuda:0 on."
         )
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS asks for to be repeatable
-    torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms(True) imports Inductor, for 1 s
+    # Not by use_deterministic_algorithms, which imports Inductor and takes as long as the import of torch itself.
+    torch.set_deterministic_debug_mode("error")
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # costs time, not bits
     torch.set_num_threads(threads)
     return device
