@@ -1,9 +1,11 @@
 """Run prunesweep: `python run.py --help` shows the groups, their options and examples."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from prunesweep import config
@@ -20,11 +22,14 @@ def main(cfg: DictConfig) -> float:
 
     from prunesweep.experiment import run
     from prunesweep.report.terminal import line, progress
+    from prunesweep.tracking.tracked import Tracked, track
 
     job = HydraConfig.get()
     folder = Path(job.runtime.output_dir)
     result = run(run_config, folder, list(job.overrides.task), progress)
     logging.getLogger("prunesweep").info(line(result, folder))
+    sweep = Path(job.sweep.dir).absolute() if job.mode is RunMode.MULTIRUN else None
+    track(run_config.logger, Tracked(folder, sweep, asdict(run_config), asdict(result)))
     return result.final["val_accuracy"]
 
 

@@ -8,69 +8,49 @@ an empty store it takes about half an hour on two cores, most of it for the four
 
 from __future__ import annotations
 
-import json
 import statistics
-import subprocess
-import sys
-import tempfile
-from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
-ROOT = Path(__file__).parent.parent
+from sweeps import ROOT, SEEDS, Result, accuracy, grouped, sweep
+
 AMOUNTS = "0.2,0.5,0.8,0.9,0.95,0.98,0.99"
-SEEDS = "seed=0,1,2"
 POINTS = ("dense", "pruned", "final")
 
-Result = dict[str, Any]
+
+def by_amount(*overrides: str) -> dict[float, list[Result]]:
+    """The results of a sweep, by amount."""
+    return dict(sorted(grouped(sweep(*overrides), lambda result: float(result["amount"])).items()))
 
 
-def sweep(*overrides: str) -> dict[float, list[Result]]:
-    """The results of `python run.py -m overrides`, by amount."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, str(ROOT / "run.py"), "-m", *overrides, f"hydra.sweep.dir={folder}"]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        results = [json.loads(path.read_text()) for path in Path(folder).rglob("result.json")]
-    grouped = defaultdict(list)
-    for result in results:
-        grouped[result["amount"]].append(result)
-    return dict(sorted(grouped.items()))
-
-
-def spread(values: list[float]) -> str:
-    """Mean and standard deviation of fractions, in percent."""
-    return f"{100 * statistics.mean(values):.2f} ± {100 * statistics.stdev(values):.2f}"
-
-
-def print_table(grouped: dict[float, list[Result]]) -> None:
+def print_table(results_by_amount: dict[float, list[Result]]) -> None:
     print(
         "| amount | parameters left | whole model | compression | dense % | straight after pruning % | fine-tuned % |"
     )
     print("|---|---|---|---|---|---|---|")
-    for amount, results in grouped.items():
+    for amount, results in results_by_amount.items():
         first = results[0]
-        scores = " | ".join(spread([result[point]["test_accuracy"] for result in results]) for point in POINTS)
+        scores = " | ".join(accuracy(results, point) for point in POINTS)
         print(
             f"| {amount:g} | {first['params_nonzero']:,} of {first['params_total']:,} | "
             f"-{100 * first['param_reduction']:.2f} % | {first['compression']:.1f}x | {scores} |"
         )
 
 
-def draw(grouped: dict[float, list[Result]], path: Path) -> None:
+def draw(results_by_amount: dict[float, list[Result]], path: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    left = [results[0]["params_nonzero"] for results in grouped.values()]
+    left = [results[0]["params_nonzero"] for results in results_by_amount.values()]
 
     def scores(point: str) -> list[list[float]]:
-        return [[100 * result[point]["test_accuracy"] for result in results] for results in grouped.values()]
+        return [[100 * result[point]["test_accuracy"] for result in results] for results in results_by_amount.values()]
 
     figure, axes = plt.subplots(figsize=(7, 4), constrained_layout=True)
     dense = statistics.mean(scores("dense")[0])
     axes.axhline(dense, color="0.4", linewidth=1, linestyle="--")
-    total = next(iter(grouped.values()))[0]["params_total"]
+    total = next(iter(results_by_amount.values()))[0]["params_total"]
     axes.annotate(f"dense: {dense:.2f} %", (total, dense), xytext=(0, 5), textcoords="offset points", color="0.3")
     for point, label, color in (("final", "fine-tuned", "C0"), ("pruned", "straight after pruning", "C1")):
         values = scores(point)
@@ -89,12 +69,12 @@ def draw(grouped: dict[float, list[Result]], path: Path) -> None:
 
 
 def main() -> None:
-    results = sweep("dataset=mnist", SEEDS, f"prune.amount={AMOUNTS}")
+    results = by_amount("dataset=mnist", SEEDS, f"prune.amount={AMOUNTS}")
     print("LeNet-5 on MNIST\n")
     print_table(results)
     draw(results, ROOT / "docs" / "tradeoff.png")
     print("\nThe article's experiment on MNIST\n")
-    print_table(sweep("experiment=article", "dataset=mnist", SEEDS))
+    print_table(by_amount("experiment=article", "dataset=mnist", SEEDS))
 
 
 if __name__ == "__main__":

@@ -10,9 +10,14 @@ from pathlib import Path
 import pytest
 from fakes import Sweep, fake_fields, fake_run
 from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from torch import Tensor, nn
 
-from prunesweep import config
+from prunesweep import config, experiment
 from prunesweep.config import RunConfig
+from prunesweep.export.description import Description
+from prunesweep.models import LeNet300100
+from prunesweep.tracking.tracked import Tracked
 
 ROOT = Path(__file__).parent.parent
 NOWHERE = "http://127.0.0.1:9"  # a port that nobody listens on: downloads fail at once
@@ -49,6 +54,71 @@ def composed() -> Compose:
     def make(*overrides: str) -> RunConfig:
         with initialize_config_dir(str(ROOT / "conf")):
             return config.build(compose("config", list(overrides)))
+
+    return make
+
+
+Completed = Callable[..., Path]
+
+
+@pytest.fixture
+def completed(tmp_path: Path) -> Completed:
+    """A run directory as run.py leaves it, of a short run under overrides, without the command line."""
+
+    def make(*overrides: str, name: str = "run") -> Path:
+        short = ["model=lenet_300_100", "train.epochs=1", "finetune.epochs=1", "device=cpu", "threads=1", *overrides]
+        with initialize_config_dir(str(ROOT / "conf")):
+            composed = compose("config", [*short, f"store.dir={tmp_path / 'store'}"])
+        (tmp_path / name / ".hydra").mkdir(parents=True)
+        (tmp_path / name / ".hydra" / "config.yaml").write_text(OmegaConf.to_yaml(composed))
+        experiment.run(config.build(composed), tmp_path / name, short)
+        return tmp_path / name
+
+    return make
+
+
+@pytest.fixture
+def description() -> Description:
+    """What an exported file of `network` tells."""
+    return Description(
+        format="safetensors",
+        model={"name": "lenet_300_100"},
+        dataset="mnist5k",
+        shape=[1, 28, 28],
+        mean=[0.1307],
+        std=[0.3081],
+        validation=500,
+        test_accuracy=0.5,
+        params_total=266_610,
+        params_nonzero=26_661,
+        digest="ab",
+    )
+
+
+@pytest.fixture
+def network() -> nn.Module:
+    """A fresh LeNet-300-100, nine tenths of the weights of its first layer at zero."""
+    model = LeNet300100().build((1, 28, 28), 10).eval()
+    weight = model.get_submodule("fc1").weight
+    assert isinstance(weight, Tensor)
+    weight.data.masked_fill_(weight.abs() < 0.9 * weight.abs().max(), 0)
+    return model
+
+
+@pytest.fixture
+def tracked(tmp_path: Path) -> Callable[..., Tracked]:
+    """A completed run of two epochs, in a sweep or not, without running anything."""
+
+    def make(name: str = "0", *, sweep: bool = True, **result: object) -> Tracked:
+        folder = tmp_path / "sweep" / name
+        (folder / ".hydra").mkdir(parents=True, exist_ok=True)
+        (folder / ".hydra" / "config.yaml").write_text("seed: 0\n")
+        (folder / "result.json").write_text("{}")
+        epochs = [{"step": 1, "epoch": 1, "lr": 0.1, "val_accuracy": 0.5}]
+        epochs.append({"step": 3, "epoch": 2, "lr": 0.05, "val_accuracy": 0.75})
+        told = {"model": "lenet5", "seconds": 1.5, "final": {"test_accuracy": 0.7}, "compression": None}
+        config = {"seed": 0, "prune": {"amount": 0.2, "target": None}, "layers": {"include": ["*"]}}
+        return Tracked(folder, folder.parent if sweep else None, config, {**told, "history": epochs, **result})
 
     return make
 

@@ -5,10 +5,10 @@ from conftest import ROOT, Compose
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from prunesweep.config import FAMILIES, RunConfig, build
+from prunesweep.config import FAMILIES, RunConfig, build, option
 from prunesweep.data import SOURCES
 from prunesweep.errors import UsageError
-from prunesweep.models import LeNet5, LeNet5Caffe
+from prunesweep.models import ConvLeNet, LeNet5, LeNet5Caffe
 from prunesweep.pruning import Pruning
 from prunesweep.training import SGD, Adam
 
@@ -109,3 +109,14 @@ def test_a_saved_config_without_types_builds_the_same(composed: Compose) -> None
 def test_values_that_cannot_be(override: str, message: str, composed: Compose) -> None:
     with pytest.raises(UsageError, match=message):
         composed(*override.split())
+
+
+def test_one_option_from_its_fields() -> None:
+    found = option("model", {"name": "conv_lenet", "widths": [1, 2, 3, 4]})
+    assert found == ConvLeNet(widths=[1, 2, 3, 4])
+    with pytest.raises(UsageError, match="model=none: must be one of"):
+        option("model", {})
+    with pytest.raises(UsageError, match="Key 'width' not in 'ConvLeNet'"):
+        option("model", {"name": "conv_lenet", "width": 3})
+    with pytest.raises(UsageError, match=r"model.widths=\[1\]"):
+        option("model", {"name": "conv_lenet", "widths": [1]})

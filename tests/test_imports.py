@@ -3,7 +3,7 @@ from fractions import Fraction
 import pytest
 
 from prunesweep.errors import UsageError
-from prunesweep.imports import locate, source_of
+from prunesweep.imports import locate, need_extra, source_of
 
 
 def test_locates_by_import_path() -> None:
@@ -20,3 +20,11 @@ def test_source_is_that_of_the_whole_module() -> None:
     source = source_of("key", "fractions.Fraction")
     assert "class Fraction" in source
     assert "import math" in source
+
+
+def test_an_extra() -> None:
+    need_extra("logger=x", "x", "json", "pathlib")
+    with pytest.raises(
+        UsageError, match=r"logger=x needs absent_1 and absent_2: install prunesweep with its extra \[x\]"
+    ):
+        need_extra("logger=x", "x", "json", "absent_1", "absent_2")

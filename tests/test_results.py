@@ -118,13 +118,3 @@ def test_the_table_has_a_row_for_each_run_and_the_union_of_columns() -> None:
 def test_results_are_plain_json(tmp_path: Path) -> None:
     write(tmp_path, {"status": "completed"})
     assert json.loads((tmp_path / "result.json").read_text()) == {"status": "completed"}
-
-
-def test_every_round_is_a_row() -> None:
-    fields = {"status": "completed", "seed": 3, "amount": 0.75, "rounds": [{"round": 1, "amount": 0.5}]}
-    first, last = (
-        {key: row[key] for key in ("run", "point", "round", "amount", "seed")}
-        for row in csv.DictReader(io.StringIO(table([Job("0", fields)])))
-    )
-    assert first == {"run": "0", "point": "round", "round": "1", "amount": "0.5", "seed": "3"}
-    assert last == {"run": "0", "point": "final", "round": "2", "amount": "0.75", "seed": "3"}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from prunesweep.errors import UsageError
+from prunesweep.errors import UsageError, check_range
 
 DESCRIPTION = "What is done with runs that are there already. Runs and sweeps are started by run.py."
 
@@ -30,10 +31,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
     action.add_argument("--verify", action="store_true", help="check every entry; exit code 1 if one was damaged")
     store.set_defaults(verb=_store)
 
+    again = verbs.add_parser("reproduce", help="run a saved config again and compare: exit code 0 only if identical")
+    again.add_argument("run", type=Path, metavar="RUN_DIR", help="a run directory, like multirun/2026-11-24/12-00-00/2")
+    again.add_argument("--out", type=Path, metavar="DIR", help="the new run directory; default: one below outputs/")
+    again.add_argument(
+        "--use-store",
+        nargs="?",
+        const="",
+        metavar="DIR",
+        help="take finished steps from your store, or that in DIR, instead of computing all anew",
+    )
+    again.add_argument(
+        "--tolerance",
+        type=float,
+        default=0.0,
+        metavar="T",
+        help="let each figure of result.json differ by T, or by the fraction T of it; weights and masks are free then",
+    )
+    again.add_argument("--trust", action="store_true", help="let the saved config import code that it names")
+    again.set_defaults(verb=_reproduce)
+
+    take = verbs.add_parser("export", help="write a run's network into one file, verified")
+    take.add_argument("run", type=Path, metavar="RUN_DIR", help="a run directory, like multirun/2026-11-24/12-00-00/2")
+    take.add_argument("--format", required=True, metavar="FORMAT", help="safetensors, torch, onnx, csr or compact")
+    take.add_argument("--out", type=Path, metavar="FILE", help="default: RUN_DIR/export/model.…")
+    take.add_argument("--trust", action="store_true", help="let the saved config import code that it names")
+    take.set_defaults(verb=_export)
+
+    judge = verbs.add_parser("evaluate", help="score an exported file")
+    judge.add_argument("file", type=Path, metavar="FILE")
+    judge.add_argument("--dataset", metavar="NAME", help="default: the one that the network was trained on")
+    judge.add_argument("--root", metavar="DIR", help="the folder of the data, as in dataset.root")
+    judge.add_argument("--split", default="test", metavar="SPLIT", help="train, validation or test (default)")
+    judge.add_argument("--trust", action="store_true", help="let the file bring code: a .pt2, a network of somebody's")
+    judge.set_defaults(verb=_evaluate)
+
     chosen = parser.parse_args(arguments)
     try:
         code: int = chosen.verb(chosen)
-    except (UsageError, OSError) as error:  # a folder that cannot be written to, say
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except (UsageError, ArithmeticError, OSError) as error:  # training diverged; a folder that cannot be written to
         print(f"prunesweep: {error}", file=sys.stderr)
         return 1
     return code
@@ -53,6 +91,63 @@ def _report(chosen: argparse.Namespace) -> int:
         raise UsageError(f"--out {out}: is a file. Give a directory; it is made where there is none.")
     conclude(sweeps, out)
     return 0
+
+
+def _reproduce(chosen: argparse.Namespace) -> int:
+    from prunesweep import saved
+    from prunesweep.report.terminal import progress
+    from prunesweep.reproduce import reproduce
+    from prunesweep.store import StoreSettings
+
+    check_range("--tolerance", chosen.tolerance, 0)
+    run = saved.read(chosen.run, trust=_trust(chosen))
+    _tell(run.notes)
+    store = None if chosen.use_store is None else StoreSettings(dir=chosen.use_store or None)
+    folder, comparison = reproduce(run, chosen.out, store, progress)
+    print("\n".join(comparison.lines(chosen.tolerance)))
+    print(f"{chosen.run} -> {folder}", file=sys.stderr)
+    return 0 if comparison.within(chosen.tolerance) else 1
+
+
+def _export(chosen: argparse.Namespace) -> int:
+    from prunesweep import saved
+    from prunesweep.export.deliver import export
+    from prunesweep.report.terminal import percent
+
+    run = saved.read(chosen.run, trust=_trust(chosen))
+    _tell(run.notes)
+    done = export(run, chosen.format, chosen.out)
+    (size, zipped), (dense, dense_zipped) = done.size, done.dense
+    print(
+        f"{done.path}: {size:,} bytes, {zipped:,} under gzip; dense: {dense:,} bytes, {dense_zipped:,} under gzip "
+        f"({dense / size:.2f} and {dense_zipped / zipped:.2f} times as large)"
+    )
+    told = "bit for bit the logits" if done.apart == 0 else f"logits within {done.apart:.1g} of those"
+    print(
+        f"verified: read back, it classifies {done.score.correct:,} of {done.score.total:,} test images correctly "
+        f"({percent(done.score.accuracy)}), with {told} of the run's network"
+    )
+    return 0
+
+
+def _evaluate(chosen: argparse.Namespace) -> int:
+    from prunesweep.export.deliver import evaluate
+    from prunesweep.report.terminal import percent
+
+    score = evaluate(chosen.file, chosen.dataset, chosen.root, chosen.split, trust=_trust(chosen))
+    print(f"{percent(score.accuracy)}: {score.correct:,} of {score.total:,} images of the {chosen.split} split")
+    return 0
+
+
+def _trust(chosen: argparse.Namespace) -> bool:
+    if chosen.trust:
+        sys.path.insert(0, "")  # where run.py finds it too: a module of the user's own in this folder
+    return bool(chosen.trust)
+
+
+def _tell(notes: Sequence[str]) -> None:
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
 
 
 def _store(chosen: argparse.Namespace) -> int:

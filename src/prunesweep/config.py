@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
@@ -11,16 +16,24 @@ from omegaconf.errors import OmegaConfBaseException
 from prunesweep.data import Dataset
 from prunesweep.errors import UsageError, check_choice, check_range, told
 from prunesweep.models import MODELS, Model
+from prunesweep.objectives import Search
 from prunesweep.pruning import Pruning
 from prunesweep.schedules import SCHEDULES, Schedule
 from prunesweep.selection import Layers
 from prunesweep.store import StoreSettings
+from prunesweep.tracking.loggers import LOGGERS
+from prunesweep.tracking.tracked import Logger
 from prunesweep.training import OPTIMIZERS, FineTune, Optimizer, Train
 
 TRUSTED = ("hydra_plugins.prunesweep_plugins.*", "optuna.samplers.*")
 """What Hydra may call by the name that a config gives."""
 
-FAMILIES: dict[str, tuple[type, ...]] = {"model": MODELS, "schedule": SCHEDULES, "optimizer": OPTIMIZERS}
+FAMILIES: dict[str, tuple[type, ...]] = {
+    "model": MODELS,
+    "schedule": SCHEDULES,
+    "optimizer": OPTIMIZERS,
+    "logger": LOGGERS,
+}
 """Groups whose options carry different fields; the option's `name` tells its schema."""
 
 
@@ -34,9 +47,12 @@ class RunConfig:
     prune: Pruning = field(default_factory=Pruning)
     schedule: Schedule = MISSING
     optimizer: Optimizer = MISSING
+    logger: Logger = MISSING
     train: Train = field(default_factory=Train)
     finetune: FineTune = field(default_factory=FineTune)
     store: StoreSettings = field(default_factory=StoreSettings)
+    search: Search = field(default_factory=Search)
+    study: str | None = None
     seed: int = 0
     device: str = "auto"
     threads: int = 2
@@ -45,6 +61,8 @@ class RunConfig:
         kind, _, index = self.device.partition(":")
         if kind not in ("auto", "cpu", "cuda") or (index and not (kind == "cuda" and index.isdecimal())):
             raise UsageError(f"device={self.device}: must be auto, cpu, cuda or cuda:N.")
+        if self.study is not None and not re.fullmatch(r"[\w=,+-][\w.=,+-]*", self.study):
+            raise UsageError(f"study={self.study}: names a directory; letters, digits and . _ - = , + make a name.")
         check_range("seed", self.seed, 0)
         check_range("threads", self.threads, 1)
 
@@ -73,6 +91,51 @@ def _open_dictionaries(node: DictConfig) -> None:
             _open_dictionaries(node[key])
 
 
+@lru_cache
+def _complete(options: tuple[type, ...]) -> DictConfig:
+    """The schema of a run with the chosen option of each family; not to be changed."""
+    schema = _schema(RunConfig)
+    for group, chosen in zip(FAMILIES, options, strict=True):
+        schema[group] = _schema(chosen)
+    OmegaConf.set_struct(schema, True)
+    return schema
+
+
+def _option(group: str, plain: Any) -> type:
+    """The option of the family `group` that the values `plain` are of, by their `name`."""
+    options = {chosen.name: chosen for chosen in FAMILIES[group]}  # type: ignore[attr-defined]
+    name = (plain or {}).get("name", "none")
+    check_choice(group, name, options)
+    return options[name]
+
+
+def _plain(node: Any) -> Any:
+    """The plain values of `node`, interpolations resolved where they stand."""
+    return OmegaConf.to_container(node, resolve=True, throw_on_missing=True) if OmegaConf.is_config(node) else node
+
+
+def option(group: str, plain: dict[str, Any]) -> Any:
+    """The object of one option of a family's `group`, `model` say, from its fields, its `name` among them.
+
+    Raises:
+        UsageError: there is no such option or field, or a value is out of its range.
+    """
+    with _as_usage_errors():
+        schema = _schema(_option(group, plain))
+        OmegaConf.set_struct(schema, True)
+        return OmegaConf.to_object(OmegaConf.merge(schema, plain))
+
+
+@contextmanager
+def _as_usage_errors() -> Iterator[None]:
+    try:
+        yield
+    except OmegaConfBaseException as error:
+        if isinstance(error.__cause__, UsageError):
+            raise error.__cause__ from None
+        raise UsageError(told(error)) from error
+
+
 def build(config: DictConfig) -> RunConfig:
     """The objects that `config` describes, every value checked.
 
@@ -82,20 +145,8 @@ def build(config: DictConfig) -> RunConfig:
     Raises:
         UsageError: a key that does not exist, a value out of its range.
     """
-    try:
-        schema = _schema(RunConfig)
-        own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-        plain = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
-        assert isinstance(plain, dict)
-        for group, family in FAMILIES.items():
-            options = {option.name: option for option in family}  # type: ignore[attr-defined]
-            name = (plain.get(group) or {}).get("name", "none")
-            check_choice(group, name, options)
-            schema[group] = _schema(options[name])
-        OmegaConf.set_struct(schema, True)
-        run: RunConfig = OmegaConf.to_object(OmegaConf.merge(schema, plain))  # type: ignore[assignment]
+    with _as_usage_errors():
+        plain = {str(key): _plain(config[key]) for key in config if key != "hydra"}
+        options = tuple(_option(group, plain.get(group)) for group in FAMILIES)
+        run: RunConfig = OmegaConf.to_object(OmegaConf.merge(_complete(options), plain))  # type: ignore[assignment]
         return run
-    except OmegaConfBaseException as error:
-        if isinstance(error.__cause__, UsageError):
-            raise error.__cause__ from None
-        raise UsageError(told(error)) from error

@@ -11,6 +11,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+EXTRAS = {"joblib": "joblib", "ray": "ray", "submitit_local": "slurm", "submitit_slurm": "slurm"}
+"""Launchers that an extra of this package brings."""
+
 
 class UsageError(ValueError):
     """A setting, a file or a machine that does not fit. Its text is meant for the user and stands alone."""
@@ -74,7 +77,9 @@ def told(error: Exception) -> str:
     missing, options = getattr(error, "missing_cfg_file", None), getattr(error, "options", None)
     if missing and options:
         group, _, option = missing.rpartition("/")
-        return f"{group}={option}: must be one of {', '.join(options)}.{suggestion(option, options)}"
+        extra = EXTRAS.get(option) if group == "hydra/launcher" else None
+        hint = f" pip install -e '.[{extra}]' adds it." if extra else suggestion(option, options)
+        return f"{group}={option}: must be one of {', '.join(options)}.{hint}"
     if type(error).__module__.startswith(("hydra.", "omegaconf.")):
         return _of_hydra(error)
     return f"{type(error).__name__}: {error} (HYDRA_FULL_ERROR=1 shows the traceback)"

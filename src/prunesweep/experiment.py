@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from prunesweep import provenance
 from prunesweep.chain import Execution, OnStep, environment
 from prunesweep.compact import beside_dense
 from prunesweep.config import RunConfig
@@ -79,6 +80,7 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
         steps_cached=cached,
     )
     save_weights(folder, final)
+    provenance.write(folder, execution, root, recipe.data, final, result.seconds)
     write_completed(folder, result)
     return result
 
@@ -98,7 +100,7 @@ def use_device(device: str, threads: int) -> str:
             f"device={device}: this machine has {torch.cuda.device_count()} CUDA device(s), from cuda:0 on."
         )
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS asks for to be repeatable
-    torch.use_deterministic_algorithms(True)
+    torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms(True) imports Inductor, for 1 s
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # costs time, not bits
     torch.set_num_threads(threads)
     return device

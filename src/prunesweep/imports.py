@@ -1,8 +1,9 @@
-"""A user's own code, brought in by an import path: `my_package.Net`."""
+"""What is not always there: a user's own code, by its import path `my_package.Net`, and the optional extras."""
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 from typing import Any
 
@@ -25,6 +26,13 @@ def locate(key: str, path: str) -> Any:
             f"{key}={path}: cannot be imported ({type(error).__name__}: {error}). "
             "The module must be installed, lie beside run.py, or be on PYTHONPATH."
         ) from error
+
+
+def need_extra(what: str, extra: str, *modules: str) -> None:
+    """Raise `UsageError` unless all `modules`, which the optional `extra` brings, are installed."""
+    missing = [module for module in modules if importlib.util.find_spec(module) is None]
+    if missing:
+        raise UsageError(f"{what} needs {' and '.join(missing)}: install prunesweep with its extra [{extra}].")
 
 
 def source_of(key: str, path: str) -> str:

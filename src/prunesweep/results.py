@@ -97,7 +97,7 @@ class Job:
 def read(sweep: Path) -> list[Job]:
     """All jobs of a sweep, in the order of their numbers."""
     folders = [folder.parent for folder in sweep.glob("**/.hydra")]
-    return sorted((Job(_name(folder, sweep), _read(folder / RESULT)) for folder in folders), key=_natural)
+    return sorted((Job(_name(folder, sweep), read_result(folder)) for folder in folders), key=_natural)
 
 
 def _name(folder: Path, sweep: Path) -> str:
@@ -108,9 +108,10 @@ def _natural(job: Job) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in job.name.split("/")]
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_result(folder: Path) -> dict[str, Any]:
+    """What the run directory `folder` holds as its result, or that it is `unfinished` or `unreadable`, and why."""
     try:
-        fields = json.loads(path.read_bytes(), parse_constant=_no_number)
+        fields = json.loads((folder / RESULT).read_bytes(), parse_constant=_no_number)
         reason = misfit(fields)
         if reason is None:
             return dict(fields)

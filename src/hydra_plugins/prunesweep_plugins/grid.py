@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_store import ConfigStore
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from hydra_plugins.prunesweep_plugins.launching import check_installed, share
+
+KEPT = 200  # composed configs, of about 1 MB each, at most
 
 
 @dataclass
@@ -18,8 +27,43 @@ class GridSettings:
     params: dict[str, str] | None = field(default=None)
 
 
+class ComposedOnce(ConfigLoaderImpl):
+    """Hydra's loader, which hands out once more what it composed for the check of a batch: half the time of a job.
+
+    Each config is kept until a launcher in this process asks for it; one that is sent elsewhere takes none along.
+    """
+
+    def __init__(self, loader: ConfigLoader) -> None:
+        vars(self).update(vars(loader))
+        self.kept: dict[tuple[str, ...], DictConfig] = {}
+
+    def keep(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        """Compose the config of a job, and remember it."""
+        config = super().load_sweep_config(master_config, sweep_overrides)
+        if len(self.kept) < KEPT:
+            self.kept[tuple(sweep_overrides)] = config
+        return config
+
+    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        kept = self.kept.pop(tuple(sweep_overrides), None)
+        return super().load_sweep_config(master_config, sweep_overrides) if kept is None else kept
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "kept": {}}
+
+
 class GridSweeper(BasicSweeper):
     """Hydra's basic sweeper, which checks the values of all jobs, not only their types, before the first one runs."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        check_installed(config)
+        context = replace(hydra_context, config_loader=ComposedOnce(hydra_context.config_loader))
+        super().setup(hydra_context=context, task_function=task_function, config=config)
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Run every combination; runs that a launcher starts at once share the machine's cores."""
+        assert self.config is not None
+        return super().sweep([*arguments, *share(self.config, arguments)])
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Compose and build the config of every job.
@@ -31,9 +75,10 @@ class GridSweeper(BasicSweeper):
 
         assert self.config is not None
         assert self.hydra_context is not None
+        loader = self.hydra_context.config_loader
+        assert isinstance(loader, ComposedOnce)
         for overrides in batch:
-            config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
-            build(config)
+            build(loader.keep(self.config, list(overrides)))
 
 
 ConfigStore.instance().store(group="hydra/sweeper", name="grid", node=GridSettings, provider="prunesweep")

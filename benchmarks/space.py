@@ -1,0 +1,68 @@
+"""The figures of criteria.md: criteria beside their controls, extreme sparsity by a gradual schedule, channels.
+
+    PRUNESWEEP_DATA=… python benchmarks/space.py [criteria|gradual|channels]...
+
+Runs the page's commands on full MNIST over three seeds and prints their tables in Markdown. About 25 minutes on two
+cores with an empty store, nearly all of it for Caffe's LeNet.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from sweeps import SEEDS, accuracy, grouped, spread, sweep
+
+
+def criteria() -> None:
+    results = sweep(
+        *("dataset=mnist", "model=lenet_300_100", SEEDS, "prune.amount=0.9,0.98"),
+        "prune=l1,random,random_layerwise,none,snip,synflow,lamp",
+    )
+    print("| criterion | scope | pruned % | straight after pruning % | fine-tuned % | dead layers |")
+    print("|---|---|---|---|---|---|")
+    groups = grouped(results, lambda result: (result["amount"], result["criterion"], result["scope"]))
+    for (amount, criterion, scope), runs in sorted(groups.items(), key=lambda item: item[0][0]):
+        if criterion == "none" and len(runs) > 3:
+            runs = runs[:3]  # asked for at two amounts, and the same run
+        dead = sum(bool(run["dead_layers"]) for run in runs)
+        print(
+            f"| {criterion} | {scope} | {100 * amount:g} | {accuracy(runs, 'pruned')} | {accuracy(runs, 'final')} "
+            f"| {f'in {dead} of {len(runs)}' if dead else 'none'} |"
+        )
+
+
+def gradual() -> None:
+    results = sweep("experiment=gradual_caffe", "dataset=mnist", SEEDS)
+    first = results[0]
+    print(
+        f"{first['params_nonzero']:,} of {first['params_total']:,} parameters left, {first['compression']:.1f}x; test "
+        f"accuracy dense {accuracy(results, 'dense')} %, at the end of the rise {accuracy(results, 'pruned')} %, "
+        f"fine-tuned {accuracy(results, 'final')} %"
+    )
+
+
+def channels() -> None:
+    results = sweep("model=lenet5_caffe", "dataset=mnist", "prune.structure=channel", "prune.amount=0.5", SEEDS)
+    costs = [
+        {**result["compact"], "dense_params": result["params_total"], "dense_macs": result["macs_total"]}
+        for result in results
+    ]
+    print("| Caffe's LeNet | dense | half of its channels |\n|---|---|---|")
+    for label, field, unit, digits in (
+        ("parameters", "params", 1, 0),
+        ("multiply-adds", "macs", 1, 0),
+        ("file, kB", "file_bytes", 1e-3, 0),
+        ("latency for 1 image, ms", "latency_ms", 1, 2),
+        ("latency for 256 images, ms", "latency_ms_256", 1, 2),
+    ):
+        dense, small = (spread([unit * run[name] for run in costs], digits) for name in (f"dense_{field}", field))
+        print(f"| {label} | {dense} | {small} |")
+    print(f"| test accuracy % | {accuracy(results, 'dense')} | {accuracy(results, 'final')} |")
+
+
+SECTIONS = {"criteria": criteria, "gradual": gradual, "channels": channels}
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or SECTIONS:
+        print(f"\n## {name}\n")
+        SECTIONS[name]()

@@ -1,0 +1,57 @@
+"""`compact`: a network without its dead channels, physically smaller, in a safetensors file.
+
+The sizes of its layers are those of the stored tensors; all else about it is the described network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prunesweep.export import dense
+from prunesweep.export.description import Description
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+def save(model: nn.Module, path: Path, description: Description) -> None:
+    """Write the weights of `model` without its dead channels."""
+    channels, height, width = description.shape
+    kept = {name: parameter.detach() != 0 for name, parameter in model.named_parameters()}
+    compact = import_module("prunesweep.compact").compact
+    dense.save(compact(model, kept, (channels, height, width)), path, description)
+
+
+def load(path: Path, description: Description, trust: bool) -> nn.Module:
+    """The network of the file at `path`."""
+    from safetensors.torch import load_file
+
+    tensors = load_file(path)
+    model = resized(description.setting(path, trust=trust).fresh(), tensors)
+    model.load_state_dict(tensors)
+    return model.eval()
+
+
+def resized(model: nn.Module, tensors: Mapping[str, Tensor]) -> nn.Module:
+    """`model`, changed in place, with its convolutions, linear layers and normalisations as large as `tensors` say."""
+    from torch import nn
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    for name, layer in list(model.named_modules()):
+        weight = tensors.get(f"{name}.weight")
+        if weight is None:
+            continue
+        if isinstance(layer, nn.Conv2d):
+            layer.in_channels, layer.out_channels = weight.shape[1] * layer.groups, weight.shape[0]
+        elif isinstance(layer, nn.Linear):
+            layer.out_features, layer.in_features = weight.shape
+        elif isinstance(layer, _BatchNorm):
+            layer.num_features = len(weight)
+        for role, parameter in list(layer.named_parameters(recurse=False)):
+            setattr(layer, role, nn.Parameter(parameter.new_empty(tensors[f"{name}.{role}"].shape)))
+        for role, _ in list(layer.named_buffers(recurse=False)):
+            setattr(layer, role, tensors[f"{name}.{role}"].clone())
+    return model

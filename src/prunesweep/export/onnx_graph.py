@@ -1,0 +1,57 @@
+"""`onnx`: a graph for onnxruntime and whatever else reads ONNX. Any number of images at once. Extra `[onnx]`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prunesweep.export.description import KEY, Description
+from prunesweep.imports import need_extra
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from prunesweep.export.formats import Network
+
+
+def save(model: nn.Module, path: Path, description: Description) -> None:
+    """Write the graph of `model`: input `images`, output `logits`."""
+    import torch
+
+    need_extra("--format onnx", "onnx", "onnx", "onnxscript", "onnxruntime")
+    graph = torch.onnx.export(
+        model,
+        (torch.zeros(2, *description.shape),),
+        dynamic_shapes=({0: torch.export.Dim("batch")},),
+        input_names=["images"],
+        output_names=["logits"],
+        verbose=False,
+    )
+    assert graph is not None
+    graph.model.metadata_props[KEY] = description.dumps()
+    graph.save(path, external_data=False)
+
+
+def load(path: Path, description: Description, trust: bool) -> Network:  # noqa: ARG001  a graph is data
+    """The network of the file at `path`, computed by onnxruntime."""
+    import torch
+
+    session = _session(path)
+    name = session.get_inputs()[0].name
+
+    def network(images: Tensor) -> Tensor:
+        return torch.from_numpy(session.run(None, {name: images.contiguous().numpy()})[0])
+
+    return network
+
+
+def described(path: Path) -> str | None:
+    """The description that lies in the file at `path`."""
+    return dict(_session(path).get_modelmeta().custom_metadata_map).get(KEY)
+
+
+def _session(path: Path) -> Any:
+    need_extra(f"{path}: an ONNX file", "onnx", "onnxruntime")
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])

@@ -1,0 +1,1 @@
+"""Completed runs told to a tracker, by choice (`logger=tensorboard`): a back end a module, none of them imported."""

@@ -1,0 +1,44 @@
+import json
+from pathlib import Path
+from typing import Any
+
+from hydra_plugins.prunesweep_plugins.evaluation import outcome, places
+from prunesweep.objectives import objective
+from prunesweep.results import write_failed
+
+GOALS = [objective("val_accuracy"), objective("param_reduction")]
+
+
+def completed(folder: Path, accuracy: Any) -> None:
+    scores = {"val_accuracy": accuracy}
+    folder.mkdir(parents=True)
+    fields = {"status": "completed", "dense": {"val_accuracy": 0.9}, "final": scores, "param_reduction": 0.5}
+    (folder / "result.json").write_text(json.dumps(fields))
+
+
+def test_one_run_lies_in_the_trials_own_directory_several_below_it() -> None:
+    assert places(17, [3]) == {3: "17"}
+    assert places(17, [3, 4]) == {3: "17/seed=3", 4: "17/seed=4"}
+
+
+def test_mean_and_deviation_over_the_seeds(tmp_path: Path) -> None:
+    completed(tmp_path / "7" / "seed=0", 0.8)
+    completed(tmp_path / "7" / "seed=1", 0.9)
+    found = outcome(tmp_path, 7, [0, 1], GOALS)
+    assert found.runs == {0: [0.8, 0.5], 1: [0.9, 0.5]}
+    assert [round(value, 10) for value in found.values] == [0.85, 0.5]
+    assert abs(found.deviations[0] - 0.1 / 2**0.5) < 1e-12
+    assert found.noted["dense.val_accuracy"] == 0.9
+    assert found.noted["worst param_reduction"] == 0
+
+
+def test_a_run_that_failed_or_is_missing_fails_the_trial(tmp_path: Path) -> None:
+    completed(tmp_path / "7" / "seed=0", 0.8)
+    assert "did not finish" in str(outcome(tmp_path, 7, [0, 1], GOALS).reason)
+    write_failed(tmp_path / "7" / "seed=1", [], ValueError("why"))
+    assert outcome(tmp_path, 7, [0, 1], GOALS).reason == "why"
+
+
+def test_nan_fails_the_trial(tmp_path: Path) -> None:
+    completed(tmp_path / "7", float("nan"))
+    assert outcome(tmp_path, 7, [0], GOALS).reason == "final.val_accuracy is nan"
