@@ -41,4 +41,16 @@ def test_sensitivity_is_of_runs_that_select_a_single_layer(tmp_path: Path) -> No
     runs = gather([tmp_path]).done
     (curve,) = sensitivities(runs, experiments(runs), range(5))  # fc1 has one point only
     assert (curve.model, curve.layer, curve.experiments, curve.sparsity) == ("lenet5", "conv1", [1, 0], [0.2, 0.5])
+    assert curve.setting == ""
     assert curve.final[0].mean - curve.pruned[0].mean == pytest.approx(0.1)
+
+
+def test_criteria_have_a_curve_each(tmp_path: Path) -> None:
+    for number, (amount, criterion) in enumerate([(0.2, "l1"), (0.5, "l1"), (0.2, "random"), (0.5, "random")]):
+        fake_run(tmp_path / str(number), fake_fields(amount, 0), prune__criterion=criterion, layers__include=["fc1"])
+    runs = gather([tmp_path]).done
+    curves = sensitivities(runs, experiments(runs), range(4))
+    assert [(curve.setting, curve.experiments) for curve in curves] == [
+        ("prune.criterion=l1", [0, 1]),
+        ("prune.criterion=random", [2, 3]),
+    ]

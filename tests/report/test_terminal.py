@@ -84,6 +84,12 @@ def test_a_long_table_is_cut_and_says_so(capsys: pytest.CaptureFixture[str]) -> 
     assert "the first 200 runs; results.csv and report.html hold all 201" in out
 
 
+def test_the_verdict_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    for jobs in ([Job("0", fields(0.2))], [Job("0", {"status": "failed", "error": "why"})]):
+        show(summarize(jobs))
+        assert capsys.readouterr().out.count(f"{len(jobs)} runs completed") == 1
+
+
 def test_no_progress_bar_in_a_log(monkeypatch: pytest.MonkeyPatch) -> None:
     log = io.StringIO()
     monkeypatch.setattr(sys, "stderr", log)

@@ -9,10 +9,13 @@ from statistics import fmean
 from typing import Any
 
 from prunesweep.report.experiments import Experiment, Spread
-from prunesweep.report.gather import Run
+from prunesweep.report.gather import Run, swept
 
 MOST_COLUMNS = 200
 """More experiments than these cannot be told apart in a heat map; evenly spaced ones are taken."""
+
+OF_A_CURVE = ("model.name", "layers.include", "prune.amount")
+"""What a curve is of, and what it runs along."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Sensitivity:
     """One layer pruned alone, ever further.
 
     Attributes:
+        setting: what tells the curve from others of the same layer, like the criterion; empty where there is none.
         experiments: their indices, in the order of `sparsity`.
         sparsity: pruned / selected parameters, of this layer alone.
         pruned: test accuracy straight after pruning.
@@ -49,6 +53,7 @@ class Sensitivity:
 
     model: str
     layer: str
+    setting: str
     experiments: list[int]
     sparsity: list[float]
     pruned: list[Spread]
@@ -94,12 +99,15 @@ def _is_dead(fields: dict[str, Any], row: int) -> bool:
 
 def sensitivities(runs: Sequence[Run], experiments: Sequence[Experiment], own: Sequence[int]) -> list[Sensitivity]:
     """The curves that the experiments `own` hold: those whose `layers.include` names a single layer, twice or more."""
-    groups: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for index in own:
+    layers = {index: _only_layer(runs[experiments[index].runs[0]]) for index in own}
+    single = [runs[experiments[index].runs[0]] for index, layer in layers.items() if layer]
+    keys = [key for key in swept(single) if key not in OF_A_CURVE]
+    groups: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+    for index, layer in layers.items():
         run = runs[experiments[index].runs[0]]
-        layer = _only_layer(run)
         if layer:
-            groups[run.fields["model"], layer].append(index)
+            setting = " ".join(f"{key}={run.settings.get(key)}" for key in keys)
+            groups[run.fields["model"], layer, setting].append(index)
     return [_sensitivity(*key, runs, experiments, members) for key, members in groups.items() if len(members) > 1]
 
 
@@ -109,7 +117,7 @@ def _only_layer(run: Run) -> str | None:
 
 
 def _sensitivity(
-    model: str, layer: str, runs: Sequence[Run], experiments: Sequence[Experiment], members: list[int]
+    model: str, layer: str, setting: str, runs: Sequence[Run], experiments: Sequence[Experiment], members: list[int]
 ) -> Sensitivity:
     def over(index: int, *path: str) -> list[float]:
         found: list[Any] = [runs[run].fields for run in experiments[index].runs]
@@ -121,6 +129,7 @@ def _sensitivity(
     return Sensitivity(
         model,
         layer,
+        setting,
         ordered,
         [fmean(over(index, "sparsity")) for index in ordered],
         *([Spread.of(over(index, point, "test_accuracy")) for index in ordered] for point in ("pruned", "final")),

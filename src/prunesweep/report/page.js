@@ -303,7 +303,7 @@ function drawSensitivity() {
   const moment = $("moment").value, many = new Set(task.sensitivities.map(({ model }) => model)).size > 1;
   return draw("sensitivity", task.sensitivities.map((curve, index) => {
     const spreads = curve[moment].map(({ mean, sd }) => [mean, sd]);
-    return { type: "scatter", mode: "lines+markers", name: safe(many ? `${curve.model} ${curve.layer}` : curve.layer), x: curve.sparsity.map((value) => 100 * value), y: spreads.map(([mean]) => 100 * mean),
+    return { type: "scatter", mode: "lines+markers", name: safe([many ? curve.model : "", curve.layer, curve.setting].join(" ").trim()), x: curve.sparsity.map((value) => 100 * value), y: spreads.map(([mean]) => 100 * mean),
       error_y: bars(spreads, "linear"), line: { color: colour(index), dash: DASHES[Math.floor(index / 8) % 8] }, marker: { symbol: SYMBOLS[index % 8], size: 7 } };
   }), { xaxis: { title: "Sparsity of the one layer, % of its selected parameters" }, yaxis: { title: `Test accuracy, %, ${moment === "pruned" ? "straight after pruning" : "after fine-tuning"}` } });
 }

@@ -49,11 +49,15 @@ def _row(values: Values, task: Task, frontier: Frontier, index: int) -> dict[str
 
 def _whole(cost: float | None) -> float | None:
     """A mean that is a whole number as one, so that a count reads as a count."""
-    return int(cost) if cost is not None and cost == int(cost) else cost
+    return int(cost) if cost is not None and cost == int(cost) else _rounded(cost)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.9g}")
 
 
 def _spread(name: str, spread: Spread) -> dict[str, float | None]:
-    return {f"{name}.mean": spread.mean, f"{name}.sd": spread.sd}
+    return {f"{name}.mean": _rounded(spread.mean), f"{name}.sd": _rounded(spread.sd)}
 
 
 def label(values: Values, experiment: Experiment) -> str:

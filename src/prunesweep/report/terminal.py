@@ -147,11 +147,8 @@ def show(summary: Summary) -> None:
         )
     for row in summary.rows[:MOST_ROWS]:
         shown.add_row(*map(Text, row))
-    if summary.rows:
-        out.print(shown)
+    out.print(shown if summary.rows else Text(summary.verdict))
     if len(summary.rows) > MOST_ROWS:
         out.print(Text(f"the first {MOST_ROWS} runs; results.csv and report.html hold all {len(summary.rows):,}"))
-    else:
-        out.print(Text(summary.verdict))
     for failure in summary.failures[:MOST_ROWS]:
         out.print(Text(failure), soft_wrap=True)
