@@ -98,6 +98,8 @@ def test_a_saved_config_without_types_builds_the_same(composed: Compose) -> None
         ("device=cpu:1", "device=cpu:1"),
         ("seed=-1", "seed=-1"),
         ("threads=0", "threads=0"),
+        ("study=../x", "study=../x: names a directory"),
+        ("search.objectives=[test_accuracy]", "the test split is scored for the record and never chooses"),
         ("finetune.epochs=-1", "finetune.epochs=-1"),
         ("dataset=mnist5k dataset.name=cifar10", "dataset.mean"),
         ("model=conv_lenet model.widths=[1,2]", r"model.widths=\[1, 2\]"),

@@ -23,6 +23,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report.add_argument("--out", type=Path, metavar="DIR", help="default: the sweep itself; for several, report/ here")
     report.set_defaults(verb=_report)
 
+    confirm = verbs.add_parser("confirm", help="train a search's Pareto set again on fresh seeds")
+    confirm.add_argument("sweep", type=Path, metavar="SWEEP_DIR", help="the directory of a search, like multirun/NAME")
+    confirm.add_argument("--seeds", type=int, default=5, metavar="N", help="how many (default 5)")
+    confirm.set_defaults(verb=_confirm)
+
     store = verbs.add_parser("store", help="what is stored of finished steps, and how large it is")
     store.add_argument("--dir", help="the store's folder, as in store.dir; default: the one in your cache directory")
     action = store.add_mutually_exclusive_group()
@@ -148,6 +153,14 @@ def _trust(chosen: argparse.Namespace) -> bool:
 def _tell(notes: Sequence[str]) -> None:
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
+
+
+def _confirm(chosen: argparse.Namespace) -> int:
+    from prunesweep.confirm import TABLE, confirm, show
+
+    show(confirm(chosen.sweep, chosen.seeds))
+    print(chosen.sweep / TABLE)
+    return 0
 
 
 def _store(chosen: argparse.Namespace) -> int:

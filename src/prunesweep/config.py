@@ -61,8 +61,8 @@ class RunConfig:
         kind, _, index = self.device.partition(":")
         if kind not in ("auto", "cpu", "cuda") or (index and not (kind == "cuda" and index.isdecimal())):
             raise UsageError(f"device={self.device}: must be auto, cpu, cuda or cuda:N.")
-        if self.study is not None and not re.fullmatch(r"[\w=,+-][\w.=,+-]*", self.study):
-            raise UsageError(f"study={self.study}: names a directory; letters, digits and . _ - = , + make a name.")
+        if self.study is not None and not re.fullmatch(r"\w[\w.-]*", self.study):
+            raise UsageError(f"study={self.study}: names a directory; letters, digits and . _ - make a name.")
         check_range("seed", self.seed, 0)
         check_range("threads", self.threads, 1)
 

@@ -51,23 +51,29 @@ def locked(url: URL) -> Iterator[None]:
     """Held by one process at a time, of all that use this database; that of a process that dies is free again.
 
     Raises:
-        UsageError: the database cannot be reached.
+        UsageError: the database cannot be reached, before or within.
     """
-    if url.get_backend_name() == "sqlite":
-        path = Path(url.database or "study.db")
-        with _reached(url):
+    with _reached(url), contextlib.ExitStack() as held:
+        if url.get_backend_name() == "sqlite":
+            path = Path(url.database or "study.db")
             path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.lock"):
-            yield
-        return
-    with _reached(url):
-        engine = sqlalchemy.create_engine(
+            held.enter_context(FileLock(f"{path}.lock"))
+        else:
+            connection = held.enter_context(_engine(url).connect())
+            key = {"key": _key("prunesweep")}  # the server frees the lock when the connection ends, however it ends
+            connection.execute(sqlalchemy.text("SELECT pg_advisory_lock(:key)"), key)
+        yield
+
+
+def _engine(url: URL) -> sqlalchemy.Engine:
+    try:
+        return sqlalchemy.create_engine(
             url, poolclass=sqlalchemy.NullPool, connect_args=_within(url), isolation_level="AUTOCOMMIT"
         )
-        connection = engine.connect()
-    with connection:  # the server frees the lock when the connection ends, however it ends
-        connection.execute(sqlalchemy.text("SELECT pg_advisory_lock(:key)"), {"key": _key("prunesweep")})
-        yield
+    except ImportError as error:
+        raise UsageError(
+            f"search.storage={shown(url)}: its driver is not installed ({error}). pip install -e '.[postgres]'"
+        ) from None
 
 
 def connect(url: URL, heartbeat: float) -> RDBStorage:
@@ -98,10 +104,6 @@ def _key(name: str) -> int:
 def _reached(url: URL) -> Iterator[None]:
     try:
         yield
-    except ImportError as error:
-        raise UsageError(
-            f"search.storage={shown(url)}: its driver is not installed ({error}). pip install -e '.[postgres]'"
-        ) from None
     except (SQLAlchemyError, OSError, optuna.exceptions.StorageInternalError) as error:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         raise UsageError(
