@@ -88,8 +88,13 @@ def option(group: str, plain: dict[str, Any]) -> Any:
         return OmegaConf.to_object(OmegaConf.merge(schema, plain))
 
 
-def _chosen(group: str, plain: dict[str, Any]) -> DictConfig:
+def _chosen(group: str, plain: Any) -> DictConfig:
     """The schema of the option of `group` that `plain` names."""
+    if not isinstance(plain, dict):  # what Hydra makes of group=option where the config file is a saved one
+        raise UsageError(
+            f"{group}={plain}: a saved config has no options to choose from, only values. Set them one by one, "
+            f"{group}.name=… first, or start from conf/ again."
+        )
     options = {option.name: option for option in FAMILIES[group]}  # type: ignore[attr-defined]
     name = plain.get("name", "none")
     check_choice(group, name, options)
