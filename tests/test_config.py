@@ -119,3 +119,8 @@ def test_one_option_from_its_fields() -> None:
         option("model", {"name": "conv_lenet", "width": 3})
     with pytest.raises(UsageError, match=r"model.widths=\[1\]"):
         option("model", {"name": "conv_lenet", "widths": [1]})
+
+
+def test_a_saved_config_has_no_options_to_choose_from() -> None:
+    with pytest.raises(UsageError, match="model=lenet5: a saved config has no options to choose from, only values"):
+        build(OmegaConf.create({"model": "lenet5"}))

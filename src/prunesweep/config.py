@@ -103,8 +103,14 @@ def _complete(options: tuple[type, ...]) -> DictConfig:
 
 def _option(group: str, plain: Any) -> type:
     """The option of the family `group` that the values `plain` are of, by their `name`."""
+    plain = {} if plain is None else plain
+    if not isinstance(plain, dict):  # what Hydra makes of group=option where the config file is a saved one
+        raise UsageError(
+            f"{group}={plain}: a saved config has no options to choose from, only values. Set them one by one, "
+            f"{group}.name=… first, or start from conf/ again."
+        )
     options = {chosen.name: chosen for chosen in FAMILIES[group]}  # type: ignore[attr-defined]
-    name = (plain or {}).get("name", "none")
+    name = plain.get("name", "none")
     check_choice(group, name, options)
     return options[name]
 

@@ -6,10 +6,10 @@ The sizes of its layers are those of the stored tensors; all else about it is th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from prunesweep.compact import compact
 from prunesweep.export import dense
 from prunesweep.export.description import Description
 
@@ -21,7 +21,6 @@ def save(model: nn.Module, path: Path, description: Description) -> None:
     """Write the weights of `model` without its dead channels."""
     channels, height, width = description.shape
     kept = {name: parameter.detach() != 0 for name, parameter in model.named_parameters()}
-    compact = import_module("prunesweep.compact").compact
     dense.save(compact(model, kept, (channels, height, width)), path, description)
 
 
