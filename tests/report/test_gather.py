@@ -76,7 +76,15 @@ def test_what_has_no_result_is_listed_with_its_reason(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("key", "expected"),
-    [("seed", True), ("store.dir", True), ("dataset.root", True), ("dataset.name", False), ("seeds", False)],
+    [
+        ("seed", True),
+        ("store.dir", True),
+        ("search.replicates", True),
+        ("study", True),
+        ("dataset.root", True),
+        ("dataset.name", False),
+        ("seeds", False),
+    ],
 )
 def test_what_repetitions_may_differ_in(key: str, expected: bool) -> None:
     assert repeats(key) is expected

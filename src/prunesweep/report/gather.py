@@ -18,7 +18,7 @@ Value = str | int | float | bool | None
 Settings = Mapping[str, Value]
 
 CONFIG = ".hydra/config.yaml"
-NOT_THE_EXPERIMENT = ("seed", "device", "threads", "store", "hydra", "logger", "dataset.root")
+NOT_THE_EXPERIMENT = ("seed", "device", "threads", "store", "hydra", "logger", "search", "study", "dataset.root")
 """Settings in which repetitions of one experiment may differ."""
 
 
