@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hypothesis import settings
 
 from prunesweep import config
 from prunesweep.config import RunConfig
@@ -17,6 +18,8 @@ ROOT = Path(__file__).parent.parent
 NOWHERE = "http://127.0.0.1:9"  # a port that nobody listens on: downloads fail at once
 
 config.register()
+settings.register_profile("here", deadline=None)  # no test may depend on how busy the machine is
+settings.load_profile("here")
 
 
 @pytest.fixture(autouse=True)
