@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from fakes import Sweep, fake_fields, fake_run
 from hydra import compose, initialize_config_dir
+from hypothesis import settings
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
@@ -23,6 +24,8 @@ ROOT = Path(__file__).parent.parent
 NOWHERE = "http://127.0.0.1:9"  # a port that nobody listens on: downloads fail at once
 
 config.register()
+settings.register_profile("here", deadline=None)  # no test may depend on how busy the machine is
+settings.load_profile("here")
 
 
 @pytest.fixture(autouse=True)
