@@ -123,12 +123,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, required=True, help="keeps the grid's states and results")
     parser.add_argument("--dataset", default="mnist")
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--seeds", type=int, default=3)
     chosen = parser.parse_args()
     chosen.work.mkdir(parents=True, exist_ok=True)
     configuration.register()
-    fixed = [f"dataset={chosen.dataset}", f"store.dir={chosen.work / 'store'}"]
+    fixed = [f"dataset={chosen.dataset}", f"threads={chosen.threads}", f"store.dir={chosen.work / 'store'}"]
     space = space_of(fixed)
     points = grid(space, fixed, chosen.work)
     whole = list(points.values())
