@@ -68,6 +68,10 @@ CHANGES = [
 ]
 
 UNCHANGED = [
+    "logger=tensorboard",
+    "logger.name=none",
+    "study=mine",
+    "search.objectives=[val_accuracy] search.replicates=3 search.storage=sqlite:///x search.heartbeat=9",
     "prune.amount=0.2",
     "prune.n=3 prune.m=5",
     "prune.batches=3 prune.batch_size=16",

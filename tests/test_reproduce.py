@@ -104,7 +104,7 @@ def test_a_run_from_before_provenance(completed: Completed, reproduced: Any) -> 
 def test_code_is_refused_without_trust(
     completed: Completed, reproduced: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "own_score.py").write_text("def score(weight, generator):\n    return -weight.abs()\n")
+    (tmp_path / "own_score.py").write_text("def score(of):\n    return -of.weight.abs()\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     run = completed("train.epochs=0", "prune=custom", "prune.target=own_score.score")

@@ -86,7 +86,7 @@ def test_a_network_and_a_criterion_of_the_users_own(run_py: Command, tmp_path: P
     assert result["params_total"] == 785 * 5 + 60
 
 
-HELP = ["model: conv_lenet, custom, lenet5", "prune: custom, l1, l2, random", "-m prune.amount=0.1,0.2,0.5"]
+HELP = ["model: conv_lenet, custom, lenet5", "prune: custom, grasp, l1, l2, lamp", "-m prune.amount=0.1,0.2,0.5"]
 
 
 def test_help_shows_groups_options_and_examples(run_py: Command) -> None:
@@ -118,7 +118,7 @@ BAD = [
     ("prune.amount=abc", "prune.amount=abc. Value 'abc' of type 'str' could not be converted to Float"),
     ("finetune.epochs=-1", "finetune.epochs=-1: must be at least 0"),
     ("model=lenet6", "must be one of conv_lenet, custom, lenet5, lenet5_caffe, lenet_300_100. Did you mean 'lenet5'?"),
-    ("prune.amout=0.2", "Key 'amout' not in 'Pruning'. Did you mean: 'amount'? The keys are criterion, scope, amount"),
+    ("prune.amout=0.2", "Key 'amout' not in 'Pruning'. Did you mean: 'amount'? The keys are criterion, scope, structure, amount"),
     ("+prune.amout=0.2", "Key 'amout' not in 'Pruning'"),
     ("layers.include=[conv9]", "layers.include=[conv9]: matches no layer. The prunable layers are conv1"),
     ("dataset=kmnist dataset.root=nowhere", "dataset.root=nowhere: kmnist is not there and cannot be downloaded"),

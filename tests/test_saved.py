@@ -116,7 +116,7 @@ def test_what_is_no_completed_run(completed: Completed, tmp_path: Path) -> None:
     folder = completed(*UNTRAINED)
     with pytest.raises(UsageError, match="is not a run directory. It is a sweep: give one of its runs, like .*/run"):
         saved.read(tmp_path)
-    (folder / "result.json").write_text(json.dumps({"status": "failed", "error": "<script>\x1b[2J"}))
+    (folder / "result.json").write_text(json.dumps({"status": "failed", "error": "<script>\x1b[2J", "overrides": []}))
     with pytest.raises(UsageError, match=r"did not complete \(failed: <script>\\x1b\[2J\)"):
         saved.read(folder)
     (folder / "result.json").unlink()

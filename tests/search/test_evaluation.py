@@ -2,6 +2,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from fakes import fake_fields
+
 from hydra_plugins.prunesweep_plugins.evaluation import outcome, places
 from prunesweep.objectives import objective
 from prunesweep.results import write_failed
@@ -10,9 +12,13 @@ GOALS = [objective("val_accuracy"), objective("param_reduction")]
 
 
 def completed(folder: Path, accuracy: Any) -> None:
-    scores = {"val_accuracy": accuracy}
     folder.mkdir(parents=True)
-    fields = {"status": "completed", "dense": {"val_accuracy": 0.9}, "final": scores, "param_reduction": 0.5}
+    fields = fake_fields(
+        0.5,
+        0,
+        dense={"val_accuracy": 0.9, "test_accuracy": 0.9},
+        final={"val_accuracy": accuracy, "test_accuracy": 0.9},
+    )
     (folder / "result.json").write_text(json.dumps(fields))
 
 
@@ -41,4 +47,4 @@ def test_a_run_that_failed_or_is_missing_fails_the_trial(tmp_path: Path) -> None
 
 def test_nan_fails_the_trial(tmp_path: Path) -> None:
     completed(tmp_path / "7", float("nan"))
-    assert outcome(tmp_path, 7, [0], GOALS).reason == "final.val_accuracy is nan"
+    assert outcome(tmp_path, 7, [0], GOALS).reason == "result.json: NaN is not JSON"
