@@ -118,7 +118,7 @@ BAD = [
     ("prune.amount=abc", "prune.amount=abc. Value 'abc' of type 'str' could not be converted to Float"),
     ("finetune.epochs=-1", "finetune.epochs=-1: must be at least 0"),
     ("model=lenet6", "must be one of conv_lenet, custom, lenet5, lenet5_caffe, lenet_300_100. Did you mean 'lenet5'?"),
-    ("prune.amout=0.2", "Key 'amout' not in 'Pruning'. Did you mean: 'amount'? The keys are criterion, scope, structure, amount"),
+    ("prune.amout=0.2", "Key 'amout' not in 'Pruning'. Did you mean: 'amount'? The keys are criterion, scope"),
     ("+prune.amout=0.2", "Key 'amout' not in 'Pruning'"),
     ("layers.include=[conv9]", "layers.include=[conv9]: matches no layer. The prunable layers are conv1"),
     ("dataset=kmnist dataset.root=nowhere", "dataset.root=nowhere: kmnist is not there and cannot be downloaded"),
