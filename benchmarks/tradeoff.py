@@ -51,7 +51,15 @@ def draw(results_by_amount: dict[float, list[Result]], path: Path) -> None:
     dense = statistics.mean(scores("dense")[0])
     axes.axhline(dense, color="0.4", linewidth=1, linestyle="--")
     total = next(iter(results_by_amount.values()))[0]["params_total"]
-    axes.annotate(f"dense: {dense:.2f} %", (total, dense), xytext=(0, 5), textcoords="offset points", color="0.3")
+    axes.annotate(
+        f"dense: {dense:.2f} %",
+        (0.99, dense),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 4),
+        textcoords="offset points",
+        ha="right",
+        color="0.3",
+    )
     for point, label, color in (("final", "fine-tuned", "C0"), ("pruned", "straight after pruning", "C1")):
         values = scores(point)
         means, deviations = map(statistics.mean, values), map(statistics.stdev, values)
@@ -60,7 +68,7 @@ def draw(results_by_amount: dict[float, list[Result]], path: Path) -> None:
     axes.invert_xaxis()
     axes.set_xticks(left, [f"{count:,}" for count in left], rotation=30)
     axes.minorticks_off()
-    axes.set_ylim(89.5, 100)
+    axes.set_ylim(87, 100)
     axes.set_xlabel(f"parameters left, of {total:,}")
     axes.set_ylabel("test accuracy, %")
     axes.set_title("LeNet-5 on MNIST, global magnitude pruning, mean ± sd of 3 seeds", fontsize=10)

@@ -45,28 +45,24 @@ def completed(rows: Sequence[Row]) -> list[Row]:
 
 def pareto(rows: Sequence[Row], goals: Sequence[Objective]) -> list[Row]:
     """The completed trials that no other one beats, by number."""
-    import moocore
-    import numpy as np
+    from prunesweep import frontier
 
     done = completed(rows)
     if not done:
         return []
-    points = np.array([row.values for row in done])
-    best = moocore.is_nondominated(points, maximise=[goal.maximize for goal in goals], keep_weakly=True)
+    best = frontier.pareto([row.values for row in done], [goal.maximize for goal in goals])
     return [row for row, kept in zip(done, best, strict=True) if kept]
 
 
 def hypervolume(rows: Sequence[Row], goals: Sequence[Objective]) -> float:
     """The volume between the Pareto set and the worst values, in the objectives' own units; 0 where there is none."""
-    import moocore
-    import numpy as np
+    from prunesweep import frontier
 
     done = completed(rows)
     if not done:
         return 0.0
     worst = [done[0].noted[f"worst {goal.field}"] for goal in goals]
-    points = np.array([row.values for row in done])
-    return float(moocore.hypervolume(points, ref=worst, maximise=[goal.maximize for goal in goals]))
+    return frontier.hypervolume([row.values for row in done], worst, [goal.maximize for goal in goals])
 
 
 def line(name: str, rows: Sequence[Row], total: int, goals: Sequence[Objective], left: float | None) -> str:
