@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # two tests at a time: a thread that waits must not spin
+
 import pytest
 from fakes import Sweep, fake_fields, fake_run
 from hydra import compose, initialize_config_dir

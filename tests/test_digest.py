@@ -68,7 +68,6 @@ CHANGES = [
 ]
 
 UNCHANGED = [
-    "logger=tensorboard",
     "logger.name=none",
     "study=mine",
     "search.objectives=[val_accuracy] search.replicates=3 search.storage=sqlite:///x search.heartbeat=9",
