@@ -37,8 +37,8 @@ class Size:
 
     examples: int = 55_000
     dataset: str = "mnist"
-    repeats: int = 5
-    script_repeats: int = 3
+    repeats: int = 3
+    script_repeats: int = 2
 
 
 QUICK = Size(examples=5_500, dataset="mnist5k", repeats=1, script_repeats=1)
@@ -75,15 +75,16 @@ def setting_of(name: str, size: Size, root: Path) -> Setting:
 
 def ours(setting: Setting) -> dict[str, Callable[[], float]]:
     """The training pass of the step that every run is made of, dense and pruned."""
+    from prunesweep.masking import Prune
     from prunesweep.pruning import Pruning
     from prunesweep.state import State
-    from prunesweep.steps import Init, Prune, TrainEpoch
+    from prunesweep.steps import Init, TrainEpoch
     from prunesweep.training import SGD
 
     step = TrainEpoch("", SGD(), lr=0.03, batch_size=128, index=0, seed=0)
-    dense, _ = Init(setting.model, 0).apply(State(), setting)
+    dense, _ = Init(setting.model, setting.dataset.shape, 0).apply(State(), setting)
     layers = tuple(key for key in dense.weights if key.endswith("weight"))
-    pruned, _ = Prune(Pruning(amount=AMOUNT), layers, index=0, seed=0).apply(dense, setting)
+    pruned, _ = Prune("", Pruning(amount=AMOUNT), layers, index=0, seed=0).apply(dense, setting)
     return {
         "dense": lambda: step.apply(dense, setting)[1]["seconds"],
         "pruned": lambda: step.apply(pruned, setting)[1]["seconds"],
