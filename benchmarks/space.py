@@ -1,8 +1,8 @@
-"""The figures of criteria.md: criteria beside their controls, extreme sparsity by a gradual schedule, channels.
+"""Figures of the pruning space: criteria beside their controls, extreme sparsity by a gradual schedule, channels.
 
     PRUNESWEEP_DATA=… python benchmarks/space.py [criteria|gradual|channels]...
 
-Runs the page's commands on full MNIST over three seeds and prints their tables in Markdown. About 25 minutes on two
+Runs these on full MNIST over three seeds and prints their tables in Markdown. About 25 minutes on two
 cores with an empty store, nearly all of it for Caffe's LeNet.
 """
 
