@@ -11,17 +11,20 @@ import argparse
 import os
 import platform
 import statistics
+import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from commands import ROOT, Spent, Sweeps, script_epochs, spent
 
 if TYPE_CHECKING:
     from prunesweep.state import Setting
+
+Figures = TypeVar("Figures")
 
 PAGE = ROOT / "benchmarks" / "README.md"
 BEGIN, END = "<!-- speed -->", "<!-- end of speed -->"
@@ -206,10 +209,16 @@ def machine() -> str:
     )
 
 
+def told(figures: Figures) -> Figures:
+    """`figures`, shown as soon as they are there: the page takes as long as all of them together."""
+    print(figures, file=sys.stderr, flush=True)
+    return figures
+
+
 def page(size: Size, root: Path) -> str:
     """The section of the page. Commands first: a process inherits the peak memory of the one that starts it."""
-    whole = commands(size)
-    measured = {name: epochs(name, size, root) for name in MODELS}
+    whole = told(commands(size))
+    measured = {name: told(epochs(name, size, root)) for name in MODELS}
     header = [
         "one epoch",
         "bare loop",

@@ -5,11 +5,16 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock, PropertyMock
 
 import pytest
 from conftest import ROOT, Command
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
+from optuna.trial import TrialState, create_trial
+
+from hydra_plugins.prunesweep_plugins._ledger import Claim
+from hydra_plugins.prunesweep_plugins._search import Search
 
 TINY = ("-m", "search=tradeoff", "model=lenet_300_100", "dataset.validation=3500", "train.epochs=0", "threads=1")
 SPACE = ("prune.amount=range(0.1,0.9,step=0.1)", "finetune.epochs=choice(0)", "layers=choice(all,fc)")
@@ -135,3 +140,15 @@ def test_every_search_composes(name: str) -> None:
         config = compose("config", [f"search={name}"], return_hydra_config=True)
     sweeper = "grid.GridSweeper" if name in ("grid", "sensitivity") else "search.SearchSweeper"
     assert config.hydra.sweeper._target_ == f"hydra_plugins.prunesweep_plugins.{sweeper}"
+
+
+def test_what_another_machine_ends_last_is_in_the_last_table() -> None:
+    """Its trial may end between this one's last table and its last look for work."""
+    own = create_trial(state=TrialState.COMPLETE, value=1.0)
+    other = create_trial(state=TrialState.RUNNING), create_trial(state=TrialState.COMPLETE, value=1.0)
+    book = MagicMock()
+    book.claim.side_effect = [Claim([own], others=False), Claim([], others=False)]
+    type(book).trials = PropertyMock(side_effect=[[], [own, other[0]], [], [own, other[1]]])
+    search = MagicMock(batch=1)
+    Search._work(search, book)
+    assert [call.args[0] for call in search._show.call_args_list] == [[own, other[0]], [own, other[1]]]

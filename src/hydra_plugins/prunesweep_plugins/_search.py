@@ -104,7 +104,8 @@ class Search:
         return proposer(self.config.hydra.sweeper.sampler, self.asked.space, number, self.run.seed)
 
     def _work(self, book: Ledger) -> None:
-        started, done, waited = time.monotonic(), 0, False
+        started, done = time.monotonic(), 0
+        shown: list[FrozenTrial] | None = None
         while True:
             self._check_failures(book.trials)
             claim = book.claim(self.batch)
@@ -114,14 +115,15 @@ class Search:
                 for trial in claim.trials:
                     book.settle(trial.number, self._outcome(trial.number))
                 done += len(claim.trials)
-                self._show(book.trials, (time.monotonic() - started) / done)
+                shown = book.trials
+                self._show(shown, (time.monotonic() - started) / done)
             elif claim.others:
                 time.sleep(POLL)
-                waited = True
             else:
                 break
-        if waited or not done:  # others did the rest, or all of it was there
-            self._show(book.trials, None)
+        trials = book.trials
+        if trials != shown:  # others did the rest, or all of it was there
+            self._show(trials, None)
 
     def _check_failures(self, trials: Sequence[FrozenTrial]) -> None:
         reasons = [trial.user_attrs[ledger.FAILED] for trial in trials if ledger.FAILED in trial.user_attrs]
