@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -58,6 +59,22 @@ class Sweeps:
         with (self.folder / name / "results.csv").open() as file:
             rows = list(csv.DictReader(file))
         return len(rows), sum(int(row["steps_total"]) - int(row["steps_cached"]) for row in rows)
+
+
+def composing(repeats: int = 5) -> float:
+    """Median seconds that Hydra takes to compose the config of one job of the sweep: no further job can take less."""
+    from hydra import compose, initialize_config_dir
+
+    from prunesweep import config
+
+    config.register()
+    seconds = []
+    with initialize_config_dir(str(ROOT / "conf")):
+        for amount in range(1, repeats + 1):
+            started = time.perf_counter()
+            compose("config", ["dataset=mnist", f"prune.amount=0.{amount}"], return_hydra_config=True)
+            seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds)
 
 
 def script_epochs() -> tuple[int, int]:

@@ -1,13 +1,20 @@
-"""Sweeps made of `result.json` files alone: what a report reads, without any training."""
+"""Sweeps made of `result.json` files alone, without any training; data files of the right names and sizes alone."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from prunesweep.data import Dataset
+from prunesweep.sources import SOURCES
+
 LAYERS = {"conv1": 156, "conv2": 2_416, "fc1": 48_120, "fc2": 10_164, "fc3": 850}
 TOTAL = sum(LAYERS.values())
 DENSE = 0.98
+
+DROP_INS = ["mnist", "fashion_mnist", "kmnist", "qmnist"]
 
 
 def fake_fields(amount: float, seed: int, *overrides: str, **changes: Any) -> dict[str, Any]:
@@ -76,3 +83,24 @@ def fake_run(folder: Path, fields: dict[str, Any], **config: Any) -> None:
 
 
 Sweep = Callable[..., Path]
+
+
+def grey(name: str, root: Path, **fields: object) -> Dataset:
+    return Dataset(name, str(root), **{"validation": 5_000, **fields})  # type: ignore[arg-type]
+
+
+def written(name: str, root: Path) -> Path:
+    """Made-up files of the right names and sizes; the label of image i is i modulo 10."""
+    for file in SOURCES[name].files:
+        path = root / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        assert file.size is not None
+        if "images" in file.path:
+            np.zeros(file.size, np.uint8).tofile(path)
+        elif "idx2" in file.path:
+            labels = np.zeros((60_000, 8), ">i4")
+            labels[:, 0] = np.arange(60_000) % 10
+            path.write_bytes(b"\0" * 12 + labels.tobytes())
+        else:
+            path.write_bytes(b"\0" * 8 + (np.arange(file.size - 8) % 10).astype(np.uint8).tobytes())
+    return root

@@ -15,6 +15,7 @@ ORDER = (
     "published",
     "imports",
     "nested",
+    "sources",
     "data",
     "models",
     "flow",

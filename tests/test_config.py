@@ -6,10 +6,10 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from prunesweep.config import FAMILIES, RunConfig, build, option
-from prunesweep.data import SOURCES
 from prunesweep.errors import UsageError
 from prunesweep.models import ConvLeNet, LeNet5, LeNet5Caffe
 from prunesweep.pruning import Pruning
+from prunesweep.sources import SOURCES
 from prunesweep.training import SGD, Adam
 
 

@@ -11,13 +11,14 @@ from conftest import ROOT, Compose
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from prunesweep import chain, data
+from prunesweep import chain, sources
 from prunesweep.chain import digests, environment, extend
 from prunesweep.config import RunConfig, build
-from prunesweep.data import DataFile, Dataset, Source, fingerprint
+from prunesweep.data import Dataset, fingerprint
 from prunesweep.experiment import plan_recipe
 from prunesweep.masking import Prune
 from prunesweep.models import LeNet5
+from prunesweep.sources import DataFile, Source
 from prunesweep.state import Setting
 from prunesweep.steps import Evaluate, Init, Step, TrainEpoch
 
@@ -193,7 +194,8 @@ def test_the_source_of_a_users_own_code_counts_and_where_it_lies_does_not(
 
 
 def test_the_bytes_of_the_data_count_and_their_folder_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(data.SOURCES, "kmnist", Source((DataFile("images"), DataFile("labels")), torchvision="KMNIST"))
+    kmnist = Source((DataFile("images"), DataFile("labels")), torchvision="KMNIST")
+    monkeypatch.setitem(sources.SOURCES, "kmnist", kmnist)
     found = []
     for name, labels in (("one", b"labels"), ("two", b"labels"), ("flipped", b"labelr")):
         (tmp_path / name).mkdir()

@@ -5,7 +5,7 @@ from torch import nn
 from prunesweep.data import Split
 from prunesweep.errors import UsageError
 from prunesweep.state import generator_of
-from prunesweep.training import SGD, Adam, AdamW, FineTune, Optimizer, Train, evaluate, train_epoch
+from prunesweep.training import SGD, Adam, AdamW, FineTune, Optimizer, Train, evaluate, shuffled, train_batches
 
 
 def problem(examples: int = 10) -> tuple[nn.Module, Split]:
@@ -15,6 +15,17 @@ def problem(examples: int = 10) -> tuple[nn.Module, Split]:
     model.bias.data.zero_()
     images = torch.randn(examples, 4, generator=generator)
     return model, Split(images, torch.arange(examples) % 3)
+
+
+def train_epoch(
+    model: nn.Module,
+    split: Split,
+    optimizer: torch.optim.Optimizer,
+    masks: dict[str, torch.Tensor],
+    batch_size: int,
+    generator: torch.Generator,
+) -> float:
+    return train_batches(model, split, optimizer, masks, shuffled(split, batch_size, generator)) / len(split)
 
 
 def test_accuracy_and_loss_are_over_every_example(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,12 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prunesweep.errors import UsageError, check_range
+
+if TYPE_CHECKING:
+    Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
 
 DESCRIPTION = "What is done with runs that are there already. Runs and sweeps are started by run.py."
 
@@ -17,60 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; the exit code."""
     parser = argparse.ArgumentParser(prog="prunesweep", description=DESCRIPTION)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-
-    report = verbs.add_parser("report", help="table, figure and web page of sweeps, several together")
-    report.add_argument("sweep", nargs="+", type=Path, metavar="SWEEP_DIR", help="a directory below multirun/")
-    report.add_argument("--out", type=Path, metavar="DIR", help="default: the sweep itself; for several, report/ here")
-    report.set_defaults(verb=_report)
-
-    confirm = verbs.add_parser("confirm", help="train a search's Pareto set again on fresh seeds")
-    confirm.add_argument("sweep", type=Path, metavar="SWEEP_DIR", help="the directory of a search, like multirun/NAME")
-    confirm.add_argument("--seeds", type=int, default=5, metavar="N", help="how many (default 5)")
-    confirm.set_defaults(verb=_confirm)
-
-    store = verbs.add_parser("store", help="what is stored of finished steps, and how large it is")
-    store.add_argument("--dir", help="the store's folder, as in store.dir; default: the one in your cache directory")
-    action = store.add_mutually_exclusive_group()
-    action.add_argument("--prune", metavar="SIZE", help="evict what was used longest ago, down to SIZE (like 1GB)")
-    action.add_argument("--clear", action="store_true", help="remove all of it")
-    action.add_argument("--verify", action="store_true", help="check every entry; exit code 1 if one was damaged")
-    store.set_defaults(verb=_store)
-
-    again = verbs.add_parser("reproduce", help="run a saved config again and compare: exit code 0 only if identical")
-    again.add_argument("run", type=Path, metavar="RUN_DIR", help="a run directory, like multirun/2026-11-24/12-00-00/2")
-    again.add_argument("--out", type=Path, metavar="DIR", help="the new run directory; default: one below outputs/")
-    again.add_argument(
-        "--use-store",
-        nargs="?",
-        const="",
-        metavar="DIR",
-        help="take finished steps from your store, or that in DIR, instead of computing all anew",
-    )
-    again.add_argument(
-        "--tolerance",
-        type=float,
-        default=0.0,
-        metavar="T",
-        help="let each figure of result.json differ by T, or by the fraction T of it; weights and masks are free then",
-    )
-    again.add_argument("--trust", action="store_true", help="let the saved config import code that it names")
-    again.set_defaults(verb=_reproduce)
-
-    take = verbs.add_parser("export", help="write a run's network into one file, verified")
-    take.add_argument("run", type=Path, metavar="RUN_DIR", help="a run directory, like multirun/2026-11-24/12-00-00/2")
-    take.add_argument("--format", required=True, metavar="FORMAT", help="safetensors, torch, onnx, csr or compact")
-    take.add_argument("--out", type=Path, metavar="FILE", help="default: RUN_DIR/export/model.…")
-    take.add_argument("--trust", action="store_true", help="let the saved config import code that it names")
-    take.set_defaults(verb=_export)
-
-    judge = verbs.add_parser("evaluate", help="score an exported file")
-    judge.add_argument("file", type=Path, metavar="FILE")
-    judge.add_argument("--dataset", metavar="NAME", help="default: the one that the network was trained on")
-    judge.add_argument("--root", metavar="DIR", help="the folder of the data, as in dataset.root")
-    judge.add_argument("--split", default="test", metavar="SPLIT", help="train, validation or test (default)")
-    judge.add_argument("--trust", action="store_true", help="let the file bring code: a .pt2, a network of somebody's")
-    judge.set_defaults(verb=_evaluate)
-
+    for add in (_add_report, _add_confirm, _add_store, _add_reproduce, _add_export, _add_evaluate):
+        add(verbs)
     chosen = parser.parse_args(arguments)
     try:
         code: int = chosen.verb(chosen)
@@ -80,6 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"prunesweep: {error}", file=sys.stderr)
         return 1
     return code
+
+
+def _add_report(verbs: Verbs) -> None:
+    verb = verbs.add_parser("report", help="table, figure and web page of sweeps, several together")
+    verb.add_argument("sweep", nargs="+", type=Path, metavar="SWEEP_DIR", help="a directory below multirun/")
+    verb.add_argument("--out", type=Path, metavar="DIR", help="default: the sweep itself; for several, report/ here")
+    verb.set_defaults(verb=_report)
 
 
 def _report(chosen: argparse.Namespace) -> int:
@@ -98,6 +57,28 @@ def _report(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def _add_reproduce(verbs: Verbs) -> None:
+    verb = verbs.add_parser("reproduce", help="run a saved config again and compare: exit code 0 only if identical")
+    verb.add_argument("run", type=Path, metavar="RUN_DIR", help="a run directory, like multirun/2026-11-24/12-00-00/2")
+    verb.add_argument("--out", type=Path, metavar="DIR", help="the new run directory; default: one below outputs/")
+    verb.add_argument(
+        "--use-store",
+        nargs="?",
+        const="",
+        metavar="DIR",
+        help="take finished steps from your store, or that in DIR, instead of computing all anew",
+    )
+    verb.add_argument(
+        "--tolerance",
+        type=float,
+        default=0.0,
+        metavar="T",
+        help="let each figure of result.json differ by T, or by the fraction T of it; weights and masks are free then",
+    )
+    verb.add_argument("--trust", action="store_true", help="let the saved config import code that it names")
+    verb.set_defaults(verb=_reproduce)
+
+
 def _reproduce(chosen: argparse.Namespace) -> int:
     from prunesweep import saved
     from prunesweep.report.terminal import progress
@@ -112,6 +93,15 @@ def _reproduce(chosen: argparse.Namespace) -> int:
     print("\n".join(comparison.lines(chosen.tolerance)))
     print(f"{chosen.run} -> {folder}", file=sys.stderr)
     return 0 if comparison.within(chosen.tolerance) else 1
+
+
+def _add_export(verbs: Verbs) -> None:
+    verb = verbs.add_parser("export", help="write a run's network into one file, verified")
+    verb.add_argument("run", type=Path, metavar="RUN_DIR", help="a run directory, like multirun/2026-11-24/12-00-00/2")
+    verb.add_argument("--format", required=True, metavar="FORMAT", help="safetensors, torch, onnx, csr or compact")
+    verb.add_argument("--out", type=Path, metavar="FILE", help="default: RUN_DIR/export/model.…")
+    verb.add_argument("--trust", action="store_true", help="let the saved config import code that it names")
+    verb.set_defaults(verb=_export)
 
 
 def _export(chosen: argparse.Namespace) -> int:
@@ -135,6 +125,16 @@ def _export(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def _add_evaluate(verbs: Verbs) -> None:
+    verb = verbs.add_parser("evaluate", help="score an exported file")
+    verb.add_argument("file", type=Path, metavar="FILE")
+    verb.add_argument("--dataset", metavar="NAME", help="default: the one that the network was trained on")
+    verb.add_argument("--root", metavar="DIR", help="the folder of the data, as in dataset.root")
+    verb.add_argument("--split", default="test", metavar="SPLIT", help="train, validation or test (default)")
+    verb.add_argument("--trust", action="store_true", help="let the file bring code: a .pt2, a network of somebody's")
+    verb.set_defaults(verb=_evaluate)
+
+
 def _evaluate(chosen: argparse.Namespace) -> int:
     from prunesweep.export.deliver import evaluate
     from prunesweep.report.terminal import percent
@@ -155,12 +155,29 @@ def _tell(notes: Sequence[str]) -> None:
         print(f"note: {note}", file=sys.stderr)
 
 
+def _add_confirm(verbs: Verbs) -> None:
+    verb = verbs.add_parser("confirm", help="train a search's Pareto set again on fresh seeds")
+    verb.add_argument("sweep", type=Path, metavar="SWEEP_DIR", help="the directory of a search, like multirun/NAME")
+    verb.add_argument("--seeds", type=int, default=5, metavar="N", help="how many (default 5)")
+    verb.set_defaults(verb=_confirm)
+
+
 def _confirm(chosen: argparse.Namespace) -> int:
     from prunesweep.confirm import TABLE, confirm, show
 
     show(confirm(chosen.sweep, chosen.seeds))
     print(chosen.sweep / TABLE)
     return 0
+
+
+def _add_store(verbs: Verbs) -> None:
+    verb = verbs.add_parser("store", help="what is stored of finished steps, and how large it is")
+    verb.add_argument("--dir", help="the store's folder, as in store.dir; default: the one in your cache directory")
+    action = verb.add_mutually_exclusive_group()
+    action.add_argument("--prune", metavar="SIZE", help="evict what was used longest ago, down to SIZE (like 1GB)")
+    action.add_argument("--clear", action="store_true", help="remove all of it")
+    action.add_argument("--verify", action="store_true", help="check every entry; exit code 1 if one was damaged")
+    verb.set_defaults(verb=_store)
 
 
 def _store(chosen: argparse.Namespace) -> int:

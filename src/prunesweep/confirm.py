@@ -143,7 +143,7 @@ def show(table: Sequence[Confirmed]) -> None:
     """Print it, in percent."""
     from rich.table import Table
 
-    from prunesweep.report.terminal import console, percent
+    from prunesweep.report.terminal import console, cut, percent
 
     def spread(pair: tuple[float, float]) -> str:
         return f"{100 * pair[0]:.2f} ± {100 * pair[1]:.2f} %"
@@ -154,7 +154,5 @@ def show(table: Sequence[Confirmed]) -> None:
     for row in table:
         points = "" if row.optimism is None else f"{100 * row.optimism:+.2f}"
         searched = "" if row.searched is None else percent(row.searched)
-        shown.add_row(
-            row.name, f"-{percent(row.reduction)}", searched, spread(row.validation), points, spread(row.test)
-        )
+        shown.add_row(row.name, cut(row.reduction), searched, spread(row.validation), points, spread(row.test))
     console().print(shown)

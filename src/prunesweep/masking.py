@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,19 +9,9 @@ from prunesweep import criteria
 from prunesweep.data import Split
 from prunesweep.evidence import Probe
 from prunesweep.pruning import Pruning, prune
-from prunesweep.state import (
-    Setting,
-    State,
-    captured,
-    contiguous,
-    derived_seed,
-    drawing_from,
-    generator_of,
-    masked,
-    restore,
-)
+from prunesweep.state import Setting, State, derived_seed, drawing_from, generator_of, masked
 from prunesweep.steps import Record, Step, TrainEpoch
-from prunesweep.training import shuffled, train_batches
+from prunesweep.training import shuffled
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -138,7 +127,7 @@ class RampEpoch(TrainEpoch):
 
     def apply(self, state: State, setting: Setting) -> tuple[State, Record]:
         seed, train = derived_seed(self.seed, "train", self.index), setting.data.train
-        batches = shuffled(train, generator_of(seed)).split(self.batch_size)
+        batches = shuffled(train, self.batch_size, generator_of(seed))
         loss, seconds = 0.0, 0.0
         for start in range(0, len(batches), self.every):
             stretch = batches[start : start + self.every]
@@ -155,20 +144,17 @@ class RampEpoch(TrainEpoch):
         return {**super().describe(), "source": self.pruning.source()}
 
     def _train(self, state: State, setting: Setting, batches: tuple[Tensor, ...]) -> tuple[State, float, float]:
-        """Train on `batches`: the state after it, the summed loss, the seconds that it took."""
+        """`trained` on a part of the epoch; with `regrow` the weights under the masks come along as `dense`."""
+        if not self.regrow:
+            return self.trained(state, setting, batches, held=state.masks)
         from prunesweep.regrowth import straight_through
 
-        model = setting.network(replace(state, weights={**state.weights, **state.dense}))
-        optimizer = self.optimizer.build(model.parameters(), self.lr)
-        restore(optimizer, model, state.optimizer)
-        through, held = (state.masks, {}) if self.regrow else ({}, state.masks)
-        started = time.perf_counter()
-        with straight_through(model, through):
-            loss = train_batches(model, setting.data.train, optimizer, held, batches)
-        seconds = time.perf_counter() - started
-        weights = contiguous(model.state_dict())
-        dense = {name: weights[name] for name in self.layers} if self.regrow else {}
-        return masked(State(weights, state.masks, captured(optimizer, model), dense)), loss, seconds
+        whole = replace(state, weights={**state.weights, **state.dense})
+        after, loss, seconds = self.trained(
+            whole, setting, batches, held={}, meanwhile=lambda model: straight_through(model, state.masks)
+        )
+        dense = {name: after.weights[name] for name in self.layers}
+        return masked(replace(after, dense=dense)), loss, seconds
 
     def _set_masks(self, state: State, setting: Setting, progress: float, seed: int) -> State:
         pruning = self.pruning.at(lambda final: cubic(final, progress))

@@ -16,9 +16,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from prunesweep import config, provenance, results
 from prunesweep.config import RunConfig
-from prunesweep.data import SOURCES
 from prunesweep.errors import UsageError
 from prunesweep.nested import leaves
+from prunesweep.sources import SOURCES
 
 if TYPE_CHECKING:
     from torch import Tensor

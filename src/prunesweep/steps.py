@@ -9,14 +9,17 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from prunesweep.measures import cost
 from prunesweep.models import Model, Shape
 from prunesweep.state import (
     Setting,
     State,
+    Tensors,
     captured,
     contiguous,
     derived_seed,
@@ -25,7 +28,10 @@ from prunesweep.state import (
     masked,
     restore,
 )
-from prunesweep.training import Optimizer, Score, evaluate, train_epoch
+from prunesweep.training import Optimizer, Score, evaluate, shuffled, train_batches
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 Record = dict[str, Any]
 
@@ -86,15 +92,28 @@ class TrainEpoch(Step):
 
     def apply(self, state: State, setting: Setting) -> tuple[State, Record]:
         seed, train = derived_seed(self.seed, "train", self.index), setting.data.train
+        batches = shuffled(train, self.batch_size, generator_of(seed))
+        with drawing_from(seed, setting.device):  # for networks that draw, by dropout say
+            after, loss, seconds = self.trained(state, setting, batches, held=state.masks)
+        return after, self.told(after, setting, loss / len(train), seconds)
+
+    def trained(
+        self,
+        state: State,
+        setting: Setting,
+        batches: Iterable[Tensor],
+        held: Tensors,
+        meanwhile: Callable[[nn.Module], AbstractContextManager[None]] = lambda _: nullcontext(),
+    ) -> tuple[State, float, float]:
+        """Train on `batches` with the masks `held`: the state after it, the summed loss, the seconds that it took."""
         model = setting.network(state)
         optimizer = self.optimizer.build(model.parameters(), self.lr)
         restore(optimizer, model, state.optimizer)
-        with drawing_from(seed, setting.device):  # for networks that draw, by dropout say
-            started = time.perf_counter()
-            loss = train_epoch(model, train, optimizer, state.masks, self.batch_size, generator_of(seed))
-            seconds = time.perf_counter() - started
-        after = State(contiguous(model.state_dict()), state.masks, captured(optimizer, model))
-        return after, self.told(after, setting, loss, seconds)
+        started = time.perf_counter()
+        with meanwhile(model):
+            loss = train_batches(model, setting.data.train, optimizer, held, batches)
+        seconds = time.perf_counter() - started
+        return State(contiguous(model.state_dict()), state.masks, captured(optimizer, model)), loss, seconds
 
     def told(self, after: State, setting: Setting, loss: float, seconds: float) -> Record:
         """The record of an epoch that led to the state `after` at the mean training loss `loss`.

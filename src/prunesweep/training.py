@@ -152,24 +152,13 @@ class FineTune(Phase):
     lr_scale: float = 0.3
 
 
-def train_epoch(
-    model: nn.Module,
-    split: Split,
-    optimizer: optim.Optimizer,
-    masks: Mapping[str, Tensor],
-    batch_size: int,
-    generator: Generator,
-) -> float:
-    """One pass over `split` in an order drawn from `generator`; the mean training loss over its examples."""
-    batches = shuffled(split, generator).split(batch_size)
-    return train_batches(model, split, optimizer, masks, batches) / len(split)
-
-
-def shuffled(split: Split, generator: Generator) -> Tensor:
-    """The indices of all examples `[n]` in an order drawn from `generator`, on the device of `split`."""
+def shuffled(split: Split, batch_size: int, generator: Generator) -> tuple[Tensor, ...]:
+    """The indices of all examples in an order drawn from `generator`, in batches, on the device of `split`."""
     import torch
 
-    return torch.randperm(len(split), generator=generator).to(split.labels.device)
+    order = torch.randperm(len(split), generator=generator).to(split.labels.device)
+    batches: tuple[Tensor, ...] = order.split(batch_size)
+    return batches
 
 
 def train_batches(

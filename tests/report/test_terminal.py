@@ -46,6 +46,10 @@ def test_a_row_says_what_was_cut_and_what_it_cost() -> None:
     assert summary.verdict == "1 of 1 runs completed"
 
 
+def test_nothing_cut_has_no_sign() -> None:
+    assert summarize([Job("0", {**fields(0.0), "param_reduction": 0.0})]).rows[0][4] == "0.00 %"
+
+
 def test_what_jobs_differ_in_stands_in_front() -> None:
     jobs = [Job(str(seed), fields(0.2, "model=lenet5", f"seed={seed}")) for seed in (0, 1)]
     summary = summarize(jobs)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from prunesweep.config import option
-from prunesweep.data import SOURCES, Dataset
+from prunesweep.data import Dataset
 from prunesweep.errors import UsageError, check_choice
 from prunesweep.saved import refuse_code
+from prunesweep.sources import SOURCES
 from prunesweep.state import Setting
 
 KEY = "prunesweep"

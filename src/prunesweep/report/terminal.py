@@ -56,13 +56,18 @@ def percent(fraction: float, digits: int = 2) -> str:
     return f"{100 * fraction:.{digits}f} %"
 
 
+def cut(fraction: float) -> str:
+    """0.1992 -> `-19.92 %`; nothing is `0.00 %`."""
+    return percent(0.0 - fraction)
+
+
 def line(result: Result, folder: Path) -> str:
     """A completed run in one line: what was cut, of how many, what it cost, and where it lies."""
     cached = f", {result.steps_cached} of {result.steps_total} steps stored" if result.steps_cached else ""
     return (
         f"{result.model} on {result.dataset}, seed {result.seed}: "
         f"pruned {result.params_pruned:,} of {result.params_selected:,} selected ({percent(result.sparsity)}), "
-        f"parameters {result.params_total:,} -> {result.params_nonzero:,} (-{percent(result.param_reduction)}); "
+        f"parameters {result.params_total:,} -> {result.params_nonzero:,} ({cut(result.param_reduction)}); "
         f"test accuracy dense {percent(result.dense['test_accuracy'])}, "
         f"pruned {percent(result.pruned['test_accuracy'])}, final {percent(result.final['test_accuracy'])}; "
         f"{result.seconds:.1f} s{cached} -> {near(folder)}"
@@ -114,7 +119,7 @@ def _row(fields: dict[str, Any]) -> tuple[str, ...]:
         f"{fields['amount']:g}",
         percent(fields["sparsity"]),
         f"{fields['params_total']:,} -> {fields['params_nonzero']:,}",
-        f"-{percent(fields['param_reduction'])}",
+        cut(fields["param_reduction"]),
         *(percent(fields[point]["test_accuracy"]) for point in ("dense", "pruned", "final")),
         f"{fields['seconds']:.1f}",
     )

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from prunesweep.data import SOURCES
 from prunesweep.report.costs import AXES
 from prunesweep.report.experiments import Experiment, Spread, experiments
 from prunesweep.report.frontiers import Frontier, frontier, volume
 from prunesweep.report.gather import Run, Runs, Value, swept
 from prunesweep.report.layers import Heat, Sensitivity, heats, sensitivities
+from prunesweep.sources import SOURCES
 
 
 @dataclass(frozen=True)
