@@ -1,9 +1,9 @@
 """Figures of the pruning space: criteria beside their controls, extreme sparsity by a gradual schedule, channels.
 
-    PRUNESWEEP_DATA=… python benchmarks/space.py [criteria|gradual|channels]...
+    PRUNESWEEP_DATA=… python benchmarks/space.py [criteria|gradual|channels]... [threads=1]
 
-Runs these on full MNIST over three seeds and prints their tables in Markdown. About 25 minutes on two
-cores with an empty store, nearly all of it for Caffe's LeNet.
+Runs these on full MNIST over three seeds and prints their tables in Markdown; what holds a `=` is put on top of every
+run. About 25 minutes on two cores with an empty store, nearly all of it for Caffe's LeNet.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import sys
 from sweeps import SEEDS, accuracy, grouped, spread, sweep
 
 
-def criteria() -> None:
+def criteria(*overrides: str) -> None:
     results = sweep(
         *("dataset=mnist", "model=lenet_300_100", SEEDS, "prune.amount=0.9,0.98"),
         "prune=l1,random,random_layerwise,none,snip,synflow,lamp",
+        *overrides,
     )
     print("| criterion | scope | pruned % | straight after pruning % | fine-tuned % | dead layers |")
     print("|---|---|---|---|---|---|")
@@ -31,8 +32,8 @@ def criteria() -> None:
         )
 
 
-def gradual() -> None:
-    results = sweep("experiment=gradual_caffe", "dataset=mnist", SEEDS)
+def gradual(*overrides: str) -> None:
+    results = sweep("experiment=gradual_caffe", "dataset=mnist", SEEDS, *overrides)
     first = results[0]
     print(
         f"{first['params_nonzero']:,} of {first['params_total']:,} parameters left, {first['compression']:.1f}x; test "
@@ -41,8 +42,9 @@ def gradual() -> None:
     )
 
 
-def channels() -> None:
-    results = sweep("model=lenet5_caffe", "dataset=mnist", "prune.structure=channel", "prune.amount=0.5", SEEDS)
+def channels(*overrides: str) -> None:
+    settings = ("model=lenet5_caffe", "dataset=mnist", "prune.structure=channel", "prune.amount=0.5")
+    results = sweep(*settings, SEEDS, *overrides)
     costs = [
         {**result["compact"], "dense_params": result["params_total"], "dense_macs": result["macs_total"]}
         for result in results
@@ -63,6 +65,7 @@ def channels() -> None:
 SECTIONS = {"criteria": criteria, "gradual": gradual, "channels": channels}
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or SECTIONS:
-        print(f"\n## {name}\n")
-        SECTIONS[name]()
+    overrides = [argument for argument in sys.argv[1:] if "=" in argument]
+    for name in [argument for argument in sys.argv[1:] if "=" not in argument] or SECTIONS:
+        print(f"\n## {name}\n", flush=True)
+        SECTIONS[name](*overrides)
