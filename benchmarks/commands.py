@@ -65,9 +65,6 @@ def composing(repeats: int = 5) -> float:
     """Median seconds that Hydra takes to compose the config of one job of the sweep: no further job can take less."""
     from hydra import compose, initialize_config_dir
 
-    from prunesweep import config
-
-    config.register()
     seconds = []
     with initialize_config_dir(str(ROOT / "conf")):
         for amount in range(1, repeats + 1):

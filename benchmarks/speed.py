@@ -254,6 +254,9 @@ def main() -> None:
     root = os.environ.get("PRUNESWEEP_DATA")
     if root is None:
         parser.error("set PRUNESWEEP_DATA to the folder that holds MNIST in torchvision's layout")
+    from prunesweep import config
+
+    config.register()  # for the configs that are composed here
     section = page(QUICK if options.quick else Size(), Path(root))
     print(section)
     if options.write:
