@@ -34,7 +34,7 @@ def test_a_sweep_that_is_killed_again_and_again_is_finished_as_if_nothing_had_ha
     faults: dict[str, Callable[..., list[str]]], tmp_path: Path
 ) -> None:
     sweep = ("-m", *TINY, "prune.amount=0.5,0.9", "finetune.epochs=0,2")
-    assert faults["killed"](tmp_path, sweep, kills=2, seed=1) == []
+    assert faults["killed"](tmp_path, sweep, kills=3, seed=1) == []
 
 
 def test_two_processes_that_start_the_same_sweep_compute_each_step_once(
