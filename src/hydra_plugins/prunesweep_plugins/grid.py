@@ -6,16 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_store import ConfigStore
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from hydra_plugins.prunesweep_plugins.composing import ComposedOnce
 from hydra_plugins.prunesweep_plugins.launching import check_installed, share
-
-KEPT = 1_000  # composed configs at most, of 0.13 MB each
 
 
 @dataclass
@@ -25,31 +22,6 @@ class GridSettings:
     _target_: str = "hydra_plugins.prunesweep_plugins.grid.GridSweeper"
     max_batch_size: int | None = None
     params: dict[str, str] | None = field(default=None)
-
-
-class ComposedOnce(ConfigLoaderImpl):
-    """Hydra's loader, which hands out once more what it composed for the check of a batch: half the time of a job.
-
-    Each config is kept until a launcher in this process asks for it; one that is sent elsewhere takes none along.
-    """
-
-    def __init__(self, loader: ConfigLoader) -> None:
-        vars(self).update(vars(loader))
-        self.kept: dict[tuple[str, ...], DictConfig] = {}
-
-    def keep(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
-        """Compose the config of a job, and remember it."""
-        config = super().load_sweep_config(master_config, sweep_overrides)
-        if len(self.kept) < KEPT:
-            self.kept[tuple(sweep_overrides)] = config
-        return config
-
-    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
-        kept = self.kept.pop(tuple(sweep_overrides), None)
-        return super().load_sweep_config(master_config, sweep_overrides) if kept is None else kept
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "kept": {}}
 
 
 class GridSweeper(BasicSweeper):

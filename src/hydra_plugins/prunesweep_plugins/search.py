@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -11,6 +11,7 @@ from hydra_plugins.hydra_optuna_sweeper.config import SamplerConfig
 from hydra_plugins.hydra_optuna_sweeper.optuna_sweeper import OptunaSweeper
 from omegaconf import MISSING, DictConfig, OmegaConf
 
+from hydra_plugins.prunesweep_plugins.composing import ComposedOnce
 from hydra_plugins.prunesweep_plugins.launching import check_installed
 
 
@@ -63,7 +64,8 @@ class SearchSweeper(OptunaSweeper):
             check_range("hydra.sweeper.n_jobs", self.settings.n_jobs, 1)
         check_installed(config)
         OmegaConf.set_struct(config, True)
-        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        context = replace(hydra_context, config_loader=ComposedOnce(hydra_context.config_loader))
+        super().setup(hydra_context=context, task_function=task_function, config=config)
 
     def sweep(self, arguments: list[str]) -> None:
         """Search until `n_trials` are done in all."""
