@@ -9,6 +9,7 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # two tests at a time: a thread that waits must not spin
 
+import forked
 import pytest
 from fakes import Sweep, fake_fields, fake_run
 from hydra import compose, initialize_config_dir
@@ -139,16 +140,18 @@ Command = Callable[..., Finished]
 
 
 @pytest.fixture
-def run_py(tmp_path: Path) -> Command:
-    """`python run.py …` in an empty folder, with a store of its own there."""
+def run_py(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Command:
+    """`python run.py …` in an empty folder, with a store of its own there; `fresh`: Python itself is started too."""
 
-    def call(*arguments: str, store: bool = True, **environment: str) -> Finished:
+    def call(*arguments: str, store: bool = True, fresh: bool = False, **environment: str) -> Finished:
+        arguments = (*arguments, *([f"store.dir={tmp_path / 'store'}"] if store else []))
+        environment = {**os.environ, **environment}
+        if not fresh:
+            said = tmp_path_factory.mktemp("said")
+            code = forked.run(ROOT / "run.py", arguments, tmp_path, environment, said)
+            return Finished(code, (said / "out").read_text(), (said / "err").read_text())
         command = [sys.executable, str(ROOT / "run.py"), *arguments]
-        if store:
-            command.append(f"store.dir={tmp_path / 'store'}")
-        done = subprocess.run(
-            command, cwd=tmp_path, env={**os.environ, **environment}, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         return Finished(done.returncode, done.stdout, done.stderr)
 
     return call

@@ -133,7 +133,7 @@ def test_runs_of_every_path_are_identical(path: str, run_py: Command, reproduced
     if path == "joblib":
         pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="needs the extra [joblib]")
     short = ("model=lenet_300_100", "train.epochs=1", "finetune.epochs=0", "threads=1", "hydra.sweep.dir=sweep")
-    done = run_py("-m", *PATHS[path], *short)
+    done = run_py("-m", *PATHS[path], *short, fresh=path == "joblib")
     assert done.code == 0, done.err
     assert reproduced(tmp_path / "sweep" / "1")[:2] == (0, "identical\n")
 

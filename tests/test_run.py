@@ -20,7 +20,7 @@ def timeless(fields: dict[str, Any]) -> str:
 
 
 def test_the_main_job(run_py: Command, tmp_path: Path) -> None:
-    done = run_py("-m", "prune.amount=0.1,0.2,0.5", *SHORT, "hydra.sweep.dir=sweep")
+    done = run_py("-m", "prune.amount=0.1,0.2,0.5", *SHORT, "hydra.sweep.dir=sweep", fresh=True)
     assert done.code == 0, done.err
     found = results(tmp_path / "sweep")
     assert [result["amount"] for result in found] == [0.1, 0.2, 0.5]
@@ -36,7 +36,9 @@ def test_the_main_job(run_py: Command, tmp_path: Path) -> None:
 
 def test_two_processes_give_the_same_bytes_but_for_times(run_py: Command, tmp_path: Path) -> None:
     for name in ("one", "two"):
-        done = run_py(*SHORT, f"hydra.run.dir={name}", f"store.dir={tmp_path / name / 'store'}", store=False)
+        done = run_py(
+            *SHORT, f"hydra.run.dir={name}", f"store.dir={tmp_path / name / 'store'}", store=False, fresh=True
+        )
         assert done.code == 0, done.err
     (one,), (two,) = (results(tmp_path / name) for name in ("one", "two"))
     one["overrides"] = two["overrides"] = []  # they name the store
@@ -80,7 +82,7 @@ def test_a_network_and_a_criterion_of_the_users_own(run_py: Command, tmp_path: P
         "    return nn.Sequential(nn.Flatten(), nn.Linear(784, width), nn.ReLU(), nn.Linear(width, 10))\n"
     )
     own = ("model=custom", "model.target=mine.net", "model.kwargs.width=5", "prune=custom", "prune.target=mine.score")
-    done = run_py(*own, *SHORT, "hydra.run.dir=own", PYTHONPATH=str(tmp_path))
+    done = run_py(*own, *SHORT, "hydra.run.dir=own", fresh=True, PYTHONPATH=str(tmp_path))
     assert done.code == 0, done.err
     (result,) = results(tmp_path / "own")
     assert result["params_total"] == 785 * 5 + 60
@@ -90,7 +92,7 @@ HELP = ["model: conv_lenet, custom, lenet5", "prune: custom, grasp, l1, l2, lamp
 
 
 def test_help_shows_groups_options_and_examples(run_py: Command) -> None:
-    done = run_py("--help", store=False)
+    done = run_py("--help", store=False, fresh=True)
     assert done.code == 0
     assert all(text in done.out for text in HELP)
 

@@ -26,7 +26,7 @@ LAUNCHERS = [
 def test_two_at_a_time(launcher: str, package: str, settings: list[str], run_py: Command, tmp_path: Path) -> None:
     pytest.importorskip(package, reason=f"{package} is not installed")
     pytest.importorskip(f"hydra_plugins.hydra_{package}_launcher", reason=f"hydra-{package}-launcher is not installed")
-    done = run_py(*SEARCH, f"hydra/launcher={launcher}", *settings, RAY_TMPDIR=f"/tmp/ray-{os.getpid()}")
+    done = run_py(*SEARCH, f"hydra/launcher={launcher}", *settings, fresh=True, RAY_TMPDIR=f"/tmp/ray-{os.getpid()}")
     shutil.rmtree(f"/tmp/ray-{os.getpid()}", ignore_errors=True)
     assert done.code == 0, done.err
     folder = tmp_path / "multirun" / "s"

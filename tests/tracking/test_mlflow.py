@@ -67,7 +67,8 @@ def test_a_multirun_in_two_processes_at_once(run_py: Command, tmp_path: Path) ->
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="needs the extra [joblib]")
     short = ("model=lenet_300_100", "train.epochs=0", "finetune.epochs=0", "threads=1", "hydra.sweep.dir=sweep")
     tracker = ("logger=mlflow", f"logger.tracking_uri=sqlite:///{tmp_path / 'mlflow.db'}")
-    done = run_py("-m", "prune.amount=0.3,0.6", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", *tracker, *short)
+    launcher = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    done = run_py("-m", "prune.amount=0.3,0.6", *launcher, *tracker, *short, fresh=True)
     assert done.code == 0, done.err
     assert "was not recorded" not in done.out + done.err
     parents = {run.data.tags.get("mlflow.parentRunId") for run in runs(tmp_path)}

@@ -17,7 +17,7 @@ KEPT = 1_000  # composed configs at most, of 0.13 MB each
 
 
 class ComposedOnce(ConfigLoaderImpl):
-    """Hydra's loader, which reads, merges and composes nothing twice: it took half the time of a job that trains nothing.
+    """Hydra's loader, which does nothing twice: composing took half the time of a job that trains nothing.
 
     The files are read once for all jobs, and merged once for those that choose the same ones. Each config that was
     composed for the check of a batch is kept until a launcher in this process asks for it. A loader that is sent
