@@ -2,7 +2,8 @@
 
     PRUNESWEEP_DATA=… python benchmarks/speed.py --write
 
-Ten to fifteen minutes on two cores; `--quick` tries everything on a fraction, for figures that mean nothing.
+Five to fifteen minutes on two cores; `--quick` tries everything on a fraction, for figures that mean nothing.
+`--profile lenet_300_100` shows where an epoch goes instead.
 """
 
 from __future__ import annotations
@@ -190,7 +191,7 @@ def command_rows(measured: Commands, script: Mapping[str, float]) -> list[list[s
         ("steps computed in it", str(measured.computed), "0", measured.computed == 0),
         ("a sweep of one run, every step stored", f"{measured.single:.2f} s", "", True),
         ("a further job, beyond its training", f"{further:.3f} s", "<= 0.20 s", further <= 0.20),
-        ("of which Hydra composes its config", f"{measured.compose:.3f} s", "", True),
+        ("beside it: composing one config from its files, by Hydra alone", f"{measured.compose:.3f} s", "", True),
         ("`python run.py --help`", f"{measured.help:.2f} s", "<= 1.0 s", measured.help <= 1.0),
         ("peak resident memory of the sweep", f"{measured.peak_gb:.2f} GB", "<= 1.2 GB", measured.peak_gb <= 1.2),
     ]
@@ -213,6 +214,20 @@ def machine() -> str:
         f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores, {THREADS} threads, "
         f"torch {torch.__version__}, Python {platform.python_version()}; load average at the end {load}"
     )
+
+
+def shares(name: str, size: Size, root: Path) -> str:
+    """Where a dense epoch of the network `name` spends its time: torch's operations by their own share."""
+    from torch.profiler import ProfilerActivity, profile
+
+    epoch = ours(setting_of(name, size, root))["dense"]
+    epoch()  # what torch does once
+    with profile(activities=[ProfilerActivity.CPU]) as seen:
+        epoch()
+    spent = sorted(seen.key_averages(), key=lambda operation: -operation.self_cpu_time_total)
+    total = sum(operation.self_cpu_time_total for operation in spent)
+    rows = [[f"`{each.key}`", f"{100 * each.self_cpu_time_total / total:.0f} %", str(each.count)] for each in spent[:8]]
+    return table([f"`{name}`", "of the epoch", "calls"], rows)
 
 
 def told(figures: Figures) -> Figures:
@@ -250,14 +265,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a tenth of the images, one repeat, a small sweep")
     parser.add_argument("--write", action="store_true", help="put the section into benchmarks/README.md as well")
+    parser.add_argument("--profile", choices=MODELS, help="show where an epoch of this network goes instead")
     options = parser.parse_args()
     root = os.environ.get("PRUNESWEEP_DATA")
     if root is None:
         parser.error("set PRUNESWEEP_DATA to the folder that holds MNIST in torchvision's layout")
     from prunesweep import config
 
+    size = QUICK if options.quick else Size()
+    if options.profile:
+        print(shares(options.profile, size, Path(root)))
+        return
     config.register()  # for the configs that are composed here
-    section = page(QUICK if options.quick else Size(), Path(root))
+    section = page(size, Path(root))
     print(section)
     if options.write:
         before, _, rest = PAGE.read_text().partition(BEGIN)
