@@ -1,6 +1,7 @@
 """Shared by all tests: nothing reaches the network, the user's cache or the user's data."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from prunesweep.tracking.tracked import Tracked
 ROOT = Path(__file__).parent.parent
 NOWHERE = "http://127.0.0.1:9"  # a port that nobody listens on: downloads fail at once
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, and that inherited, where a shell runs a job beside
 config.register()
 settings.register_profile("here", deadline=None)  # no test may depend on how busy the machine is
 settings.load_profile("here")

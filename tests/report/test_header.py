@@ -27,6 +27,11 @@ def test_one_seed_is_called_one(sweep: Sweep) -> None:
     assert "one trained network" in told
 
 
+def test_what_was_searched_is_told_in_order(sweep: Sweep) -> None:
+    told = facts(compute(gather([sweep(amounts=(0.9, 0.2, 0.5))])))
+    assert "prune.amount 0.2 | 0.5 | 0.9" in told
+
+
 def test_everything_is_escaped(tmp_path: Path) -> None:
     fake_run(tmp_path / "0", fake_fields(0.5, 0, model="<b>", dataset="<i>"))
     fake_run(tmp_path / "1", fake_fields(0.5, 1, status="failed", error="&", overrides=["<u>"]))

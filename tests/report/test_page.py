@@ -67,6 +67,12 @@ def report(sweep: Path) -> Path:
 
 CHARTS = ("frontier", "layers", "tuning", "sensitivity")
 
+WHOLE_TITLES = """chart => {
+  const frame = document.getElementById(chart).getBoundingClientRect();
+  const whole = (title) => title.top >= frame.top && title.bottom <= frame.bottom && title.left >= frame.left && title.right <= frame.right;
+  return [...document.querySelectorAll(`#${chart} :is(.xtitle, .ytitle)`)].every((title) => whole(title.getBoundingClientRect()));
+}"""  # noqa: E501
+
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
 def test_every_chart_is_drawn_at_any_width_without_a_complaint(
@@ -78,6 +84,9 @@ def test_every_chart_is_drawn_at_any_width_without_a_complaint(
     opened = Opened(browser, report(folder), width, dark)
     for chart in CHARTS:
         assert opened.page.locator(f"#{chart} .main-svg").first.is_visible(), chart
+        assert opened.page.evaluate(WHOLE_TITLES, chart), f"an axis of {chart} has its title cut off"
+    ticks = opened.page.locator("#frontier .xaxislayer-above .xtick").all_text_contents()
+    assert {"1,000", "10,000"} < set(ticks), "written out, and some between the powers of ten"
     assert opened.complaints == []
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
     background = opened.page.evaluate("getComputedStyle(document.body).backgroundColor")

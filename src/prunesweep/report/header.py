@@ -53,12 +53,13 @@ def _count(values: Values) -> str:
 
 
 def _range(values: Values, key: str) -> str:
-    found = list(dict.fromkeys(run.settings.get(key) for run in values.runs.done))
-    numbers = [value for value in found if isinstance(value, int | float) and not isinstance(value, bool)]
+    found = {run.settings.get(key) for run in values.runs.done}
+    numbers = sorted(value for value in found if isinstance(value, int | float) and not isinstance(value, bool))
     if len(found) > 6 and len(numbers) == len(found):
-        return f"{key} {min(numbers):g} to {max(numbers):g} ({len(found):,} values)"
-    shown = " | ".join(f"{value}" for value in found[:6])
-    return f"{key} {shown}" + (f" | … ({len(found):,} values)" if len(found) > 6 else "")
+        return f"{key} {numbers[0]:g} to {numbers[-1]:g} ({len(found):,} values)"
+    shown = numbers if len(numbers) == len(found) else sorted(map(str, found))
+    more = f" | … ({len(found):,} values)" if len(found) > 6 else ""
+    return f"{key} {' | '.join(map(str, shown[:6]))}{more}"
 
 
 def _splits(task: Task) -> str:

@@ -46,10 +46,10 @@ function fill(select, options) {
 
 function draw(id, traces, layout) {
   const ink = css("--ink"), grid = css("--grid"), narrow = $(id).clientWidth < 560;
-  const axis = (own) => ({ gridcolor: grid, linecolor: ink, tickcolor: ink, ticks: "outside", zeroline: false, automargin: true, ...own,
-    title: { text: wrapped(own.title, narrow ? 34 : 90), standoff: 8 } });
+  const axis = (own, room) => ({ gridcolor: grid, linecolor: ink, tickcolor: ink, ticks: "outside", zeroline: false, automargin: true, ...own,
+    title: { text: wrapped(own.title, Math.floor(room / 8)), standoff: 8 } });  // 8 pixels a letter
   const whole = {
-    ...layout, xaxis: axis(layout.xaxis), yaxis: axis(layout.yaxis),
+    ...layout, xaxis: axis(layout.xaxis, $(id).clientWidth - 66), yaxis: axis(layout.yaxis, $(id).clientHeight - 90),
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: ink, family: "system-ui, sans-serif", size: 13 },
     margin: { l: 50, r: 16, t: 12, b: 44 }, hovermode: "closest", uirevision: layout.uirevision,
     hoverlabel: { bgcolor: css("--wash"), bordercolor: css("--line"), font: { color: ink }, align: "left" },
@@ -77,6 +77,16 @@ const scatter = (count) => (count > MANY_POINTS && canUseWebGL ? "scattergl" : "
 function heights(scale, counted) {
   const floor = 50 / (counted || 10000);  // half an image: what a network without errors is drawn at on a log axis
   return scale === "error" ? (accuracy) => Math.max(100 * (1 - accuracy), floor) : (accuracy) => 100 * accuracy;
+}
+
+// Left alone, Plotly writes out the powers of ten only, and shortens what lies between them to a digit.
+function costAxis(title, log, values, width) {
+  const axis = { title, type: log ? "log" : "linear", exponentformat: "none", separatethousands: true };
+  const low = Math.log10(-largest(values.map((value) => -value))), high = Math.log10(largest(values)), decades = high - low;
+  if (!log || !(decades > 1)) return axis;
+  const steps = [[1, 2, 5], [1, 3], [1]].find((each) => each.length * decades * 75 < width) ?? [1], ticks = [];
+  for (let power = Math.floor(low) - 1; power <= high + 1; power++) ticks.push(...steps.map((step) => step * 10 ** power));
+  return { ...axis, tickvals: ticks, ticktext: ticks.map((tick) => number(tick, 6)) };
 }
 
 const ACCURACIES = [99.95, 99.9, 99.8, 99.7, 99.5, 99, 98, 97, 95, 90, 80, 50, 0];
@@ -160,7 +170,7 @@ function drawFrontier() {
   traces.push(...marks(axis, y));
   const best = Math.max(...task.dense.map(({ test }) => test.mean));
   const layout = {
-    xaxis: { title: data.axes[axis].label, type: data.axes[axis].log ? "log" : "linear", ...(data.axes[axis].log ? { dtick: "D2", exponentformat: "SI" } : {}) },
+    xaxis: costAxis(data.axes[axis].label, data.axes[axis].log, mine().map((run) => data.runs[axis][run]).filter((cost) => cost > 0), $("frontier").clientWidth),
     yaxis: accuracyAxis(scale, `Test accuracy, % of ${task.test ? number(task.test) : "the test"} images`, best, mine().map((run) => y(data.runs.final_test[run]))),
     shapes: task.dense.map((dense) => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: y(dense.test.mean), y1: y(dense.test.mean), line: { color: css("--ink"), width: 1.2, dash: "dash" } })),
     annotations: task.dense.map((dense) => ({ xref: "paper", ...(data.axes[axis].more ? { x: 1, xanchor: "right" } : { x: 0, xanchor: "left" }), yanchor: "bottom", showarrow: false, y: scale === "error" ? Math.log10(y(dense.test.mean)) : y(dense.test.mean), text: `dense ${safe(dense.model)} ${percent(dense.test.mean)}`, font: { size: 12 } })),
