@@ -44,22 +44,22 @@ def gradual(*overrides: str) -> None:
 
 def channels(*overrides: str) -> None:
     settings = ("model=lenet5_caffe", "dataset=mnist", "prune.structure=channel", "prune.amount=0.5")
-    results = sweep(*settings, SEEDS, *overrides)
-    costs = [
-        {**result["compact"], "dense_params": result["params_total"], "dense_macs": result["macs_total"]}
-        for result in results
-    ]
-    print("| Caffe's LeNet | dense | half of its channels |\n|---|---|---|")
-    for label, field, unit, digits in (
-        ("parameters", "params", 1, 0),
-        ("multiply-adds", "macs", 1, 0),
-        ("file, kB", "file_bytes", 1e-3, 0),
-        ("latency for 1 image, ms", "latency_ms", 1, 2),
-        ("latency for 256 images, ms", "latency_ms_256", 1, 2),
+    results = sweep(*settings, "prune.scope=global,layerwise", SEEDS, *overrides)
+    scopes = grouped(results, lambda result: result["scope"])
+    print(f"| Caffe's LeNet | dense | {' | '.join(f'half of its channels, {scope}' for scope in scopes)} |")
+    print("|---" * (2 + len(scopes)) + "|")
+    for label, field, whole, unit, digits in (
+        ("parameters", "params", "params_total", 1, 0),
+        ("multiply-adds", "macs", "macs_total", 1, 0),
+        ("file, kB", "file_bytes", None, 1e-3, 0),
+        ("latency for 1 image, ms", "latency_ms", None, 1, 2),
+        ("latency for 256 images, ms", "latency_ms_256", None, 1, 2),
     ):
-        dense, small = (spread([unit * run[name] for run in costs], digits) for name in (f"dense_{field}", field))
-        print(f"| {label} | {dense} | {small} |")
-    print(f"| test accuracy % | {accuracy(results, 'dense')} | {accuracy(results, 'final')} |")
+        dense = [unit * (run[whole] if whole else run["compact"][f"dense_{field}"]) for run in results]
+        small = [[unit * run["compact"][field] for run in runs] for runs in scopes.values()]
+        print(f"| {label} | {' | '.join(spread(values, digits) for values in (dense, *small))} |")
+    fine_tuned = (accuracy(runs, "final") for runs in scopes.values())
+    print(f"| test accuracy % | {accuracy(results, 'dense')} | {' | '.join(fine_tuned)} |")
 
 
 SECTIONS = {"criteria": criteria, "gradual": gradual, "channels": channels}

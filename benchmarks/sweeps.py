@@ -42,5 +42,7 @@ def accuracy(results: Iterable[Result], point: str) -> str:
 
 
 def spread(values: list[float], digits: int = 2) -> str:
-    """Mean and standard deviation."""
-    return f"{statistics.mean(values):.{digits}f} ± {statistics.stdev(values):.{digits}f}"
+    """Mean and standard deviation; the one value where all are the same."""
+    if len(set(values)) == 1:
+        return f"{values[0]:,.{digits}f}"
+    return f"{statistics.mean(values):,.{digits}f} ± {statistics.stdev(values):.{digits}f}"
