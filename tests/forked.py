@@ -13,12 +13,11 @@ from pathlib import Path
 
 LIBRARIES = ["torch", "hydra.main", "optuna", "sqlalchemy", "matplotlib.figure", "plotly", "moocore", "rich.table"]
 
-context = get_context("forkserver")
-context.set_forkserver_preload(LIBRARIES)
-
 
 def run(script: Path, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], said: Path) -> int:
     """The exit code of `python script arguments` in `folder`; `said/out` and `said/err` take its output."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload(LIBRARIES)
     process = context.Process(target=_run, args=(script, arguments, folder, dict(environment), said))
     process.start()
     process.join()
