@@ -147,6 +147,16 @@ def test_chains_are_told_by_their_ends(store: Store, tmp_path: Path) -> None:
     assert len(upkeep.chains(tmp_path)) == 2, "a score is no step"
 
 
+def test_a_chain_tells_its_last_pruning(tmp_path: Path) -> None:
+    store, parent = Store(tmp_path), ""
+    for number, amount in enumerate((None, 0.5, 0.9, None)):
+        step = {"step": "Prune", "pruning": {"amount": amount}} if amount else {"step": "TrainEpoch"}
+        store.save(digest := f"{number:064}", parent, step, {"weights/x": torch.zeros(1)}, {"steps": []})
+        parent = digest
+    (chain,) = upkeep.chains(tmp_path)
+    assert chain.pruning == {"amount": 0.9}
+
+
 def test_clear_leaves_nothing_but_locks(store: Store, tmp_path: Path) -> None:
     store.tally(1, 2)
     store.set_aside(C, "for the test")

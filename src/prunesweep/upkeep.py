@@ -34,10 +34,11 @@ class Usage:
 
 @dataclass(frozen=True)
 class Chain:
-    """A stored chain by its last step: that step, the number of steps, the bytes of all of them."""
+    """A stored chain by its last step: that step, the last pruning, the number of steps, the bytes of all of them."""
 
     first: Record
     last: Record
+    pruning: Record | None
     steps: int
     size: int
     used: float
@@ -170,4 +171,5 @@ def _upwards(steps: dict[str, Entry], digest: str) -> Iterable[Entry]:
 
 def _chain(entries: list[Entry], used: dict[str, Usage]) -> Chain:
     size = sum(used[entry.digest].size for entry in entries)
-    return Chain(entries[-1].step, entries[0].step, len(entries), size, used[entries[0].digest].used)
+    pruning = next((entry.step["pruning"] for entry in entries if "pruning" in entry.step), None)
+    return Chain(entries[-1].step, entries[0].step, pruning, len(entries), size, used[entries[0].digest].used)

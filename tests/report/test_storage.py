@@ -8,7 +8,7 @@ from prunesweep.store import Store
 from prunesweep.upkeep import Chain
 
 INIT = {"step": "Init", "model": {"name": "lenet5"}, "seed": 3}
-PRUNE = {"step": "Prune", "pruning": {"amount": 0.5, "criterion": "l1", "scope": "global"}}
+PRUNING = {"amount": 0.5, "criterion": "l1", "scope": "global"}
 
 
 def test_sizes_read_well() -> None:
@@ -16,13 +16,17 @@ def test_sizes_read_well() -> None:
 
 
 @pytest.mark.parametrize(
-    ("last", "told"), [(PRUNE, "pruned 0.5 by l1, global"), ({"step": "TrainEpoch", "index": 4}, "epoch 5")]
+    ("last", "told"), [({"step": "Prune"}, "prune"), ({"step": "RampEpoch", "index": 4}, "epoch 5")]
 )
+@pytest.mark.parametrize(("pruning", "pruned"), [(None, ""), (PRUNING, "0.5 by l1, global")])
 @pytest.mark.parametrize(
     ("age", "ago"), [(5, "just now"), (120, "2 min ago"), (7_200, "2 h ago"), (200_000, "2 d ago")]
 )
-def test_a_row_tells_a_chain(last: dict[str, object], told: str, age: float, ago: str) -> None:
-    assert row(Chain(INIT, last, 3, 2_000, 100.0), 100.0 + age) == ("lenet5, seed 3", told, "3", "2.0 kB", ago)
+def test_a_row_tells_a_chain(
+    last: dict[str, object], told: str, pruning: dict[str, object] | None, pruned: str, age: float, ago: str
+) -> None:
+    chain = Chain(INIT, last, pruning, 3, 2_000, 100.0)
+    assert row(chain, 100.0 + age) == ("lenet5, seed 3", pruned, told, "3", "2.0 kB", ago)
 
 
 def test_the_summary_has_the_hit_rate(tmp_path: Path) -> None:

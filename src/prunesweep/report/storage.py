@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from prunesweep.report.terminal import console, percent
-from prunesweep.store import Record, Tally
+from prunesweep.store import Tally
 from prunesweep.upkeep import Chain, chains, usage
 
 LARGEST = 10
@@ -33,21 +33,13 @@ def summary(folder: Path) -> str:
 
 
 def row(chain: Chain, now: float) -> tuple[str, ...]:
-    """A chain: what it begins with, what it ends with, how much it takes, when it was last used."""
-    return (_told(chain.first), _told(chain.last), str(chain.steps), size(chain.size), _ago(now - chain.used))
-
-
-def _told(step: Record) -> str:
-    match step["step"]:
-        case "Init":
-            return f"{step['model']['name']}, seed {step['seed']}"
-        case "TrainEpoch":
-            return f"epoch {step['index'] + 1}"
-        case "Prune":
-            pruning = step["pruning"]
-            return f"pruned {pruning['amount']:g} by {pruning['criterion']}, {pruning['scope']}"
-        case other:
-            return str(other)
+    """A chain: what it begins with, how it was pruned, what it ends with, what it takes, when it was last used."""
+    network = (
+        f"{chain.first['model']['name']}, seed {chain.first['seed']}" if "model" in chain.first else "beginning evicted"
+    )
+    pruned = "{amount:g} by {criterion}, {scope}".format(**chain.pruning) if chain.pruning else ""
+    last = f"epoch {chain.last['index'] + 1}" if chain.last["step"].endswith("Epoch") else chain.last["step"].lower()
+    return (network, pruned, last, str(chain.steps), size(chain.size), _ago(now - chain.used))
 
 
 def _ago(seconds: float) -> str:
@@ -68,7 +60,7 @@ def show(folder: Path) -> None:
     if not found:
         return
     title = f"chains: {len(found):,}, the largest first; steps that several share count in each"
-    table = Table("network", "last step", "steps", "size", "used", title=title, title_justify="left")
+    table = Table("network", "pruned", "last step", "steps", "size", "used", title=title, title_justify="left")
     for chain in found[:LARGEST]:
         table.add_row(*map(Text, row(chain, time.time())))
     out.print(table)
