@@ -3,7 +3,7 @@
     PRUNESWEEP_DATA=… python benchmarks/tradeoff.py
 
 Runs the README's commands in a temporary folder, prints their tables in Markdown, and draws docs/tradeoff.png. With
-an empty store it takes about a quarter of an hour on two cores, most of it for the four-convolution network.
+an empty store it takes five to thirty minutes on two cores, most of it for the four-convolution network.
 """
 
 from __future__ import annotations
