@@ -62,7 +62,7 @@ class Sweeps:
 
 
 def composing(repeats: int = 5) -> float:
-    """Median seconds that Hydra takes to compose the config of one job of the sweep: no further job can take less.
+    """Median seconds that Hydra by itself takes to compose the config of one job of the sweep from its files.
 
     To be called once the schemas are registered.
     """

@@ -25,6 +25,7 @@ from prunesweep.models import LeNet300100
 from prunesweep.tracking.tracked import Tracked
 
 ROOT = Path(__file__).parent.parent
+FORKS = sys.platform == "linux"  # elsewhere a process that has loaded torch cannot fork, or not safely
 NOWHERE = "http://127.0.0.1:9"  # a port that nobody listens on: downloads fail at once
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, and that inherited, where a shell runs a job beside
@@ -148,9 +149,7 @@ def run_py(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Command:
     def call(*arguments: str, store: bool = True, fresh: bool = False, **environment: str) -> Finished:
         arguments = (*arguments, *([f"store.dir={tmp_path / 'store'}"] if store else []))
         environment = {**os.environ, **environment}
-        if (
-            not fresh and sys.platform == "linux"
-        ):  # elsewhere a process that has loaded torch cannot fork, or not safely
+        if FORKS and not fresh:
             said = tmp_path_factory.mktemp("said")
             code = forked.run(ROOT / "run.py", arguments, tmp_path, environment, said)
             return Finished(code, (said / "out").read_text(), (said / "err").read_text())

@@ -52,15 +52,6 @@ def test_what_is_kept_is_bounded(composed: list[tuple[str, ...]], monkeypatch: p
     assert ours.load_sweep_config(MASTER, ["seed=2"]).overrides == ["seed=2"]
 
 
-def test_a_worker_gets_the_loader_without_the_configs(composed: list[tuple[str, ...]]) -> None:
-    ours = loader()
-    ours.keep(MASTER, ["seed=1"])
-    there = pickle.loads(pickle.dumps(ours))
-    assert there.kept == {}
-    assert len(ours.kept) == 1
-    assert there.load_sweep_config(MASTER, ["seed=1"]).overrides == ["seed=1"]
-
-
 @pytest.fixture
 def hydras() -> Iterator[ConfigLoader]:
     """Hydra's own loader of `conf/`."""
@@ -121,3 +112,24 @@ def test_files_are_read_once_for_all_jobs(hydras: ConfigLoader, monkeypatch: pyt
     for job in JOBS:
         ours.load_sweep_config(master, job)
     assert len(read) == len(set(read))
+
+
+def test_a_worker_gets_the_loader_without_the_configs(hydras: ConfigLoader) -> None:
+    ours = ComposedOnce(hydras)
+    master = hydras.load_configuration("config", [], run_mode=RunMode.RUN)
+    kept = ours.keep(master, ["seed=1"])
+    there = pickle.loads(pickle.dumps(ours))
+    assert (there.read, there.merged, there.kept) == (None, {}, {})
+    assert ours.read is not None
+    assert (len(ours.merged), len(ours.kept)) == (1, 1)
+    assert there.load_sweep_config(master, ["seed=1"]) == kept
+
+
+def test_what_is_merged_is_bounded(hydras: ConfigLoader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hydra_plugins.prunesweep_plugins.composing.KEPT", 2)
+    ours = ComposedOnce(hydras)
+    master = hydras.load_configuration("config", [], run_mode=RunMode.RUN)
+    models = [ours.load_sweep_config(master, [f"model={name}"]).model.name for name in ("lenet5", "lenet_300_100")]
+    models.append(ours.load_sweep_config(master, ["model=conv_lenet"]).model.name)
+    assert models == ["lenet5", "lenet_300_100", "conv_lenet"]
+    assert len(ours.merged) == 2

@@ -13,11 +13,11 @@ from hydra.core.default_element import ResultDefault
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
-KEPT = 1_000  # composed configs at most, of 0.13 MB each
+KEPT = 1_000  # configs of each sort at most, of 0.13 MB each
 
 
 class ComposedOnce(ConfigLoaderImpl):
-    """Hydra's loader, which does nothing twice: composing took half the time of a job that trains nothing.
+    """Hydra's loader, which does nothing twice: left alone, it takes half the time of a job that trains nothing.
 
     The files are read once for all jobs, and merged once for those that choose the same ones. Each config that was
     composed for the check of a batch is kept until a launcher in this process asks for it. A loader that is sent
@@ -41,9 +41,13 @@ class ComposedOnce(ConfigLoaderImpl):
 
     def _compose_config_from_defaults_list(self, defaults: list[ResultDefault], repo: IConfigRepository) -> DictConfig:
         chosen = tuple(map(astuple, defaults))
-        if chosen not in self.merged:  # merging changes what was read
-            self.merged[chosen] = super()._compose_config_from_defaults_list(defaults, copy.deepcopy(repo))
-        return copy.deepcopy(self.merged[chosen])
+        merged = self.merged.get(chosen)
+        if merged is None:
+            files = copy.deepcopy(repo)  # merging changes what was read
+            merged = super()._compose_config_from_defaults_list(defaults, files)
+            if len(self.merged) < KEPT:
+                self.merged[chosen] = merged
+        return copy.deepcopy(merged)
 
     def keep(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
         """Compose the config of a job, and remember it."""

@@ -47,7 +47,7 @@ function fill(select, options) {
 function draw(id, traces, layout) {
   const ink = css("--ink"), grid = css("--grid"), narrow = $(id).clientWidth < 560;
   const axis = (own, room) => ({ gridcolor: grid, linecolor: ink, tickcolor: ink, ticks: "outside", zeroline: false, automargin: true, ...own,
-    title: { text: wrapped(own.title, Math.floor(room / 8)), standoff: 8 } });  // 8 pixels a letter
+    title: { text: wrapped(own.title, Math.floor(room / 8)), standoff: 8 } });  // 8 pixels a letter, in the room beside the margins
   const whole = {
     ...layout, xaxis: axis(layout.xaxis, $(id).clientWidth - 66), yaxis: axis(layout.yaxis, $(id).clientHeight - 90),
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: ink, family: "system-ui, sans-serif", size: 13 },
