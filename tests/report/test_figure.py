@@ -1,9 +1,10 @@
 import struct
 from pathlib import Path
 
+import pytest
 from fakes import Sweep, fake_fields, fake_run
 
-from prunesweep.report.figure import figure
+from prunesweep.report.figure import accuracy_ticks, figure
 from prunesweep.report.gather import gather
 from prunesweep.report.values import compute
 
@@ -28,3 +29,9 @@ def test_the_extremes_can_be_drawn(tmp_path: Path) -> None:
     fake_run(tmp_path / "0", fake_fields(1.0, 0, final=perfect, dense=perfect))
     assert size(figure(compute(gather([tmp_path]))))
     assert size(figure(compute(gather([tmp_path / "nothing"]))))
+
+
+def test_accuracies_that_are_close_have_ticks_between_them() -> None:
+    assert accuracy_ticks(0.8, 9.0) == [99, 98, 97, 95]
+    assert accuracy_ticks(3.09, 3.41) == pytest.approx([96.6, 96.7, 96.8, 96.9])
+    assert len(accuracy_ticks(3.0991, 3.1009)) > 1

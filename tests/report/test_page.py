@@ -93,6 +93,20 @@ def test_every_chart_is_drawn_at_any_width_without_a_complaint(
     assert background == ("rgb(20, 23, 27)" if dark else "rgb(255, 255, 255)")
 
 
+@pytest.mark.parametrize(
+    ("accuracies", "between"),
+    [((0.967, 0.968, 0.966, 0.969), {"96.7", "96.8"}), ((0.97, 0.974, 0.966, 0.972), {"96.8", "97", "97.2"})],
+)
+def test_accuracies_that_are_close_have_ticks_between_them(
+    accuracies: tuple[float, ...], between: set[str], tmp_path: Path, browser: Browser
+) -> None:
+    scores = [{"val_accuracy": accuracy, "test_accuracy": accuracy} for accuracy in accuracies]
+    for number, final in enumerate(scores[:3]):
+        fake_run(tmp_path / str(number), {**fake_fields(0.1 * number, 0, final=final), "dense": scores[3]})
+    ticks = Opened(browser, report(tmp_path)).page.locator("#frontier .yaxislayer-above .ytick").all_text_contents()
+    assert between <= set(ticks)
+
+
 def test_the_slider_the_axis_and_the_colour(sweep: Sweep, browser: Browser) -> None:
     opened = Opened(browser, report(sweep()))
     shown = opened.page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from typing import TYPE_CHECKING, Any
 
 from prunesweep.report.experiments import Experiment
@@ -55,6 +56,7 @@ MARKERS = "osD^v*hP"
 
 def figure(values: Values) -> bytes:
     """The picture as PNG, 300 dots an inch."""
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.WARNING)  # the first time it tells of its cache
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -140,6 +142,17 @@ def _line(axes: Axes, members: list[Experiment], floor: float, **style: Any) -> 
     )
 
 
+def accuracy_ticks(low: float, high: float) -> list[float]:
+    """Round accuracies between the errors `low` and `high`, all in percent: at least two, however close these are."""
+    from matplotlib.ticker import MaxNLocator
+
+    ticks = [value for value in (FINELY if high < 8 * low else ACCURACIES) if low <= 100 - value <= high * 1.001]
+    if len(ticks) > 2:
+        return ticks
+    even = MaxNLocator(5, steps=[1, 2, 5, 10], min_n_ticks=2).tick_values(100 - high, 100 - low)
+    return [float(value) for value in even if low <= 100 - value <= high * 1.001]
+
+
 def _scales(axes: Axes, task: Task) -> None:
     from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, LogLocator, NullLocator
 
@@ -147,7 +160,7 @@ def _scales(axes: Axes, task: Task) -> None:
     axes.set_yscale("log")
     axes.invert_yaxis()
     low, high = sorted(axes.get_ylim())
-    ticks = [value for value in (FINELY if high < 8 * low else ACCURACIES) if low <= 100 - value <= high * 1.001]
+    ticks = accuracy_ticks(low, high)
     axes.yaxis.set_major_locator(FixedLocator([100 - value for value in ticks]))
     axes.yaxis.set_major_formatter(FixedFormatter([f"{value:g}" for value in ticks]))
     axes.yaxis.set_minor_locator(NullLocator())

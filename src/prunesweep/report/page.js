@@ -92,9 +92,17 @@ function costAxis(title, log, values, width) {
 const ACCURACIES = [99.95, 99.9, 99.8, 99.7, 99.5, 99, 98, 97, 95, 90, 80, 50, 0];
 const FINELY = [99.95, 99.9, 99.85, 99.8, 99.7, 99.6, 99.5, 99.4, 99.3, 99.2, 99, 98.8, 98.5, 98, 97.5, 97, 96, 95, 94, 92, 90, 85, 80, 70, 60, 50, 30, 0];
 
+// Round accuracies around the errors between `low` and `high`, all in percent, however close these are.
+function accuraciesAround(low, high) {
+  const listed = high < 8 * low ? FINELY : ACCURACIES;
+  if (listed.filter((value) => low <= 100 - value && 100 - value <= high).length > 2) return listed;
+  const rough = 0.999 * (high - low) / 5 || 0.1, unit = 10 ** Math.floor(Math.log10(rough)), step = unit * [1, 2, 5, 10].find((times) => times * unit >= rough);
+  return range(12).map((index) => Number(((Math.floor((100 - high) / step) - 2 + index) * step).toFixed(6))).filter((value) => value >= 0 && value < 100);
+}
+
 function accuracyAxis(scale, title, dense, errors = []) {
   if (scale === "error") {
-    const ticks = largest(errors) < 8 * -largest(errors.map((error) => -error)) ? FINELY : ACCURACIES;
+    const ticks = errors.length ? accuraciesAround(-largest(errors.map((error) => -error)), largest(errors)) : ACCURACIES;
     return { title, type: "log", autorange: "reversed", tickvals: ticks.map((value) => 100 - value), ticktext: ticks.map(String) };
   }
   const near = scale === "near" && dense !== undefined;
@@ -171,7 +179,7 @@ function drawFrontier() {
   const best = Math.max(...task.dense.map(({ test }) => test.mean));
   const layout = {
     xaxis: costAxis(data.axes[axis].label, data.axes[axis].log, mine().map((run) => data.runs[axis][run]).filter((cost) => cost > 0), $("frontier").clientWidth),
-    yaxis: accuracyAxis(scale, `Test accuracy, % of ${task.test ? number(task.test) : "the test"} images`, best, mine().map((run) => y(data.runs.final_test[run]))),
+    yaxis: accuracyAxis(scale, `Test accuracy, % of ${task.test ? number(task.test) : "the test"} images`, best, [...mine().map((run) => data.runs.final_test[run]), ...task.dense.map(({ test }) => test.mean)].map(y)),
     shapes: task.dense.map((dense) => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: y(dense.test.mean), y1: y(dense.test.mean), line: { color: css("--ink"), width: 1.2, dash: "dash" } })),
     annotations: task.dense.map((dense) => ({ xref: "paper", ...(data.axes[axis].more ? { x: 1, xanchor: "right" } : { x: 0, xanchor: "left" }), yanchor: "bottom", showarrow: false, y: scale === "error" ? Math.log10(y(dense.test.mean)) : y(dense.test.mean), text: `dense ${safe(dense.model)} ${percent(dense.test.mean)}`, font: { size: 12 } })),
     uirevision: `${axis} ${scale} ${task.dataset}`,
