@@ -20,8 +20,8 @@ def main(cfg: DictConfig) -> float:
     run_config = config.build(cfg)  # before anything heavy is imported, and before anything is computed
     import logging
 
-    from prunesweep.experiment import run
-    from prunesweep.report.terminal import line, progress
+    from prunesweep.experiment.run import run
+    from prunesweep.report.console.terminal import line, progress
     from prunesweep.tracking.tracked import Tracked, track
 
     job = HydraConfig.get()

@@ -24,8 +24,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from prunesweep import upkeep
-from prunesweep.store import Entry
+from prunesweep.store import eviction
+from prunesweep.store.entries import Entry
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMES = ("seconds", "steps_cached")  # of a row: what may differ
@@ -79,7 +79,7 @@ def outcome(sweep: Path) -> tuple[list[dict[str, str]], dict[str, bytes]]:
 
 def flaws(folder: Path) -> list[str]:
     """What is wrong with the store of `folder`, and what warnings were given there."""
-    said, (entries, damaged) = (folder / "log").read_text(), upkeep.verify(folder / "store")
+    said, (entries, damaged) = (folder / "log").read_text(), eviction.verify(folder / "store")
     print(f"{entries} entries in the store, {len(damaged)} damaged")
     found = (f"damaged: {damaged}" if damaged else "", "a warning was given" if "Warning" in said else "")
     return [*filter(None, found), *(line for line in said.splitlines() if "set aside" in line)]

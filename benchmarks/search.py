@@ -25,21 +25,22 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
-from hydra_plugins.prunesweep_plugins._ledger import Ledger, open_study
-from hydra_plugins.prunesweep_plugins._owner import Owner
-from hydra_plugins.prunesweep_plugins._sampler import proposer
-from hydra_plugins.prunesweep_plugins._storage import address
-from hydra_plugins.prunesweep_plugins.evaluation import Outcome
-from hydra_plugins.prunesweep_plugins.plan import asked
-from hydra_plugins.prunesweep_plugins.space import Space
+from prunesweep.search.ledger import Ledger, open_study
+from prunesweep.search.owner import Owner
+from prunesweep.search.sampler import proposer
+from prunesweep.search.storage import address
+from prunesweep.search.evaluation import Outcome
+from prunesweep.search.definition import asked
+from prunesweep.search.space import Space
 from prunesweep import config as configuration
-from prunesweep.chain import digests, environment
+from prunesweep.chain.environment import digests, environment
 from prunesweep.config import RunConfig
-from prunesweep.experiment import plan_recipe, run, use_device
-from prunesweep.objectives import objective
-from prunesweep.state import Setting
-from prunesweep.steps import TrainEpoch
-from prunesweep.store import write_atomically
+from prunesweep.experiment.run import step_factory, run
+from prunesweep.experiment.device import use_device
+from prunesweep.results.objectives import objective
+from prunesweep.chain.context import Context
+from prunesweep.chain.steps import TrainEpoch
+from prunesweep.files import write_atomically
 
 ROOT = Path(__file__).parent.parent
 EPOCHS = "finetune.epochs=range(0,2)"
@@ -47,7 +48,7 @@ SAMPLERS = ("tpe", "gp", "nsgaii", "random")
 GOALS = [objective("val_accuracy"), objective("param_reduction")]
 REFERENCES = {"from nothing": (0.0, 0.0), "from 95 % accuracy": (0.95, 0.0)}
 
-Point = dict[str, Any]  # accuracy, reduction, epochs: the digests of the epochs of training that it needs
+MeasuredPoint = dict[str, Any]  # accuracy, reduction, epochs: the digests of the epochs of training that it needs
 
 
 def composed(*overrides: str) -> DictConfig:
@@ -61,11 +62,11 @@ def space_of(fixed: list[str]) -> Space:
         return asked(config.hydra.sweeper.params, [EPOCHS], config, GlobalHydra.instance().config_loader()).space
 
 
-def evaluated(config: RunConfig, folder: Path) -> Point:
+def evaluated(config: RunConfig, folder: Path) -> MeasuredPoint:
     result = run(config, folder)
-    setting = Setting(config.model, config.dataset, use_device(config.device, config.threads))
-    chain = config.schedule.plan(plan_recipe(config, setting)).chain
-    each = zip(digests(environment(setting.device, config.threads), chain), chain, strict=True)
+    context = Context(config.model, config.dataset, use_device(config.device, config.threads))
+    chain = config.schedule.plan(step_factory(config, context)).chain
+    each = zip(digests(environment(context.device, config.threads), chain), chain, strict=True)
     return {
         "accuracy": result.final["val_accuracy"],
         "reduction": result.param_reduction,
@@ -73,10 +74,10 @@ def evaluated(config: RunConfig, folder: Path) -> Point:
     }
 
 
-def grid(space: Space, fixed: list[str], work: Path) -> dict[str, Point]:
+def grid(space: Space, fixed: list[str], work: Path) -> dict[str, MeasuredPoint]:
     """Every combination of `space`, longest fine-tuning first, so that the shorter ones are there already."""
     path = work / "grid.json"
-    points: dict[str, Point] = json.loads(path.read_text()) if path.exists() else {}
+    points: dict[str, MeasuredPoint] = json.loads(path.read_text()) if path.exists() else {}
     order = sorted(itertools.product(*(dimension.values or () for dimension in space.dimensions)), key=lambda v: -v[1])
     with tempfile.TemporaryDirectory() as folder:
         for number, values in enumerate(order):
@@ -93,7 +94,7 @@ def key(values: Any) -> str:
     return json.dumps(list(values))
 
 
-def search(sampler: str, seed: int, trials: int, space: Space, points: dict[str, Point]) -> list[Point]:
+def search(sampler: str, seed: int, trials: int, space: Space, points: dict[str, MeasuredPoint]) -> list[MeasuredPoint]:
     """The points that a search by `sampler` evaluates, through the ledger that real searches use."""
     settings = composed("search=tradeoff", f"hydra/sweeper/sampler={sampler}").hydra.sweeper.sampler
     with tempfile.TemporaryDirectory() as name:
@@ -110,12 +111,12 @@ def search(sampler: str, seed: int, trials: int, space: Space, points: dict[str,
     return found
 
 
-def hypervolume(points: list[Point], reference: tuple[float, float]) -> float:
+def hypervolume(points: list[MeasuredPoint], reference: tuple[float, float]) -> float:
     values = np.array([[point["accuracy"], point["reduction"]] for point in points])
     return float(moocore.hypervolume(values, ref=list(reference), maximise=True))
 
 
-def epochs(points: list[Point]) -> int:
+def epochs(points: list[MeasuredPoint]) -> int:
     return len({digest for point in points for digest in point["epochs"]})
 
 

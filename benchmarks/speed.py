@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, TypeVar
 from commands import ROOT, Spent, Sweeps, composing, script_epochs, spent
 
 if TYPE_CHECKING:
-    from prunesweep.state import Setting
+    from prunesweep.chain.context import Context
 
 Figures = TypeVar("Figures")
 
@@ -58,15 +58,16 @@ def interleaved(contenders: Mapping[str, Callable[[], float]], repeats: Mapping[
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
-def setting_of(name: str, size: Size, root: Path) -> Setting:
+def setting_of(name: str, size: Size, root: Path) -> Context:
     """The network `name` on the first images of full MNIST's training split."""
-    from prunesweep.data import Data, Dataset, Split
-    from prunesweep.experiment import use_device
-    from prunesweep.models import MODELS as SETTINGS
-    from prunesweep.state import Setting
+    from prunesweep.data.datasets import Data, Split
+    from prunesweep.data.settings import Dataset
+    from prunesweep.experiment.device import use_device
+    from prunesweep.models.settings import MODELS as SETTINGS
+    from prunesweep.chain.context import Context
 
     @dataclass(frozen=True)
-    class Part(Setting):
+    class Part(Context):
         @property
         def data(self) -> Data:
             full = super().data
@@ -77,21 +78,21 @@ def setting_of(name: str, size: Size, root: Path) -> Setting:
     return Part(model, Dataset("mnist", str(root), validation=5_000), use_device("cpu", THREADS))
 
 
-def ours(setting: Setting) -> dict[str, Callable[[], float]]:
+def ours(context: Context) -> dict[str, Callable[[], float]]:
     """The training pass of the step that every run is made of, dense and pruned."""
-    from prunesweep.masking import Prune
-    from prunesweep.pruning import Pruning
-    from prunesweep.state import State
-    from prunesweep.steps import Init, TrainEpoch
-    from prunesweep.training import SGD
+    from prunesweep.chain.prune_steps import Prune
+    from prunesweep.pruning.settings import Pruning
+    from prunesweep.chain.state import State
+    from prunesweep.chain.steps import Init, TrainEpoch
+    from prunesweep.training.settings import SGD
 
     step = TrainEpoch("", SGD(), lr=0.03, batch_size=128, index=0, seed=0)
-    dense, _ = Init(setting.model, setting.dataset.shape, 0).apply(State(), setting)
+    dense, _ = Init(context.model, context.dataset.shape, 0).apply(State(), context)
     layers = tuple(key for key in dense.weights if key.endswith("weight"))
-    pruned, _ = Prune("", Pruning(amount=AMOUNT), layers, index=0, seed=0).apply(dense, setting)
+    pruned, _ = Prune("", Pruning(amount=AMOUNT), layers, index=0, seed=0).apply(dense, context)
     return {
-        "dense": lambda: step.apply(dense, setting)[1]["seconds"],
-        "pruned": lambda: step.apply(pruned, setting)[1]["seconds"],
+        "dense": lambda: step.apply(dense, context)[1]["seconds"],
+        "pruned": lambda: step.apply(pruned, context)[1]["seconds"],
     }
 
 
@@ -100,8 +101,8 @@ def epochs(name: str, size: Size, root: Path) -> dict[str, float]:
     import loops
     import torch
 
-    setting = setting_of(name, size, root)
-    train, build = setting.data.train, setting.build
+    context = setting_of(name, size, root)
+    train, build = context.data.train, context.build
     # As a script has them: one channel after the other.
     images = train.images.clone(memory_format=torch.contiguous_format)
     part = [loops.script_loader(root, max(size.examples // 10, 128), count) for count in range(3)]
@@ -109,7 +110,7 @@ def epochs(name: str, size: Size, root: Path) -> dict[str, float]:
     loader = loops.script_loader(root, size.examples, workers)
     contenders = {
         "bare": lambda: loops.bare_epoch(build(), images, train.labels),
-        **ours(setting),
+        **ours(context),
         "script": lambda: loops.script_epoch(build(), loader),
         "script pruned": lambda: loops.script_epoch(loops.script_pruned(build(), AMOUNT), loader),
     }

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # two tests at a time: a thread that waits must not spin
@@ -16,16 +15,16 @@ from fakes import Sweep, fake_fields, fake_run
 from hydra import compose, initialize_config_dir
 from hypothesis import settings
 from omegaconf import OmegaConf
+from support import FORKS, ROOT, Command, Completed, Compose, Finished
 from torch import Tensor, nn
 
-from prunesweep import config, experiment
+from prunesweep import config
 from prunesweep.config import RunConfig
+from prunesweep.experiment import run as experiment
 from prunesweep.export.description import Description
-from prunesweep.models import LeNet300100
+from prunesweep.models.settings import LeNet300100
 from prunesweep.tracking.tracked import Tracked
 
-ROOT = Path(__file__).parent.parent
-FORKS = sys.platform == "linux"  # elsewhere a process that has loaded torch cannot fork, or not safely
 NOWHERE = "http://127.0.0.1:9"  # a port that nobody listens on: downloads fail at once
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, and that inherited, where a shell runs a job beside
@@ -53,9 +52,6 @@ def full_data() -> Path:
     pytest.skip("full MNIST is neither below PRUNESWEEP_DATA nor in ../shared/data")
 
 
-Compose = Callable[..., RunConfig]
-
-
 @pytest.fixture
 def composed() -> Compose:
     """The objects of `conf/` under overrides, without the command line."""
@@ -65,9 +61,6 @@ def composed() -> Compose:
             return config.build(compose("config", list(overrides)))
 
     return make
-
-
-Completed = Callable[..., Path]
 
 
 @pytest.fixture
@@ -130,16 +123,6 @@ def tracked(tmp_path: Path) -> Callable[..., Tracked]:
         return Tracked(folder, folder.parent if sweep else None, config, {**told, "history": epochs, **result})
 
     return make
-
-
-@dataclass(frozen=True)
-class Finished:
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Finished]
 
 
 @pytest.fixture

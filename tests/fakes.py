@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from prunesweep.data import Dataset
-from prunesweep.sources import SOURCES
+from prunesweep.data.settings import Dataset
+from prunesweep.data.sources import SOURCES
 
 LAYERS = {"conv1": 156, "conv2": 2_416, "fc1": 48_120, "fc2": 10_164, "fc3": 850}
 TOTAL = sum(LAYERS.values())

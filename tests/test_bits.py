@@ -10,20 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT
 from hydra import compose, initialize_config_dir
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
+from support import ROOT
 
-from prunesweep import config, experiment, store, upkeep
+from prunesweep import config
 from prunesweep.config import RunConfig
-from prunesweep.data import Data, Dataset, Split, load
-from prunesweep.models import LeNet5, LeNet300100, Model
-from prunesweep.pruning import Pruning
-from prunesweep.store import Entry, StoreSettings
-from prunesweep.training import SGD, Adam, AdamW
+from prunesweep.data.datasets import Data, Split, load
+from prunesweep.data.settings import Dataset
+from prunesweep.experiment import run as experiment
+from prunesweep.models.settings import LeNet5, LeNet300100, Model
+from prunesweep.pruning.settings import Pruning
+from prunesweep.store import eviction, store
+from prunesweep.store.entries import Entry
+from prunesweep.store.settings import StoreSettings
+from prunesweep.training.settings import SGD, Adam, AdamW
 
 FEW = {"train": 96, "validation": 32, "test": 32}
 
@@ -38,7 +42,7 @@ def little_data() -> Iterator[None]:
         return Data(**{name: Split(part.images[: FEW[name]], part.labels[: FEW[name]]) for name, part in parts.items()})
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("prunesweep.state.load", first)
+        patch.setattr("prunesweep.chain.context.load", first)
         yield
 
 
@@ -211,7 +215,7 @@ def test_each_of_twenty_damaged_files_is_found_and_its_step_computed_again(
     assert all("damaged and set aside" in message for message in caplog.messages)
     assert {path.stem for path in (tmp_path / "store" / "damaged").glob("*.json")} == set(kept)
     assert states(tmp_path / "store") == kept
-    assert upkeep.verify(tmp_path / "store") == (20, [])
+    assert eviction.verify(tmp_path / "store") == (20, [])
 
 
 @pytest.mark.parametrize("room", [0, 3, 8])
@@ -234,4 +238,4 @@ def test_a_disk_that_is_full_from_some_moment_on_costs_only_the_storing(
     assert count[0] == room + 1, "nothing more is tried"
     assert len(caplog.messages) == 1
     assert "No space left on device): this run goes on without storing" in caplog.text
-    assert upkeep.verify(tmp_path / "full-store")[1] == []
+    assert eviction.verify(tmp_path / "full-store")[1] == []

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from prunesweep.cli import main
-from prunesweep.results import write_failed
-from prunesweep.store import Store
+from prunesweep.results.result import write_failed
+from prunesweep.store.store import Store
 
 
 def test_the_installed_command_lists_its_verbs() -> None:

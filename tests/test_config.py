@@ -1,16 +1,16 @@
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Compose
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
+from support import ROOT, Compose
 
 from prunesweep.config import FAMILIES, RunConfig, build, option
+from prunesweep.data.sources import SOURCES
 from prunesweep.errors import UsageError
-from prunesweep.models import ConvLeNet, LeNet5, LeNet5Caffe
-from prunesweep.pruning import Pruning
-from prunesweep.sources import SOURCES
-from prunesweep.training import SGD, Adam
+from prunesweep.models.settings import ConvLeNet, LeNet5, LeNet5Caffe
+from prunesweep.pruning.settings import Pruning
+from prunesweep.training.settings import SGD, Adam
 
 
 def options(group: str) -> list[str]:

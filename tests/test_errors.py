@@ -4,7 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from prunesweep.errors import UsageError, check_choice, check_range, one_message, suggestion
+from prunesweep.errors import (
+    UsageError,
+    check_choice,
+    check_range,
+    one_message,
+    suggestion,
+)
 
 
 @pytest.fixture(autouse=True)

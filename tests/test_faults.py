@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from support import ROOT
 
-from prunesweep import upkeep
-from prunesweep.store import Tally
+from prunesweep.store import eviction
+from prunesweep.store.tally import Tally
 
 TINY = ("model=lenet_300_100", "threads=1", "device=cpu", "train.epochs=1", "store.dir=store")
 
@@ -44,7 +44,7 @@ def test_two_processes_that_start_the_same_sweep_compute_each_step_once(
     assert faults["together"](tmp_path, sweep) == []
     tally = Tally.of(tmp_path / "store")
     assert tally.computed == 2 + 2 * (1 + 2), "the dense network; of each amount the pruning and two epochs"
-    assert upkeep.verify(tmp_path / "store") == (tally.computed + (1 + 2 * 3) + 2 * 3, []), (
+    assert eviction.verify(tmp_path / "store") == (tally.computed + (1 + 2 * 3) + 2 * 3, []), (
         "the scores and the counts too"
     )
 

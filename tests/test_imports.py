@@ -2,8 +2,8 @@ from fractions import Fraction
 
 import pytest
 
-from prunesweep.errors import UsageError
-from prunesweep.imports import locate, need_extra, source_of
+from prunesweep.code.locate import locate, source_of
+from prunesweep.errors import UsageError, need_extra
 
 
 def test_locates_by_import_path() -> None:

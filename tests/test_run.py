@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Command
+from support import Command
 
 SHORT = ("train.epochs=1", "finetune.epochs=1")
 

@@ -42,7 +42,7 @@ def _add_report(verbs: Verbs) -> None:
 
 
 def _report(chosen: argparse.Namespace) -> int:
-    from prunesweep.report.terminal import conclude
+    from prunesweep.report.console.terminal import conclude
 
     sweeps = list(dict.fromkeys(sweep.resolve() for sweep in chosen.sweep))
     for sweep in sweeps:
@@ -80,10 +80,10 @@ def _add_reproduce(verbs: Verbs) -> None:
 
 
 def _reproduce(chosen: argparse.Namespace) -> int:
-    from prunesweep import saved
-    from prunesweep.report.terminal import progress
-    from prunesweep.reproduce import reproduce
-    from prunesweep.store import StoreSettings
+    from prunesweep.experiment import saved
+    from prunesweep.experiment.reproduce import reproduce
+    from prunesweep.report.console.terminal import progress
+    from prunesweep.store.settings import StoreSettings
 
     check_range("--tolerance", chosen.tolerance, 0)
     run = saved.read(chosen.run, trust=_trust(chosen))
@@ -105,9 +105,9 @@ def _add_export(verbs: Verbs) -> None:
 
 
 def _export(chosen: argparse.Namespace) -> int:
-    from prunesweep import saved
+    from prunesweep.experiment import saved
     from prunesweep.export.deliver import export
-    from prunesweep.report.terminal import percent
+    from prunesweep.report.console.terminal import percent
 
     run = saved.read(chosen.run, trust=_trust(chosen))
     _tell(run.notes)
@@ -137,7 +137,7 @@ def _add_evaluate(verbs: Verbs) -> None:
 
 def _evaluate(chosen: argparse.Namespace) -> int:
     from prunesweep.export.deliver import evaluate
-    from prunesweep.report.terminal import percent
+    from prunesweep.report.console.terminal import percent
 
     score = evaluate(chosen.file, chosen.dataset, chosen.root, chosen.split, trust=_trust(chosen))
     print(f"{percent(score.accuracy)}: {score.correct:,} of {score.total:,} images of the {chosen.split} split")
@@ -163,7 +163,7 @@ def _add_confirm(verbs: Verbs) -> None:
 
 
 def _confirm(chosen: argparse.Namespace) -> int:
-    from prunesweep.confirm import TABLE, confirm, show
+    from prunesweep.search.confirm import TABLE, confirm, show
 
     show(confirm(chosen.sweep, chosen.seeds))
     print(chosen.sweep / TABLE)
@@ -181,19 +181,19 @@ def _add_store(verbs: Verbs) -> None:
 
 
 def _store(chosen: argparse.Namespace) -> int:
-    from prunesweep import upkeep
-    from prunesweep.report.storage import show, size
-    from prunesweep.store import StoreSettings
+    from prunesweep.report.console.storage import show, size
+    from prunesweep.store import eviction
+    from prunesweep.store.settings import StoreSettings
 
     folder = StoreSettings(dir=chosen.dir).folder
     if not folder.is_dir():
         raise UsageError(f"{folder}: there is no store. Runs make one; --dir names one that lies elsewhere.")
     if chosen.prune is not None:
-        print(f"{size(upkeep.shrink(folder, upkeep.parse_size(chosen.prune)))} freed")
+        print(f"{size(eviction.shrink(folder, eviction.parse_size(chosen.prune)))} freed")
     elif chosen.clear:
-        print(f"{size(upkeep.clear(folder))} freed")
+        print(f"{size(eviction.clear(folder))} freed")
     elif chosen.verify:
-        count, damaged = upkeep.verify(folder)
+        count, damaged = eviction.verify(folder)
         print(f"{count:,} entries, {len(damaged)} damaged" + (", set aside" if damaged else ""))
         return 1 if damaged else 0
     show(folder)

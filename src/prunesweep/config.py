@@ -13,21 +13,21 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from prunesweep.data import Dataset
+from prunesweep.chain.schedules import SCHEDULES, Schedule
+from prunesweep.data.settings import Dataset
 from prunesweep.errors import UsageError, check_choice, check_range, told
-from prunesweep.models import MODELS, Model
-from prunesweep.objectives import Search
-from prunesweep.pruning import Pruning
-from prunesweep.schedules import SCHEDULES, Schedule
-from prunesweep.selection import Layers
-from prunesweep.store import StoreSettings
+from prunesweep.models.settings import MODELS, Model
+from prunesweep.pruning.settings import Layers, Pruning
+from prunesweep.results.objectives import SearchSettings
+from prunesweep.roles import Role
+from prunesweep.store.settings import StoreSettings
 from prunesweep.tracking.loggers import LOGGERS
 from prunesweep.tracking.tracked import Logger
-from prunesweep.training import OPTIMIZERS, FineTune, Optimizer, Train
+from prunesweep.training.phases import FineTune, Train
+from prunesweep.training.settings import OPTIMIZERS, Optimizer
 
 TRUSTED = ("hydra_plugins.prunesweep_plugins.*", "optuna.samplers.*")
 """What Hydra may call by the name that a config gives."""
-
 FAMILIES: dict[str, tuple[type, ...]] = {
     "model": MODELS,
     "schedule": SCHEDULES,
@@ -47,15 +47,15 @@ class RunConfig:
     prune: Pruning = field(default_factory=Pruning)
     schedule: Schedule = MISSING
     optimizer: Optimizer = MISSING
-    logger: Logger = MISSING
+    logger: Logger = field(default=MISSING, metadata=Role.NOTHING.tag)
     train: Train = field(default_factory=Train)
     finetune: FineTune = field(default_factory=FineTune)
-    store: StoreSettings = field(default_factory=StoreSettings)
-    search: Search = field(default_factory=Search)
-    study: str | None = None
-    seed: int = 0
-    device: str = "auto"
-    threads: int = 2
+    store: StoreSettings = field(default_factory=StoreSettings, metadata=Role.NOTHING.tag)
+    search: SearchSettings = field(default_factory=SearchSettings)
+    study: str | None = field(default=None, metadata=Role.NOTHING.tag)
+    seed: int = field(default=0, metadata=Role.REPETITION.tag)
+    device: str = field(default="auto", metadata=Role.NUMERICS.tag)
+    threads: int = field(default=2, metadata=Role.NUMERICS.tag)
 
     def __post_init__(self) -> None:
         kind, _, index = self.device.partition(":")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import importlib
+import importlib.util
 import os
 import shlex
 import signal
@@ -98,3 +100,10 @@ def _keys_beside(error: BaseException) -> str:
     is_key_error = type(error).__name__ in ("ConfigKeyError", "ConfigAttributeError")
     keys = ", ".join(key for key in node if key != "hydra") if is_key_error and node is not None else ""
     return f" The keys are {keys}." if keys else ""
+
+
+def need_extra(what: str, extra: str, *modules: str) -> None:
+    """Raise `UsageError` unless all `modules`, which the optional `extra` brings, are installed."""
+    missing = [module for module in modules if importlib.util.find_spec(module) is None]
+    if missing:
+        raise UsageError(f"{what} needs {' and '.join(missing)}: install prunesweep with its extra [{extra}].")

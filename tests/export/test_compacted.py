@@ -6,7 +6,7 @@ from torch import nn
 
 from prunesweep.export import compacted, dense
 from prunesweep.export.description import Description
-from prunesweep.models import LeNet5, LeNet300100
+from prunesweep.models.settings import LeNet5, LeNet300100
 
 
 def smaller() -> nn.Module:
@@ -37,7 +37,7 @@ def test_convolutions_and_normalisations_take_the_sizes_of_their_tensors() -> No
 
 
 def test_dead_channels_are_left_out(description: Description, tmp_path: Path) -> None:
-    pytest.importorskip("prunesweep.compact", reason="compacting is not there yet")
+    pytest.importorskip("prunesweep.pruning.compact", reason="compacting is not there yet")
     model = LeNet5().build((1, 28, 28), 10).eval()
     for role in ("weight", "bias"):
         getattr(model.get_submodule("conv2"), role).data[:8] = 0

@@ -4,16 +4,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import Completed
-from test_reproduce import change
+from support import Completed, change
 
-from prunesweep import saved
 from prunesweep.cli import main
-from prunesweep.errors import UsageError
+from prunesweep.errors import UsageError, need_extra
+from prunesweep.experiment import saved
 from prunesweep.export import deliver
 from prunesweep.export.deliver import evaluate, export
 from prunesweep.export.formats import FORMATS
-from prunesweep.imports import need_extra
 
 UNTRAINED = ("train.epochs=0", "finetune.epochs=0", "prune.amount=0.9")
 
@@ -23,7 +21,7 @@ def installed(form: str) -> bool:
         if form == "onnx":
             need_extra("", "onnx", "onnx", "onnxscript", "onnxruntime")
         if form == "compact":
-            need_extra("", "", "prunesweep.compact")
+            need_extra("", "", "prunesweep.pruning.compact")
     except UsageError:
         return False
     return True
@@ -147,6 +145,6 @@ def test_an_extra_that_is_not_installed(completed: Completed, monkeypatch: pytes
 
 
 def test_the_splits_are_those_of_the_data() -> None:
-    from prunesweep.data import Data
+    from prunesweep.data.datasets import Data
 
     assert set(deliver.SPLITS) == set(Data.__dataclass_fields__)

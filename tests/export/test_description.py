@@ -32,7 +32,7 @@ def test_another_data_set_comes_in_the_networks_normalisation(description: Descr
 def test_somebodys_own_network_needs_trust(description: Description) -> None:
     own = replace(description, model={"name": "custom", "target": "torch.nn.Flatten", "kwargs": {}})
     with pytest.raises(UsageError, match="f: its config names code of its own, model.target=torch.nn.Flatten"):
-        own.setting(Path("f"), trust=False)
-    assert own.setting(Path("f"), trust=True).fresh() is not None
+        own.context(Path("f"), trust=False)
+    assert own.context(Path("f"), trust=True).fresh() is not None
     with pytest.raises(UsageError, match="model=lenet6: must be one of"):
-        replace(description, model={"name": "lenet6"}).setting(Path("f"), trust=False)
+        replace(description, model={"name": "lenet6"}).context(Path("f"), trust=False)

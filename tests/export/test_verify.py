@@ -4,9 +4,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from prunesweep.data import Split
+from prunesweep.data.datasets import Split
 from prunesweep.errors import UsageError
-from prunesweep.export.verify import Count, check_recorded, check_same, count, logits
+from prunesweep.export.verify import (
+    ImageCount,
+    check_recorded,
+    check_same,
+    count,
+    logits,
+)
 
 
 def test_logits_and_count() -> None:
@@ -14,7 +20,7 @@ def test_logits_and_count() -> None:
     split = Split(images, torch.tensor([0, 1, 2, 0]).repeat(600))
     found = logits(nn.Identity(), split)
     assert torch.equal(found, images)
-    assert count(found, split) == Count(1_800, 2_400)
+    assert count(found, split) == ImageCount(1_800, 2_400)
     assert count(found, split).accuracy == 0.75
 
 
@@ -22,15 +28,15 @@ def test_logits_and_count() -> None:
                          (969, False, True), (968, False, False), (971, False, True)])  # fmt: skip
 def test_the_recorded_accuracy(correct: int, same_machine: bool, fits: bool) -> None:
     if fits:
-        check_recorded(Path("run"), Count(correct, 1_000), 0.97, same_machine=same_machine)
+        check_recorded(Path("run"), ImageCount(correct, 1_000), 0.97, same_machine=same_machine)
         return
     with pytest.raises(UsageError, match=r"run: its weights classify 96\d of 1,000 .* but result.json says 0.9700"):
-        check_recorded(Path("run"), Count(correct, 1_000), 0.97, same_machine=same_machine)
+        check_recorded(Path("run"), ImageCount(correct, 1_000), 0.97, same_machine=same_machine)
 
 
 def test_a_recorded_accuracy_that_is_no_number() -> None:
     with pytest.raises(UsageError, match="but result.json says nan"):
-        check_recorded(Path("run"), Count(1, 10), float("nan"), same_machine=False)
+        check_recorded(Path("run"), ImageCount(1, 10), float("nan"), same_machine=False)
 
 
 BASE = torch.tensor([[1.0, 0.0], [0.0, 1.0]])

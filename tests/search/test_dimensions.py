@@ -2,10 +2,14 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import (
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 
-from hydra_plugins.prunesweep_plugins.dimensions import Choice, Continuous, Dimension, dimension
 from prunesweep.errors import UsageError
+from prunesweep.search.dimensions import Choice, Continuous, Dimension, dimension
 
 
 def parsed(text: str, current: object = 0.2) -> Dimension:

@@ -4,9 +4,9 @@ from typing import Any
 
 from fakes import fake_fields
 
-from hydra_plugins.prunesweep_plugins.evaluation import outcome, places
-from prunesweep.objectives import objective
-from prunesweep.results import write_failed
+from prunesweep.results.objectives import objective
+from prunesweep.results.result import write_failed
+from prunesweep.search.evaluation import outcome, places
 
 GOALS = [objective("val_accuracy"), objective("param_reduction")]
 

@@ -8,16 +8,22 @@ import pytest
 from omegaconf import OmegaConf
 from optuna.trial import Trial, TrialState
 
-from hydra_plugins.prunesweep_plugins import _ledger
-from hydra_plugins.prunesweep_plugins._ledger import Ledger, open_study
-from hydra_plugins.prunesweep_plugins._owner import Owner
-from hydra_plugins.prunesweep_plugins._sampler import Exact, proposer
-from hydra_plugins.prunesweep_plugins._storage import address
-from hydra_plugins.prunesweep_plugins.dimensions import Choice, Stepped
-from hydra_plugins.prunesweep_plugins.evaluation import Outcome
-from hydra_plugins.prunesweep_plugins.space import Space
 from prunesweep.errors import UsageError
-from prunesweep.objectives import objective
+from prunesweep.results.objectives import objective
+from prunesweep.search.dimensions import Choice, Stepped
+from prunesweep.search.evaluation import Outcome
+from prunesweep.search.ledger import (
+    DUPLICATE,
+    FAILED,
+    TAKEN_BACK,
+    Claim,
+    Ledger,
+    open_study,
+)
+from prunesweep.search.owner import Owner
+from prunesweep.search.sampler import Exact, proposer
+from prunesweep.search.space import Space
+from prunesweep.search.storage import address
 
 GOALS = [objective("val_accuracy"), objective("param_reduction")]
 SPACE = Space((Choice("layers", ("all", "fc")), Stepped("epochs", Decimal(1), Decimal(5), Decimal(1), whole=True)))
@@ -80,7 +86,7 @@ def test_no_combination_twice_and_a_duplicate_is_recorded_as_such(ledger: Open) 
     duplicates = [trial for trial in book.trials if trial.state is TrialState.PRUNED]
     assert duplicates, "ten draws of ten without a repetition would be a surprise"
     for trial in duplicates:
-        equal = book.trials[trial.user_attrs[_ledger.DUPLICATE]]
+        equal = book.trials[trial.user_attrs[DUPLICATE]]
         assert equal.params == trial.params
         assert trial.values is None
 
@@ -97,11 +103,11 @@ def test_processes_side_by_side_share_the_total(ledger: Open) -> None:
     one, other = ledger(total=3), ledger(total=3)
     mine, theirs = one.claim(2).trials, other.claim(2).trials
     assert (len(mine), len(theirs)) == (2, 1)
-    assert one.claim(2) == _ledger.Claim([], others=True), "a live process's trials are left alone"
+    assert one.claim(2) == Claim([], others=True), "a live process's trials are left alone"
     for book, trials in ((one, mine), (other, theirs)):
         for trial in trials:
             book.settle(trial.number, came_to(trial))
-    assert one.claim(2) == _ledger.Claim([], others=False)
+    assert one.claim(2) == Claim([], others=False)
     assert statuses(one) == ["COMPLETE"] * 3
 
 
@@ -114,7 +120,7 @@ def test_trials_of_a_dead_process_are_done_again_and_the_search_is_as_without_it
     book = ledger()
     done = finish(book)
     assert done[:2] == [SPACE.combination(trial.params) for trial in lost], "first what was lost"
-    assert [trial.user_attrs.get(_ledger.TAKEN_BACK, "") != "" for trial in book.trials][:3] == [False, True, True]
+    assert [trial.user_attrs.get(TAKEN_BACK, "") != "" for trial in book.trials][:3] == [False, True, True]
     assert statuses(book).count("COMPLETE") == 6
 
 
@@ -142,7 +148,7 @@ def test_a_failed_trial_counts_and_its_reason_is_kept(ledger: Open) -> None:
     (trial,) = book.claim(1).trials
     book.settle(trial.number, Outcome({}, {}, "training diverged"))
     assert len(finish(book)) == 1
-    assert book.trials[0].user_attrs[_ledger.FAILED] == "training diverged"
+    assert book.trials[0].user_attrs[FAILED] == "training diverged"
     assert statuses(book) == ["FAIL", "COMPLETE"]
 
 

@@ -1,7 +1,7 @@
 from decimal import Decimal
 
-from hydra_plugins.prunesweep_plugins.dimensions import Choice, Continuous, Stepped
-from hydra_plugins.prunesweep_plugins.space import Space
+from prunesweep.search.dimensions import Choice, Continuous, Stepped
+from prunesweep.search.space import Space
 
 AMOUNT = Stepped("amount", Decimal("0.1"), Decimal("0.5"), Decimal("0.1"), whole=False)
 LAYERS = Choice("layers", ("all", "fc"))

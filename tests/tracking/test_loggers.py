@@ -2,10 +2,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Compose
+from support import Compose
 
-from prunesweep import experiment
 from prunesweep.errors import UsageError
+from prunesweep.experiment import run as experiment
 from prunesweep.tracking.loggers import LOGGERS, NoLogger
 from prunesweep.tracking.tracked import Tracked
 

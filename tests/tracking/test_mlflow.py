@@ -3,7 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Command
+from support import Command
 
 from prunesweep.tracking.mlflow import MLflow
 from prunesweep.tracking.tracked import Tracked

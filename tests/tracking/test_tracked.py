@@ -4,9 +4,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
-from conftest import Compose
+from support import Compose
 
-from prunesweep import experiment
+from prunesweep.experiment import run as experiment
 from prunesweep.tracking.tracked import Logger, Tracked, track
 
 

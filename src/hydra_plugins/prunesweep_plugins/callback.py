@@ -21,7 +21,7 @@ class SweepTable(Callback):
         failed = job_return.status is JobStatus.FAILED and isinstance(error, Exception)  # interrupted is not failed
         if not failed or config.hydra.mode is not RunMode.MULTIRUN:
             return
-        from prunesweep.results import write_failed
+        from prunesweep.results.result import write_failed
 
         assert isinstance(error, BaseException)
         write_failed(Path(config.hydra.runtime.output_dir), list(config.hydra.overrides.task), error)
@@ -34,7 +34,7 @@ class SweepTable(Callback):
             interrupt.args = (f"hydra.sweep.dir={sweep}",)  # or it would continue in a folder named by another time
         if next(sweep.glob("**/.hydra"), None) is None:
             return  # refused before the first job
-        from prunesweep.report.terminal import conclude
+        from prunesweep.report.console.terminal import conclude
 
         conclude([sweep], sweep)
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hydra.core.config_store import ConfigStore
-from hydra_plugins.hydra_optuna_sweeper.config import NSGAIISamplerConfig, TPESamplerConfig
+from hydra_plugins.hydra_optuna_sweeper.config import (
+    NSGAIISamplerConfig,
+    TPESamplerConfig,
+)
 
 
 @dataclass

@@ -69,7 +69,7 @@ class SearchSweeper(OptunaSweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Search until `n_trials` are done in all."""
-        from hydra_plugins.prunesweep_plugins._search import Search
+        from prunesweep.search.loop import Search
 
         Search.of(self.sweeper, self.settings, arguments).go()
 

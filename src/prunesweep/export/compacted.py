@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from prunesweep.compact import compact
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
 from prunesweep.export import dense
 from prunesweep.export.description import Description
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
+from prunesweep.pruning.compact import compact
 
 
 def save(model: nn.Module, path: Path, description: Description) -> None:
@@ -26,19 +26,14 @@ def save(model: nn.Module, path: Path, description: Description) -> None:
 
 def load(path: Path, description: Description, trust: bool) -> nn.Module:
     """The network of the file at `path`."""
-    from safetensors.torch import load_file
-
     tensors = load_file(path)
-    model = resized(description.setting(path, trust=trust).fresh(), tensors)
+    model = resized(description.context(path, trust=trust).fresh(), tensors)
     model.load_state_dict(tensors)
     return model.eval()
 
 
 def resized(model: nn.Module, tensors: Mapping[str, Tensor]) -> nn.Module:
     """`model`, changed in place, with its convolutions, linear layers and normalisations as large as `tensors` say."""
-    from torch import nn
-    from torch.nn.modules.batchnorm import _BatchNorm
-
     for name, layer in list(model.named_modules()):
         weight = tensors.get(f"{name}.weight")
         if weight is None:

@@ -12,25 +12,25 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
+from torch import Tensor, nn
 
 from prunesweep.errors import UsageError
 from prunesweep.export.dense import metadata, rebuilt
 from prunesweep.export.description import Description
 
-if TYPE_CHECKING:
-    import numpy as np
-    from torch import Tensor, nn
-
-    Array = np.ndarray[Any, Any]
+Array = np.ndarray[Any, Any]
 
 SHAPES = "shapes"
 
 
 def save(model: nn.Module, path: Path, description: Description) -> None:
     """Write the weights of `model`."""
-    from safetensors.numpy import save_file
-
     arrays = {name: tensor.detach().numpy() for name, tensor in model.state_dict().items()}
     stored: dict[str, Array] = {}
     shapes: dict[str, list[int]] = {}
@@ -55,10 +55,6 @@ def read(path: Path) -> dict[str, Tensor]:
     Raises:
         UsageError: its arrays do not fit each other.
     """
-    import torch
-    from safetensors import safe_open
-    from safetensors.numpy import load_file
-
     arrays = load_file(path)
     with safe_open(path, "numpy") as file:
         told = (file.metadata() or {}).get(SHAPES, "")
@@ -76,8 +72,6 @@ def encode(array: Array) -> dict[str, Array]:
 
     Two rows, [0, 5, 0, 7] and [0, 0, 0, 2]: values 5 7 2, counts 2 1, gaps 1 2 3.
     """
-    import numpy as np
-
     table = np.ascontiguousarray(array).reshape(array.shape[0] if array.ndim > 1 else 1, -1)
     rows, columns = np.nonzero(table.view(f"u{table.itemsize}"))
     counts = np.bincount(rows, minlength=len(table))
@@ -88,8 +82,6 @@ def encode(array: Array) -> dict[str, Array]:
 
 def decode(parts: Mapping[str, Array], shape: list[int]) -> Array:
     """The array of `shape` whose `encode` gave `parts`."""
-    import numpy as np
-
     values, counts, gaps = parts["values"], parts["counts"].astype(np.int64), parts["gaps"].astype(np.int64)
     result = np.zeros(shape, values.dtype)
     table = result.reshape(len(counts), -1)
@@ -104,6 +96,4 @@ def decode(parts: Mapping[str, Array], shape: list[int]) -> Array:
 
 
 def _smallest(numbers: Array) -> Array:
-    import numpy as np
-
     return numbers.astype(np.min_scalar_type(int(numbers.max(initial=0))))

@@ -7,21 +7,26 @@ import os
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from prunesweep.chain import environment
-from prunesweep.data import load as load_data
+from torch import Tensor
+
+from prunesweep.chain.context import Context
+from prunesweep.chain.environment import environment
+from prunesweep.chain.state import State
+from prunesweep.data.datasets import load as load_data
 from prunesweep.errors import UsageError, check_choice
-from prunesweep.experiment import use_device
+from prunesweep.experiment.device import use_device
+from prunesweep.experiment.saved import Saved
 from prunesweep.export.description import Description
 from prunesweep.export.formats import FORMATS, describe, load
-from prunesweep.export.verify import Count, check_recorded, check_same, count, logits
-from prunesweep.results import WEIGHTS
-from prunesweep.saved import Saved
-from prunesweep.state import Setting, State
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from prunesweep.export.verify import (
+    ImageCount,
+    check_recorded,
+    check_same,
+    count,
+    logits,
+)
+from prunesweep.results.result import WEIGHTS
 
 EVALUATION_THREADS = 2  # as in a run's default: a fixed number, because the last bits depend on it
 SPLITS = ("train", "validation", "test")
@@ -42,7 +47,7 @@ class Exported:
     path: Path
     size: tuple[int, int]
     dense: tuple[int, int]
-    score: Count
+    score: ImageCount
     apart: float
 
 
@@ -56,20 +61,20 @@ def export(run: Saved, form: str, out: Path | None) -> Exported:
     check_choice("--format", form, FORMATS)
     path = out or run.folder / "export" / f"model{FORMATS[form].suffix}"
     refuse_to_replace(path)
-    setting = Setting(run.config.model, run.config.dataset, use_device("cpu", run.config.threads))
+    context = Context(run.config.model, run.config.dataset, use_device("cpu", run.config.threads))
     weights = run.weights()
     told = _description(run, form)
-    expected = _recorded_logits(run, setting, weights, told.test_accuracy)
+    expected = _recorded_logits(run, context, weights, told.test_accuracy)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
         written = Path(folder) / path.name
-        _write(setting, weights, form, written, told)
+        _write(context, weights, form, written, told)
         network = load(written, describe(written), trust=True)  # as anybody would, but just written by ourselves
-        found = logits(network, setting.data.test)
+        found = logits(network, context.data.test)
         apart = check_same(form, expected, found, exact=FORMATS[form].exact)
         written.chmod(0o644)
         os.replace(written, path)
-    return Exported(path, _sizes(path), _sizes(run.folder / WEIGHTS), count(found, setting.data.test), apart)
+    return Exported(path, _sizes(path), _sizes(run.folder / WEIGHTS), count(found, context.data.test), apart)
 
 
 def _sizes(path: Path) -> tuple[int, int]:
@@ -77,20 +82,20 @@ def _sizes(path: Path) -> tuple[int, int]:
     return len(content), len(gzip.compress(content))
 
 
-def _recorded_logits(run: Saved, setting: Setting, weights: dict[str, Tensor], recorded: float) -> Tensor:
+def _recorded_logits(run: Saved, context: Context, weights: dict[str, Tensor], recorded: float) -> Tensor:
     """The logits of the run's network on the test split, once it is known that they are those it was judged by."""
     try:
-        found = logits(setting.network(State(weights)), setting.data.test)
+        found = logits(context.network(State(weights)), context.data.test)
     except RuntimeError as error:
         raise UsageError(f"{run.folder}: its weights are not those of its config ({error}).") from error
     here = environment("cpu", run.config.threads)
     same = (run.provenance or {}).get("environment") == here
-    check_recorded(run.folder, count(found, setting.data.test), recorded, same_machine=same)
+    check_recorded(run.folder, count(found, context.data.test), recorded, same_machine=same)
     return found
 
 
-def _write(setting: Setting, weights: dict[str, Tensor], form: str, path: Path, description: Description) -> None:
-    model = setting.fresh()
+def _write(context: Context, weights: dict[str, Tensor], form: str, path: Path, description: Description) -> None:
+    model = context.fresh()
     model.load_state_dict(weights)
     try:
         FORMATS[form].save(model.eval(), path, description)
@@ -132,7 +137,7 @@ def refuse_to_replace(path: Path) -> None:
         raise UsageError(f"--out={path}: is there already and is not an export. Give another name.") from error
 
 
-def evaluate(path: Path, dataset: str | None, root: str | None, split: str, *, trust: bool) -> Count:
+def evaluate(path: Path, dataset: str | None, root: str | None, split: str, *, trust: bool) -> ImageCount:
     """Score the exported file at `path` on a split of its own data set, or of the one called `dataset`.
 
     Raises:

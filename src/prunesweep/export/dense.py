@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from prunesweep.chain.state import State
 from prunesweep.export.description import KEY, Description
-from prunesweep.state import State
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
 
 
 def save(model: nn.Module, path: Path, description: Description) -> None:
     """Write the weights of `model`."""
-    from safetensors.torch import save_file
-
     save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, path, metadata(description))
 
 
 def load(path: Path, description: Description, trust: bool) -> nn.Module:
     """The network of the file at `path`."""
-    from safetensors.torch import load_file
-
     return rebuilt(load_file(path), path, description, trust)
 
 
@@ -34,4 +29,4 @@ def metadata(description: Description) -> dict[str, str]:
 
 def rebuilt(tensors: Mapping[str, Tensor], path: Path, description: Description, trust: bool) -> nn.Module:
     """The described network with the weights `tensors` of the file at `path`, computing exactly as it does in a run."""
-    return description.setting(path, trust=trust).network(State(weights=tensors)).eval()
+    return description.context(path, trust=trust).network(State(weights=tensors)).eval()

@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from prunesweep.chain.context import Context
 from prunesweep.config import option
-from prunesweep.data import Dataset
+from prunesweep.data.settings import Dataset
+from prunesweep.data.sources import SOURCES
 from prunesweep.errors import UsageError, check_choice
-from prunesweep.saved import refuse_code
-from prunesweep.sources import SOURCES
-from prunesweep.state import Setting
+from prunesweep.experiment.saved import refuse_code
 
 KEY = "prunesweep"
 """Under which the description lies in a file's metadata."""
@@ -68,7 +68,7 @@ class Description:
             )
         return Dataset(name, root, list(self.mean), list(self.std), held_out)
 
-    def setting(self, path: Path, *, trust: bool) -> Setting:
+    def context(self, path: Path, *, trust: bool) -> Context:
         """What the network of the file at `path` is built by, on the CPU.
 
         Raises:
@@ -76,7 +76,7 @@ class Description:
         """
         if not trust:
             refuse_code(path, {"model": self.model})
-        return Setting(option("model", self.model), self.data(), "cpu")
+        return Context(option("model", self.model), self.data(), "cpu")
 
 
 def loads(path: Path, text: str | bytes | None) -> Description:

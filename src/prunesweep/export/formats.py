@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from safetensors import safe_open
+from torch import nn
 
 from prunesweep.errors import UsageError
 from prunesweep.export import compacted, csr, dense, onnx_graph, program
 from prunesweep.export.description import KEY, Description, loads
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-Network = Callable[["Tensor"], "Tensor"]
-"""Normalised images `[n, channels, height, width]` -> logits `[n, classes]`, on the CPU."""
+from prunesweep.export.verify import Network
 
 
 @dataclass(frozen=True)
@@ -64,8 +61,6 @@ def describe(path: Path) -> Description:
 
 
 def _metadata(path: Path) -> str | bytes | None:
-    from safetensors import safe_open
-
     with path.open("rb") as file:
         head = file.read(9)
     if head[:4] == b"PK\x03\x04":

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import torch
+from torch import Tensor, nn
+
+from prunesweep.errors import need_extra
 from prunesweep.export.description import KEY, Description
-from prunesweep.imports import need_extra
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from prunesweep.export.formats import Network
+from prunesweep.export.verify import Network
 
 
 def save(model: nn.Module, path: Path, description: Description) -> None:
     """Write the graph of `model`: input `images`, output `logits`."""
-    import torch
-
     need_extra("--format onnx", "onnx", "onnx", "onnxscript", "onnxruntime")
     graph = torch.onnx.export(
         model,
@@ -34,8 +31,6 @@ def save(model: nn.Module, path: Path, description: Description) -> None:
 
 def load(path: Path, description: Description, trust: bool) -> Network:  # noqa: ARG001  a graph is data
     """The network of the file at `path`, computed by onnxruntime."""
-    import torch
-
     session = _session(path)
     name = session.get_inputs()[0].name
 

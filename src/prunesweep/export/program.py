@@ -7,21 +7,18 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
 
 from prunesweep.errors import UsageError
 from prunesweep.export.description import KEY, Description
-
-if TYPE_CHECKING:
-    from torch import nn
 
 EXTRA = f"{KEY}.json"
 
 
 def save(model: nn.Module, path: Path, description: Description) -> None:
     """Write the program of `model`."""
-    import torch
-
     images = torch.zeros(2, *description.shape)  # two, since one would be taken for a constant
     program = torch.export.export(model, (images,), dynamic_shapes=({0: torch.export.Dim("batch")},))
     torch.export.save(program, path, extra_files={EXTRA: description.dumps()})
@@ -29,8 +26,6 @@ def save(model: nn.Module, path: Path, description: Description) -> None:
 
 def load(path: Path, description: Description, trust: bool) -> nn.Module:  # noqa: ARG001
     """The program of the file at `path` as a module."""
-    import torch
-
     if not trust:
         raise UsageError(f"{path}: a torch.export program is code, reading it may run anything. --trust allows it.")
     return torch.export.load(path).module()

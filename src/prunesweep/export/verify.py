@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from prunesweep.data import Split
+import torch
+from torch import Tensor
+
+from prunesweep.data.datasets import Split
 from prunesweep.errors import UsageError
-from prunesweep.training import EVALUATION_BATCH
+from prunesweep.training.loop import EVALUATION_BATCH
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from prunesweep.export.formats import Network
+Network = Callable[[Tensor], Tensor]
+"""Normalized images `[n, channels, height, width]` -> logits `[n, classes]`, on the CPU."""
 
 NEAR = 1e-4
 """By how much a logit may differ where another program computes it, absolutely and as a fraction of the largest."""
@@ -23,7 +24,7 @@ ROUNDING = 1e-3
 
 
 @dataclass(frozen=True)
-class Count:
+class ImageCount:
     """Correctly classified images of a split, and all of them."""
 
     correct: int
@@ -37,18 +38,16 @@ class Count:
 
 def logits(network: Network, split: Split) -> Tensor:
     """The logits `[n, classes]` of all images of `split`, in the batches of a run's own evaluation."""
-    import torch
-
     with torch.inference_mode():
         return torch.cat([network(images) for images in split.images.split(EVALUATION_BATCH)])
 
 
-def count(found: Tensor, split: Split) -> Count:
+def count(found: Tensor, split: Split) -> ImageCount:
     """How many of the logits `found` are largest at the image's class."""
-    return Count(int((found.argmax(1) == split.labels).sum()), len(split))
+    return ImageCount(int((found.argmax(1) == split.labels).sum()), len(split))
 
 
-def check_recorded(folder: Path, here: Count, recorded: float, *, same_machine: bool) -> None:
+def check_recorded(folder: Path, here: ImageCount, recorded: float, *, same_machine: bool) -> None:
     """Raise `UsageError` unless the run's network scores here what `result.json` says, exactly on the same machine."""
     allowed = 0 if same_machine else max(1, round(ROUNDING * here.total))
     if not abs(here.correct - recorded * here.total) <= allowed + 0.01:  # 0.01 of an image: the product is rounded

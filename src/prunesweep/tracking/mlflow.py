@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prunesweep.imports import need_extra
+from prunesweep.errors import need_extra
 from prunesweep.tracking.tracked import Logger, Tracked
 
 if TYPE_CHECKING:

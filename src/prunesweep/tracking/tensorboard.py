@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from prunesweep.imports import need_extra
+from prunesweep.errors import need_extra
 from prunesweep.tracking.tracked import Logger, Tracked
 
 FOLDER = "tensorboard"

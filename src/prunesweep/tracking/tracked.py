@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prunesweep.nested import leaves
+from prunesweep.results.flatten import leaves
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,30 @@
+"""How much of an all-ones image reaches the outputs through each weight: no data, no labels."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+
+def flow(model: nn.Module, parameters: Mapping[str, Tensor], shape: tuple[int, int, int]) -> dict[str, Tensor]:
+    """dR/dp for each p of `parameters`, where R is the sum of the outputs for one image of ones, in float64.
+
+    Multiplied by the parameters' absolute values this is synaptic flow (Tanaka et al. 2020, eq. 2).
+
+    Args:
+        model: left as it is; run in evaluation mode.
+        parameters: name -> value to be used instead of the model's own, all of them not negative.
+        shape: channels, height and width of an image.
+    """
+    double = copy.deepcopy(model).double().eval()  # float32 overflows in wide networks, and loses small flows
+    values = {name: value.detach().double().requires_grad_() for name, value in parameters.items()}
+    device = next(iter(values.values())).device
+    image = torch.ones(1, *shape, dtype=torch.float64, device=device)
+    with torch.enable_grad():
+        total = functional_call(double, values, (image,)).sum()
+        gradients = torch.autograd.grad(total, list(values.values()), allow_unused=True, materialize_grads=True)
+    return dict(zip(values, gradients, strict=True))

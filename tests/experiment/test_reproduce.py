@@ -1,0 +1,175 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+from support import Command, Completed, change, edit
+
+from prunesweep.cli import main
+from prunesweep.experiment import saved
+from prunesweep.experiment.reproduce import Comparison, Difference, compare
+
+Reproduced = tuple[int, str, str]
+
+
+@pytest.fixture
+def reproduced(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Any:
+    def call(run: Path, *options: str) -> Reproduced:
+        code = main(["reproduce", str(run), "--out", str(tmp_path / "again"), *options])
+        return (code, *capsys.readouterr())
+
+    return call
+
+
+def test_identical(completed: Completed, reproduced: Any, tmp_path: Path) -> None:
+    run = completed("prune.amount=0.5")
+    assert reproduced(run)[:2] == (0, "identical\n")
+    again = json.loads((tmp_path / "again" / "result.json").read_text())
+    assert again["steps_cached"] == 0, "from an empty store"
+    assert saved.read(tmp_path / "again").config == saved.read(run).config, "a run directory like any other"
+    code, _, err = reproduced(run)
+    assert code == 1
+    assert "again: is there already. Give a new directory." in err
+
+
+def test_from_the_store(completed: Completed, reproduced: Any, tmp_path: Path) -> None:
+    run = completed()
+    assert reproduced(run, "--use-store", str(tmp_path / "store"))[:2] == (0, "identical\n")
+    assert json.loads((tmp_path / "again" / "result.json").read_text())["steps_cached"] == 4
+
+
+def test_a_result_that_was_tampered_with(completed: Completed, reproduced: Any) -> None:
+    run = completed()
+    true = json.loads((run / "result.json").read_text())["final"]
+    change(run / "result.json", final={**true, "test_accuracy": 0.999})
+    code, out, _ = reproduced(run, "--tolerance", "1e-6")
+    assert code == 1
+    assert out.startswith(f"differs\n  final.test_accuracy: 0.999 -> {true['test_accuracy']} (")
+    assert "the digests agree" in out
+
+
+def test_weights_that_were_tampered_with(completed: Completed, reproduced: Any) -> None:
+    run = completed()
+    weights = load_file(run / "model.safetensors")
+    weights["fc3.bias"][3] += 0.5
+    save_file(weights, run / "model.safetensors")
+    code, out, _ = reproduced(run)
+    assert code == 1
+    assert "fc3.bias: 1 of 10 values, by up to 0.5\n" in out
+    assert "model.safetensors is not what the run wrote: changed afterwards" in out
+
+
+def test_a_seed_that_was_edited_and_another_environment(completed: Completed, reproduced: Any) -> None:
+    run = completed()
+    edit(run, seed=1)
+    code, out, _ = reproduced(run)
+    assert code == 1
+    assert "  seed: 0 -> 1 (+1)\n" in out
+    assert "masks: other weights are pruned" in out
+    assert "the chains part at step 0 (Init): other settings than the run had" in out
+
+
+def test_what_of_the_environment_may_explain_it(completed: Completed) -> None:
+    run = saved.read(completed("threads=1", name="one"))
+    again = saved.read(completed("threads=2", name="two"))
+    assert again.provenance is not None
+    again.provenance["environment"]["torch"] = "9.9"
+    again.result["final"]["test_accuracy"] = 0.5
+    reasons = compare(run, again).reasons
+    assert any(reason.startswith("environment.torch: 2.") and reason.endswith(" -> 9.9") for reason in reasons)
+    assert "environment.threads: 1 -> 2" in reasons
+    assert not any("the chains part" in reason for reason in reasons)
+
+
+def test_a_run_from_before_provenance(completed: Completed, reproduced: Any) -> None:
+    run = completed("train.epochs=0")
+    (run / "provenance.json").unlink()
+    assert reproduced(run)[:2] == (0, "identical\n")
+    change(run / "result.json", amount=0.7)
+    comparison = compare(saved.read(run), saved.read(completed("train.epochs=0", name="two")))
+    assert comparison.masks is None
+    assert comparison.reasons[0] == "the run recorded no provenance.json: its environment is not known"
+
+
+def test_code_is_refused_without_trust(
+    completed: Completed, reproduced: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_score.py").write_text("def score(of):\n    return -of.weight.abs()\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    run = completed("train.epochs=0", "prune=custom", "prune.target=own_score.score")
+    code, out, err = reproduced(run)
+    assert (code, out) == (1, "")
+    assert "prune.target=own_score.score, which would be imported and run. --trust allows it." in err
+    assert not (tmp_path / "again").exists()
+    assert reproduced(run, "--trust")[:2] == (0, "identical\n")
+
+
+PATHS = {
+    "basic": ("prune.amount=0.3,0.6",),
+    "joblib": ("prune.amount=0.3,0.6", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"),
+    "optuna": (
+        "hydra/sweeper=optuna",
+        "hydra.sweeper.n_trials=2",
+        "hydra.sweeper.n_jobs=1",
+        "hydra.sweeper.direction=maximize",
+        "prune.amount=interval(0.1,0.9)",
+    ),
+}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_runs_of_every_path_are_identical(path: str, run_py: Command, reproduced: Any, tmp_path: Path) -> None:
+    if path == "joblib":
+        pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="needs the extra [joblib]")
+    short = ("model=lenet_300_100", "train.epochs=1", "finetune.epochs=0", "threads=1", "hydra.sweep.dir=sweep")
+    done = run_py("-m", *PATHS[path], *short, fresh=path == "joblib")
+    assert done.code == 0, done.err
+    assert reproduced(tmp_path / "sweep" / "1")[:2] == (0, "identical\n")
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(1e-9, 1))
+def test_the_tolerance(one: float, other: float, tolerance: float) -> None:
+    difference = Difference("final.test_accuracy", one, other)
+    if abs(one - other) <= tolerance:
+        assert difference.within(tolerance)
+    assert Comparison((difference,), (), None, ()).within(0) is False
+
+
+def test_counts_are_within_a_fraction_and_words_never() -> None:
+    assert Difference("macs_nonzero", 1_000, 1_010).within(0.01)
+    assert not Difference("macs_nonzero", 1_000, 1_011).within(0.01)
+    assert not Difference("model", "lenet5", "lenet6").within(1)
+    assert str(Difference("model", "a\n\x1b", None)) == "model: a\\n\\x1b -> None"
+
+
+def test_within_the_tolerance_other_weights_are_allowed() -> None:
+    comparison = Comparison((Difference("x", 0.5, 0.51),), ("fc: …",), False, ("why",))
+    assert not comparison.identical
+    assert comparison.within(0.02)
+    assert not comparison.within(0.001)
+    assert next(comparison.lines(0.02)) == "within the tolerance of 0.02"
+    assert list(comparison.lines(0))[-2:] == ["What could explain it:", "  why"]
+
+
+def test_tensors_that_are_missing_or_of_another_shape(completed: Completed) -> None:
+    run, again = (saved.read(completed("train.epochs=0", name=name)) for name in ("one", "two"))
+    weights = load_file(again.folder / "model.safetensors")
+    weights["fc9"] = weights.pop("fc3.bias")
+    weights["fc1.bias"] = torch.zeros(3)
+    save_file(weights, again.folder / "model.safetensors")
+    assert set(compare(run, again).tensors) == {
+        "fc1.bias: torch.float32 [300] -> torch.float32 [3]",
+        "fc3.bias: torch.float32 [10] -> absent",
+        "fc9: absent -> torch.float32 [10]",
+    }
+
+
+def test_bad_options(completed: Completed, reproduced: Any) -> None:
+    code, _, err = reproduced(completed("train.epochs=0", "finetune.epochs=0"), "--tolerance", "nan")
+    assert code == 1
+    assert "--tolerance=nan: must be at least 0." in err

@@ -1,0 +1,104 @@
+import pytest
+import torch
+from torch import nn
+
+from prunesweep.errors import UsageError
+from prunesweep.models.build import check_fits
+from prunesweep.models.settings import (
+    ConvLeNet,
+    CustomModel,
+    LeNet5,
+    LeNet5Caffe,
+    LeNet300100,
+    Model,
+    Shape,
+)
+
+GREY, COLOUR = (1, 28, 28), (3, 32, 32)
+
+
+class Net(nn.Module):
+    def __init__(self, width: int = 4, classes: int = 10) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(784, width), nn.Linear(width, classes))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.body(x)
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "parameters"),
+    [
+        (LeNet5(), GREY, 61_706),
+        (LeNet5(), COLOUR, 62_006),
+        (LeNet5Caffe(), GREY, 431_080),
+        (LeNet300100(), GREY, 266_610),
+        (ConvLeNet(), GREY, 159_538),
+        (ConvLeNet(), (1, 32, 32), 159_538),
+        (ConvLeNet(), COLOUR, 159_970),
+    ],
+)
+def test_parameter_counts_and_output(model: Model, shape: Shape, parameters: int) -> None:
+    network = model.build(shape, 10)
+    assert sum(parameter.numel() for parameter in network.parameters()) == parameters
+    assert network(torch.zeros(2, *shape)).shape == (2, 10)
+
+
+@pytest.mark.parametrize(
+    ("model", "names"),
+    [
+        (LeNet5(), "conv1 conv2 fc1 fc2 fc3"),
+        (LeNet5Caffe(), "conv1 conv2 fc1 fc2"),
+        (LeNet300100(), "fc1 fc2 fc3"),
+        (ConvLeNet(), "conv1 conv2 conv3 conv4 fc"),
+    ],
+)
+def test_layer_names(model: Model, names: str) -> None:
+    network = model.build(GREY, 10)
+    assert [name for name, module in network.named_children() if list(module.parameters())] == names.split()
+
+
+def test_pooling_before_relu_gives_the_same_values() -> None:
+    x = torch.randn(3, 2, 8, 8, generator=torch.Generator().manual_seed(0))
+    pool, relu = nn.MaxPool2d(2), nn.ReLU()
+    assert torch.equal(relu(pool(x)), pool(relu(x)))
+
+
+@pytest.mark.parametrize("conv_relu", [False, True])
+def test_conv_relu_decides_on_relu_after_the_convolutions(conv_relu: bool) -> None:
+    network = LeNet5Caffe(conv_relu=conv_relu).build(GREY, 10)
+    assert isinstance(network.act1, nn.ReLU) == conv_relu
+    assert isinstance(network.act2, nn.ReLU) == conv_relu
+
+
+def test_widths_are_checked() -> None:
+    with pytest.raises(UsageError, match=r"model.widths=\[24, 24\]"):
+        ConvLeNet(widths=[24, 24])
+
+
+def test_a_network_of_the_users_own() -> None:
+    model = CustomModel(target=f"{__name__}.Net", kwargs={"width": 7})
+    network = model.build(GREY, 10)
+    assert network.body[1].out_features == 7
+    assert "class Net" in model.source()
+
+
+@pytest.mark.parametrize(
+    ("target", "kwargs", "message"),
+    [
+        ("", {}, "needs the import path"),
+        (f"{__name__}.Net", {"widht": 3}, r"cannot be built with model.kwargs=\{'widht': 3\}"),
+        ("builtins.dict", {}, "returned dict, not a torch.nn.Module"),
+    ],
+)
+def test_a_custom_target_that_cannot_be(target: str, kwargs: dict[str, int], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        CustomModel(target=target, kwargs=kwargs).build(GREY, 10)
+
+
+def test_the_output_must_be_one_logit_for_each_class() -> None:
+    check_fits(Net(), "custom", GREY, 10)
+    with pytest.raises(UsageError, match=r"shape \[2, 9\], but the data set has 10 classes"):
+        check_fits(Net(classes=9), "custom", GREY, 10)
+    with pytest.raises(UsageError, match=r"cannot take images of shape \[3, 32, 32\]"):
+        check_fits(Net(), "custom", COLOUR, 10)

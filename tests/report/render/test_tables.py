@@ -1,0 +1,30 @@
+import csv
+import io
+from pathlib import Path
+
+from fakes import Sweep
+
+from prunesweep.report.compute.gather import gather
+from prunesweep.report.compute.values import compute
+from prunesweep.report.render.tables import frontier_table, label
+
+
+def test_a_row_for_each_member_the_smallest_network_first(sweep: Sweep) -> None:
+    rows = list(csv.DictReader(io.StringIO(frontier_table(compute(gather([sweep()]))))))
+    assert [row["params_nonzero"] for row in rows] == ["617", "6171", "12341", "30853", "49365"]
+    first = rows[0]
+    assert (first["dataset"], first["model"], first["prune.amount"], first["seeds"], first["runs"]) == (
+        *("mnist", "lenet5", "0.99", "2"),
+        "8 9",
+    )
+    assert float(first["val_drop.mean"]) > float(rows[-1]["val_drop.mean"])
+    assert [row["knee"] for row in rows].count("True") == 1
+
+
+def test_a_table_of_nothing_has_a_header(tmp_path: Path) -> None:
+    assert frontier_table(compute(gather([tmp_path]))) == "dataset\n"
+
+
+def test_a_label_tells_what_was_swept(sweep: Sweep) -> None:
+    values = compute(gather([sweep()]))
+    assert label(values, values.experiments[0]) == "prune.amount=0.2"

@@ -1,0 +1,50 @@
+import math
+
+import pytest
+
+from prunesweep.errors import UsageError
+from prunesweep.results.objectives import OBJECTIVES, SearchSettings, objective
+
+RESULT = {"final": {"val_accuracy": 0.9}, "macs_nonzero": 50, "macs_total": 200, "compression": None}
+
+
+def test_values_and_references_come_from_the_result() -> None:
+    assert objective("val_accuracy").value(RESULT) == 0.9
+    assert objective("macs_nonzero").value(RESULT) == 50
+    assert objective("macs_nonzero").reference(RESULT) == 200
+    assert objective("val_accuracy").reference(RESULT) == 0
+    assert objective("val_loss").reference(RESULT) == math.log(10)
+
+
+def test_directions() -> None:
+    assert objective("val_accuracy").direction == "maximize"
+    assert objective("final.val_loss").direction == "minimize"
+
+
+def test_what_is_no_number_is_no_value() -> None:
+    with pytest.raises(ArithmeticError, match="compression is None"):
+        objective("compression").value(RESULT)
+    with pytest.raises(ArithmeticError, match="is nan"):
+        objective("val_accuracy").value({"final": {"val_accuracy": math.nan}})
+
+
+def test_the_test_split_never_chooses() -> None:
+    assert not any("test" in name for name in OBJECTIVES)
+    for name in ("test_accuracy", "final.test_loss"):
+        with pytest.raises(UsageError, match=f"the test split .* never chooses. Use {name.replace('test', 'val')}"):
+            objective(name)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"objectives": []}, "name at least one objective"),
+        ({"objectives": ["val_acuracy"]}, "Did you mean 'val_accuracy'?"),
+        ({"objectives": ["val_accuracy", "final.val_accuracy"]}, "names one objective twice"),
+        ({"replicates": 0}, "search.replicates=0: must be at least 1"),
+        ({"heartbeat": 0}, "search.heartbeat=0: must be at least 1"),
+    ],
+)
+def test_bad_settings(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        SearchSettings(**settings)  # type: ignore[arg-type]

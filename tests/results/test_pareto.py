@@ -1,0 +1,172 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+
+from prunesweep.results.pareto import (
+    attainment,
+    hypervolume,
+    knee,
+    pareto,
+    smallest_within,
+)
+
+LESS = (False, False)
+NAN = float("nan")
+
+# accuracy
+#  3 |        d
+#  2 |     b
+#  1 |  a     c     c is dominated by b and d; the parameters left grow to the right.
+#    +---1--2--3
+NETWORKS = [(1, 1), (2, 2), (3, 1), (3, 3)]
+FEW_AND_ACCURATE = (False, True)
+
+values = st.integers(0, 6).map(float)
+clouds = st.lists(st.tuples(values, values), min_size=1, max_size=12)
+directions = st.tuples(st.booleans(), st.booleans())
+
+
+def dominates(one: tuple[float, ...], other: tuple[float, ...], maximize: tuple[bool, ...]) -> bool:
+    pairs = [(b, a) if more else (a, b) for a, b, more in zip(one, other, maximize, strict=True)]
+    return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
+
+
+def test_the_pareto_set_is_what_nothing_dominates() -> None:
+    assert pareto(NETWORKS, FEW_AND_ACCURATE).tolist() == [True, True, False, True]
+    assert pareto(NETWORKS, LESS).tolist() == [True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("points", "expected"),
+    [
+        ([], []),
+        ([(1, 1), (1, 1), (2, 2)], [True, True, False]),
+        ([(1, 1), (1, 2)], [True, False]),
+        ([(0, NAN), (1, 1)], [False, True]),
+        ([(NAN, NAN)], [False]),
+    ],
+    ids=["none", "equal", "weakly dominated", "a NaN", "only NaN"],
+)
+def test_the_pareto_set_of(points: list[tuple[float, float]], expected: list[bool]) -> None:
+    assert pareto(points, LESS).tolist() == expected
+
+
+@given(clouds, directions)
+def test_the_pareto_set_agrees_with_its_definition(
+    points: list[tuple[float, float]], maximize: tuple[bool, bool]
+) -> None:
+    expected = [not any(dominates(other, point, maximize) for other in points) for point in points]
+    assert pareto(points, maximize).tolist() == expected
+
+
+def test_the_hypervolume_adds_up_rectangles() -> None:
+    # From the reference (4, 0): a spans 3 x 1, b adds 2 x 1 above it, d adds 1 x 1 above that.
+    assert hypervolume(NETWORKS, (4, 0), FEW_AND_ACCURATE) == 6
+    assert hypervolume([(1, 1)], (4, 0), FEW_AND_ACCURATE) == 3
+    assert hypervolume([(1, 2, 3)], (2, 4, 6), (False, False, False)) == 6
+
+
+@pytest.mark.parametrize("points", [[], [(5, 1)], [(4, 1)], [(1, 0)], [(NAN, 1)]])
+def test_what_is_no_better_than_the_reference_has_no_volume(points: list[tuple[float, float]]) -> None:
+    assert hypervolume(points, (4, 0), FEW_AND_ACCURATE) == 0
+
+
+@given(clouds, st.tuples(values, values), directions)
+def test_a_further_point_never_lowers_the_hypervolume(
+    points: list[tuple[float, float]], further: tuple[float, float], maximize: tuple[bool, bool]
+) -> None:
+    reference = tuple(-1.0 if more else 7.0 for more in maximize)
+    assert hypervolume([*points, further], reference, maximize) >= hypervolume(points, reference, maximize) > 0
+
+
+@given(clouds, directions)
+def test_the_hypervolume_is_that_of_the_pareto_set(
+    points: list[tuple[float, float]], maximize: tuple[bool, bool]
+) -> None:
+    reference = tuple(-1.0 if more else 7.0 for more in maximize)
+    front = [point for point, kept in zip(points, pareto(points, maximize), strict=True) if kept]
+    assert hypervolume(front, reference, maximize) == pytest.approx(hypervolume(points, reference, maximize))
+
+
+def test_the_knee_is_where_the_frontier_bends() -> None:
+    # Scaled to [0, 1]: (0, 0), (0.25, 0.8), (0.5, 0.9), (1, 1); gains over the diagonal 0.55 and 0.4.
+    assert knee([(0, 0), (1, 8), (2, 9), (4, 10)], FEW_AND_ACCURATE) == 1
+    assert knee([(0, 10), (1, 2), (2, 1), (4, 0)], LESS) == 1
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        [],
+        [(1, 1), (2, 2)],
+        [(1, 1), (2, 2), (3, 3)],
+        [(0, 0), (3, 1), (4, 4)],
+        [(1, 1), (1, 1), (1, 1)],
+        [(1, NAN), (2, 2), (3, 3)],
+    ],
+    ids=["none", "two", "straight", "bent the other way", "equal", "a NaN"],
+)
+def test_there_is_no_knee_in(points: list[tuple[float, float]]) -> None:
+    assert knee(points, FEW_AND_ACCURATE) is None
+
+
+@given(clouds, st.floats(0.5, 20), st.floats(-5, 5))
+def test_the_knee_is_a_pareto_point_and_knows_no_scale(
+    points: list[tuple[float, float]], factor: float, shift: float
+) -> None:
+    found = knee(points, FEW_AND_ACCURATE)
+    if found is not None:
+        assert pareto(points, FEW_AND_ACCURATE)[found]
+        moved = knee([(x * factor + shift, y) for x, y in points], FEW_AND_ACCURATE)
+        assert moved is not None
+        assert pareto(points, FEW_AND_ACCURATE)[moved]
+
+
+def test_the_smallest_within_a_limit() -> None:
+    cost, loss = [5, 1, 3, 3, 4], [0.0, 9.0, 1.0, 0.5, NAN]
+    assert [smallest_within(cost, loss, limit) for limit in (-1, 0, 0.5, 1, 9)] == [None, 0, 3, 3, 1]
+    assert smallest_within([], [], 1) is None
+
+
+@given(clouds, values, values)
+def test_a_wider_limit_never_gives_a_larger_network(
+    points: list[tuple[float, float]], limit: float, wider: float
+) -> None:
+    cost, loss = zip(*points, strict=True)
+    narrow = smallest_within(cost, loss, limit)
+    if narrow is not None:
+        wide = smallest_within(cost, loss, limit + wider)
+        assert wide is not None
+        assert loss[narrow] <= limit
+        assert cost[wide] <= cost[narrow]
+
+
+def test_the_attainment_surfaces_of_two_seeds() -> None:
+    # Seed 0 attains 1 with 1 parameter and 2 with 3; seed 1 attains 2 with 2.
+    points, seeds = [(1, 1), (2, 2), (3, 2)], [0, 1, 0]
+    one = attainment(points, seeds, 0.5, FEW_AND_ACCURATE)
+    both = attainment(points, seeds, 1, FEW_AND_ACCURATE)
+    assert_array_equal(one, [(1, 1), (2, 2)])
+    assert_array_equal(both, [(2, 1), (3, 2)])
+
+
+def test_the_attainment_surface_of_nothing_is_empty() -> None:
+    assert attainment([], [], 1, FEW_AND_ACCURATE).shape == (0, 2)
+    assert attainment([(NAN, 1)], [0], 1, FEW_AND_ACCURATE).shape == (0, 2)
+
+
+@given(clouds, directions)
+def test_what_one_set_attains_is_its_pareto_set(points: list[tuple[float, float]], maximize: tuple[bool, bool]) -> None:
+    front = np.unique(np.asarray(points)[pareto(points, maximize)], axis=0)
+    for share in (0.5, 1):
+        assert_array_equal(np.unique(attainment(points, [7] * len(points), share, maximize), axis=0), front)
+
+
+@given(st.lists(st.tuples(values, values, st.integers(0, 3)), min_size=1, max_size=12))
+def test_what_all_sets_attain_each_of_them_does(rows: list[tuple[float, float, int]]) -> None:
+    points, sets = [row[:2] for row in rows], [row[2] for row in rows]
+    for x, y in attainment(points, sets, 1, LESS):
+        for one in set(sets):
+            assert any(a <= x and b <= y for (a, b), own in zip(points, sets, strict=True) if own == one)

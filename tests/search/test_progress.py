@@ -1,0 +1,83 @@
+import csv
+import io
+
+from prunesweep.results.objectives import objective
+from prunesweep.search.progress import (
+    Row,
+    clock,
+    hypervolume,
+    line,
+    pareto,
+    summary,
+    table,
+)
+
+GOALS = [objective("val_accuracy"), objective("param_reduction")]
+
+
+def row(number: int, accuracy: float, reduction: float, **other: object) -> Row:
+    fields: dict[str, object] = {
+        "status": "completed",
+        "directory": str(number),
+        "parameters": {"prune.amount": reduction},
+        "values": [accuracy, reduction],
+        "deviations": [0.0, 0.0],
+        "runs": {"0": [accuracy, reduction]},
+        "noted": {
+            "dense.val_accuracy": 0.9,
+            "final.val_accuracy": accuracy,
+            "param_reduction": reduction,
+            "worst final.val_accuracy": 0.0,
+            "worst param_reduction": 0.0,
+        },
+        "note": "",
+        "seconds": 1.0,
+    }
+    return Row(number, **{**fields, **other})  # type: ignore[arg-type]
+
+
+ROWS = [row(0, 0.9, 0.2), row(1, 0.8, 0.6), row(2, 0.7, 0.5), row(3, 0.9, 0.9, status="failed", values=[], note="why")]
+
+
+def test_the_pareto_set_leaves_out_what_is_beaten_and_what_failed() -> None:
+    assert [found.number for found in pareto(ROWS, GOALS)] == [0, 1]
+    assert pareto([], GOALS) == []
+
+
+def test_the_hypervolume_by_hand() -> None:
+    assert abs(hypervolume(ROWS, GOALS) - (0.9 * 0.2 + 0.8 * 0.4)) < 1e-12
+    assert hypervolume([], GOALS) == 0
+
+
+def test_the_hypervolume_of_what_is_minimised() -> None:
+    goals = [objective("val_accuracy"), objective("macs_nonzero")]
+    noted = {"worst final.val_accuracy": 0.0, "worst macs_nonzero": 100.0}
+    assert abs(hypervolume([row(0, 0, 0, values=[0.5, 40.0], noted=noted)], goals) - 0.5 * 60) < 1e-12
+
+
+def test_the_line_tells_where_the_search_stands() -> None:
+    assert line("s", ROWS, 10, GOALS, 65.0) == (
+        "s: 4/10 trials (1 failed), best within 0.5 points of dense: -20.00% parameters at 90.00% (trial 0), "
+        "hypervolume 0.5, 01:05 left"
+    )
+    assert line("s", [], 10, GOALS, None) == "s: 0/10 trials, hypervolume 0"
+
+
+def test_clock() -> None:
+    assert [clock(59.2), clock(3725)] == ["01:00", "1:02:05"]
+
+
+def test_the_table_keeps_each_seed_mean_and_deviation() -> None:
+    double = row(4, 0.8, 0.5, deviations=[0.1, 0.0], runs={"0": [0.7, 0.5], "1": [0.9, 0.5]})
+    first, *_, last = csv.DictReader(io.StringIO(table([*ROWS, double], GOALS)))
+    assert (first["trial"], first["status"], first["final.val_accuracy"]) == ("0", "completed", "0.9")
+    assert (last["final.val_accuracy sd"], last["final.val_accuracy seed=1"]) == ("0.1", "0.9")
+    assert list(first)[-2:] == ["seconds", "note"]
+
+
+def test_the_summary_names_trials_directories_and_values() -> None:
+    found = summary("s", ROWS, 10, GOALS)
+    assert found["trials"] == {"total": 10, "completed": 3, "failed": 1}
+    assert found["pareto"][1]["trial"] == 1
+    assert found["pareto"][1]["directory"] == "1"
+    assert found["pareto"][1]["values"] == {"final.val_accuracy": 0.8, "param_reduction": 0.6}
