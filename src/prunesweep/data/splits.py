@@ -1,21 +1,27 @@
-"""A named data set as in-memory tensors: training, validation and test split, normalised once, with a fingerprint."""
+"""The stratified split of a data set into two parts."""
 
 from __future__ import annotations
 
 import numpy as np
 
-Raw = tuple[np.ndarray, np.ndarray]  # images [n, height, width, channels] uint8, labels [n] int64
-
 SPLIT_SEED = 0
+"""The seed of every split. A split does not depend on the seed of a run."""
 
 
-def stratified(labels: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of all but `size` of the examples, and of those `size`: the same for ever, each class in proportion.
+def stratified_split(labels: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Split examples into a rest and a held-out part of `size` examples, with the same share of each class.
 
-    The examples are shuffled, ordered by class, and `size` of them are taken at equal distances.
+    The examples are shuffled and ordered by class. Every `n / size`-th of them is held out.
+
+    Args:
+        labels: the class of each example, `[n]`.
+        size: the number of examples to hold out.
+
+    Returns:
+        The sorted indices of the rest, `[n - size]`, and of the held-out part, `[size]`.
     """
-    # RandomState and not Generator: its stream is frozen, that of Generator may change with a release of NumPy.
+    # RandomState rather than Generator: its stream is frozen, while that of Generator may change between releases.
     order = np.random.RandomState(SPLIT_SEED).permutation(len(labels))
     order = order[np.argsort(labels[order], kind="stable")]
-    chosen = order[np.arange(size) * len(labels) // size]
-    return np.setdiff1d(order, chosen), np.sort(chosen)
+    held_out = order[np.arange(size) * len(labels) // size]
+    return np.setdiff1d(order, held_out), np.sort(held_out)
