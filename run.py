@@ -1,6 +1,6 @@
 """Run prunesweep: `python run.py --help` shows the groups, their options and examples."""
 
-from dataclasses import asdict
+import logging
 from pathlib import Path
 
 import hydra
@@ -16,20 +16,19 @@ config.register()
 
 @hydra.main(config_path="conf", config_name="config", execution_whitelist=config.TRUSTED)
 def main(cfg: DictConfig) -> float:
-    """One run, from the composed config to its directory; returns the final validation accuracy."""
-    run_config = config.build(cfg)  # before anything heavy is imported, and before anything is computed
-    import logging
-
+    """Run the experiment that `cfg` describes and return the final validation accuracy."""
+    run_config = config.build(cfg)  # reports bad settings before the slow import of torch
     from prunesweep.experiment.run import run
     from prunesweep.report.console.terminal import line, progress
-    from prunesweep.tracking.tracked import Tracked, track
+    from prunesweep.results.run_directory import read_run
+    from prunesweep.tracking.logger import track
 
     job = HydraConfig.get()
     folder = Path(job.runtime.output_dir)
     result = run(run_config, folder, list(job.overrides.task), progress)
     logging.getLogger("prunesweep").info(line(result, folder))
     sweep = Path(job.sweep.dir).absolute() if job.mode is RunMode.MULTIRUN else None
-    track(run_config.logger, Tracked(folder, sweep, asdict(run_config), asdict(result)))
+    track(run_config.logger, read_run(folder), sweep)
     return result.final["val_accuracy"]
 
 

@@ -23,7 +23,7 @@ from prunesweep.config import RunConfig
 from prunesweep.experiment import run as experiment
 from prunesweep.export.description import Description
 from prunesweep.models.settings import LeNet300100
-from prunesweep.tracking.tracked import Tracked
+from prunesweep.results.run_directory import RunDirectory
 
 NOWHERE = "http://127.0.0.1:9"  # a port that nobody listens on: downloads fail at once
 
@@ -108,19 +108,21 @@ def network() -> nn.Module:
 
 
 @pytest.fixture
-def tracked(tmp_path: Path) -> Callable[..., Tracked]:
-    """A completed run of two epochs, in a sweep or not, without running anything."""
+def tracked(tmp_path: Path) -> Callable[..., RunDirectory]:
+    """A completed run of two epochs in the directory `sweep/NAME`, written without training."""
 
-    def make(name: str = "0", *, sweep: bool = True, **result: object) -> Tracked:
+    def make(name: str = "0", **result: object) -> RunDirectory:
         folder = tmp_path / "sweep" / name
         (folder / ".hydra").mkdir(parents=True, exist_ok=True)
-        (folder / ".hydra" / "config.yaml").write_text("seed: 0\n")
+        (folder / ".hydra" / "config.yaml").write_text(
+            "seed: 0\nprune:\n  amount: 0.2\n  target: null\nlayers:\n  include: ['*']\n"
+            "train:\n  batch_size: 64\nfinetune:\n  batch_size: ${train.batch_size}\n"
+        )
         (folder / "result.json").write_text("{}")
-        epochs = [{"step": 1, "epoch": 1, "lr": 0.1, "val_accuracy": 0.5}]
-        epochs.append({"step": 3, "epoch": 2, "lr": 0.05, "val_accuracy": 0.75})
-        told = {"model": "lenet5", "seconds": 1.5, "final": {"test_accuracy": 0.7}, "compression": None}
-        config = {"seed": 0, "prune": {"amount": 0.2, "target": None}, "layers": {"include": ["*"]}}
-        return Tracked(folder, folder.parent if sweep else None, config, {**told, "history": epochs, **result})
+        epochs = [{"step": 1, "epoch": 1, "phase": "dense", "lr": 0.1, "val_accuracy": 0.5}]
+        epochs.append({"step": 3, "epoch": 2, "phase": "finetune", "lr": 0.05, "val_accuracy": 0.75})
+        fields = {"model": "lenet5", "seconds": 1.5, "final": {"test_accuracy": 0.7}, "compression": None}
+        return RunDirectory(folder, name, {**fields, "history": epochs, **result})
 
     return make
 

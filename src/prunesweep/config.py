@@ -21,8 +21,8 @@ from prunesweep.pruning.settings import Layers, Pruning
 from prunesweep.results.objectives import SearchSettings
 from prunesweep.roles import Role
 from prunesweep.store.settings import StoreSettings
+from prunesweep.tracking.logger import Logger
 from prunesweep.tracking.loggers import LOGGERS
-from prunesweep.tracking.tracked import Logger
 from prunesweep.training.phases import FineTune, Train
 from prunesweep.training.settings import OPTIMIZERS, Optimizer
 

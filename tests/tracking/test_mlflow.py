@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from support import Command
 
+from prunesweep.results.run_directory import RunDirectory
 from prunesweep.tracking.mlflow import MLflow
-from prunesweep.tracking.tracked import Tracked
 
 pytest.importorskip("mlflow", reason="needs the extra [mlflow]")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # MLflow's own
@@ -19,31 +19,31 @@ def client(folder: Path) -> Any:
 
 
 def runs(folder: Path) -> list[Any]:
-    found = client(folder)
-    return list(found.search_runs([found.get_experiment_by_name("prunesweep").experiment_id]))
+    tracking = client(folder)
+    return list(tracking.search_runs([tracking.get_experiment_by_name("prunesweep").experiment_id]))
 
 
 def test_a_sweep_is_one_parent_with_children(
-    tracked: Callable[..., Tracked], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tracked: Callable[..., RunDirectory], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)  # where MLflow keeps the files that belong to a local store
+    monkeypatch.chdir(tmp_path)  # MLflow keeps the artifacts of a local store in the working directory
     logger = MLflow(tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
-    for name in ("0", "1", "1"):  # the last as after an interruption
-        logger.log(tracked(name))
-    logger.log(tracked("alone", sweep=False))
+    for name in ("0", "1", "1"):  # the last one is logged twice, as after an interruption
+        logger.log(tracked(name), tmp_path / "sweep")
+    logger.log(tracked("alone"), None)
 
-    found = {run.info.run_name: run for run in runs(tmp_path)}
-    assert len(runs(tmp_path)) == len(found) == 4
-    parent = found[f"{tmp_path.name}/sweep"]
-    assert [found[name].data.tags.get("mlflow.parentRunId") for name in ("0", "1", "sweep/alone")] == [
+    by_name = {run.info.run_name: run for run in runs(tmp_path)}
+    assert len(runs(tmp_path)) == len(by_name) == 4
+    parent = by_name[f"{tmp_path.name}/sweep"]
+    assert [by_name[name].data.tags.get("mlflow.parentRunId") for name in ("0", "1", "sweep/alone")] == [
         parent.info.run_id,
         parent.info.run_id,
         None,
     ]
-    assert {run.info.status for run in found.values()} == {"FINISHED"}
+    assert {run.info.status for run in by_name.values()} == {"FINISHED"}
     assert parent.data.metrics == {}
 
-    child = found["1"]
+    child = by_name["1"]
     assert child.data.metrics["final/test_accuracy"] == 0.7
     assert child.data.params["prune.amount"] == "0.2"
     curve = client(tmp_path).get_metric_history(child.info.run_id, "epoch/val_accuracy")
@@ -52,18 +52,18 @@ def test_a_sweep_is_one_parent_with_children(
     assert [file.path for file in files] == ["config.yaml", "result.json"]
 
 
-def test_what_breaks_off_is_marked(
-    tracked: Callable[..., Tracked], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_incomplete_record_is_marked_as_failed(
+    tracked: Callable[..., RunDirectory], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     logger = MLflow(tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
-    monkeypatch.setattr(Tracked, "artifacts", lambda _: [tmp_path / "absent"])
+    monkeypatch.setattr("prunesweep.tracking.mlflow.artifacts", lambda _: [tmp_path / "absent"])
     with pytest.raises(OSError, match="absent"):
-        logger.log(tracked(sweep=False))
+        logger.log(tracked(), None)
     assert [run.info.status for run in runs(tmp_path)] == ["FAILED"]
 
 
-def test_a_multirun_in_two_processes_at_once(run_py: Command, tmp_path: Path) -> None:
+def test_parallel_jobs_of_a_sweep_share_one_parent(run_py: Command, tmp_path: Path) -> None:
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="needs the extra [joblib]")
     short = ("model=lenet_300_100", "train.epochs=0", "finetune.epochs=0", "threads=1", "hydra.sweep.dir=sweep")
     tracker = ("logger=mlflow", f"logger.tracking_uri=sqlite:///{tmp_path / 'mlflow.db'}")

@@ -1,21 +1,23 @@
-"""The options of `logger`."""
+"""The options of the group `logger`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from prunesweep.results.run_directory import RunDirectory
+from prunesweep.tracking.logger import Logger
 from prunesweep.tracking.mlflow import MLflow
 from prunesweep.tracking.tensorboard import TensorBoard
-from prunesweep.tracking.tracked import Logger, Tracked
 
 
 @dataclass
 class NoLogger(Logger):
-    """Nobody is told: the run directory holds all there is."""
+    """Disables tracking. The run directory contains everything."""
 
     name: str = "none"
 
-    def log(self, run: Tracked) -> None:
+    def log(self, run: RunDirectory, sweep: Path | None) -> None:
         pass
 
 

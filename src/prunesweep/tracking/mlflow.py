@@ -1,7 +1,7 @@
-"""`logger=mlflow`: a run of MLflow for each run; those of a sweep are the children of one.
+"""`logger=mlflow`: one MLflow run per run. The runs of a sweep are children of one parent run.
 
-A run is found again by its directory, and a sweep by its own: an interrupted sweep, started again in the same place,
-continues the same parent, whichever process or launcher runs its jobs.
+A run is identified by a tag with its directory, and so is the parent of a sweep. If an interrupted sweep is started
+again in the same directory, it continues the same parent, independent of the process or launcher that executes a job.
 """
 
 from __future__ import annotations
@@ -14,23 +14,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prunesweep.errors import need_extra
-from prunesweep.tracking.tracked import Logger, Tracked
+from prunesweep.results.run_directory import RunDirectory
+from prunesweep.tracking.content import artifacts, curves, metrics, run_name, settings
+from prunesweep.tracking.logger import Logger
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 LOCK = ".mlflow.lock"
-PLACE, KEY = "prunesweep.directory", "prunesweep.key"
-METRICS, PARAMS = 1_000, 100  # what MLflow takes at once
-LONGEST = 6_000  # characters of a setting's value that MLflow takes
+DIRECTORY_TAG, KEY_TAG = "prunesweep.directory", "prunesweep.key"
+METRICS_PER_BATCH, PARAMS_PER_BATCH = 1_000, 100  # limits of MLflow's log_batch
+PARAM_LENGTH = 6_000  # MLflow's limit for the characters of a parameter
 
 
 @dataclass
 class MLflow(Logger):
-    """Curves, final figures, settings and files to a tracking server or a local store.
+    """Sends curves, final metrics, settings and files to a tracking server or a local store.
 
-    `tracking_uri` is that of MLflow: `sqlite:///mlflow.db`, `http://localhost:5000`; null: MLFLOW_TRACKING_URI, else
-    MLflow's own default.
+    Attributes:
+        tracking_uri: An MLflow URI such as `sqlite:///mlflow.db` or `http://localhost:5000`. If null, the environment
+            variable MLFLOW_TRACKING_URI or MLflow's own default applies.
+        experiment: The MLflow experiment that contains the runs.
     """
 
     name: str = "mlflow"
@@ -40,68 +44,69 @@ class MLflow(Logger):
     def __post_init__(self) -> None:
         need_extra("logger=mlflow", "mlflow", "mlflow")
 
-    def log(self, run: Tracked) -> None:
-        from filelock import FileLock
+    def log(self, run: RunDirectory, sweep: Path | None) -> None:
+        from filelock import FileLock  # imports asyncio, which would slow down `run.py --help`
         from mlflow import MlflowClient
 
-        with FileLock((run.sweep or run.folder) / LOCK):  # the jobs of a sweep one after the other: one parent
+        with FileLock((sweep or run.folder) / LOCK):  # parallel jobs of a sweep must not create two parents
             client = MlflowClient(self.tracking_uri)
-            experiment = self._experiment(client)
-            tags = {"mlflow.parentRunId": _parent(client, experiment, run.sweep)} if run.sweep else {}
-            for old in _at(client, experiment, run.folder):
-                client.delete_run(old)
+            experiment = self._experiment_id(client)
+            tags = {"mlflow.parentRunId": _parent_id(client, experiment, sweep)} if sweep else {}
+            for earlier in _find(client, experiment, run.folder):
+                client.delete_run(earlier)
             started = int(1_000 * (time.time() - run.result["seconds"]))
-            tags |= _place(run.folder)
-            identity = client.create_run(experiment, started, tags, run.name).info.run_id
+            tags |= _directory_tags(run.folder)
+            run_id = client.create_run(experiment, started, tags, run_name(run, sweep)).info.run_id
             try:
-                _tell(client, identity, run)
+                _record(client, run_id, run)
             except BaseException:
-                client.set_terminated(identity, "FAILED")
+                client.set_terminated(run_id, "FAILED")
                 raise
-            client.set_terminated(identity)
+            client.set_terminated(run_id)
 
-    def _experiment(self, client: MlflowClient) -> str:
-        found = client.get_experiment_by_name(self.experiment)
-        identity: str = found.experiment_id if found else client.create_experiment(self.experiment)
+    def _experiment_id(self, client: MlflowClient) -> str:
+        experiment = client.get_experiment_by_name(self.experiment)
+        identity: str = experiment.experiment_id if experiment else client.create_experiment(self.experiment)
         return identity
 
 
-def _parent(client: MlflowClient, experiment: str, sweep: Path) -> str:
-    """The run that stands for `sweep`; it holds nothing of its own, so it is finished from the start."""
-    found = _at(client, experiment, sweep)
-    if found:
-        return found[0]
-    identity: str = client.create_run(experiment, tags=_place(sweep), run_name="/".join(sweep.parts[-2:])).info.run_id
-    client.set_terminated(identity)
-    return identity
+def _parent_id(client: MlflowClient, experiment: str, sweep: Path) -> str:
+    """Return the run that represents `sweep`. A new one is finished at once, because it has no content of its own."""
+    existing = _find(client, experiment, sweep)
+    if existing:
+        return existing[0]
+    name = "/".join(sweep.parts[-2:])
+    run_id: str = client.create_run(experiment, tags=_directory_tags(sweep), run_name=name).info.run_id
+    client.set_terminated(run_id)
+    return run_id
 
 
-def _place(folder: Path) -> dict[str, str]:
-    """What marks the run of `folder`; the key is what it is looked up by, since a path may hold quotes."""
-    place = str(folder.resolve())
-    return {PLACE: place, KEY: hashlib.sha256(place.encode()).hexdigest()}
+def _directory_tags(folder: Path) -> dict[str, str]:
+    """Return the tags that identify the run of `folder`. The key is a hash, because queries cannot escape quotes."""
+    path = str(folder.resolve())
+    return {DIRECTORY_TAG: path, KEY_TAG: hashlib.sha256(path.encode()).hexdigest()}
 
 
-def _at(client: MlflowClient, experiment: str, folder: Path) -> list[str]:
-    """The runs of `folder`, the first one first."""
-    marked = f"tags.`{KEY}` = '{_place(folder)[KEY]}'"
-    found = client.search_runs([experiment], marked, order_by=["attributes.start_time ASC"])
-    return [run.info.run_id for run in found]
+def _find(client: MlflowClient, experiment: str, folder: Path) -> list[str]:
+    """Return the IDs of the runs of `folder`, oldest first."""
+    query = f"tags.`{KEY_TAG}` = '{_directory_tags(folder)[KEY_TAG]}'"
+    runs = client.search_runs([experiment], query, order_by=["attributes.start_time ASC"])
+    return [run.info.run_id for run in runs]
 
 
-def _tell(client: MlflowClient, identity: str, run: Tracked) -> None:
+def _record(client: MlflowClient, run_id: str, run: RunDirectory) -> None:
     from mlflow.entities import Metric, Param
 
     now = int(1_000 * time.time())
-    metrics = [Metric(name, value, now, 0) for name, value in run.metrics().items()]
-    metrics += [Metric(name, value, now, epoch) for name, epoch, value in run.curves()]
-    params = [Param(name, value[:LONGEST]) for name, value in run.settings().items()]
-    for some in _batches(metrics, METRICS):
-        client.log_batch(identity, metrics=some)
-    for settings in _batches(params, PARAMS):
-        client.log_batch(identity, params=settings)
-    for path in run.artifacts():
-        client.log_artifact(identity, str(path))
+    points = [Metric(name, value, now, 0) for name, value in metrics(run).items()]
+    points += [Metric(name, value, now, epoch) for name, epoch, value in curves(run)]
+    params = [Param(key, value[:PARAM_LENGTH]) for key, value in settings(run).items()]
+    for batch in _batches(points, METRICS_PER_BATCH):
+        client.log_batch(run_id, metrics=batch)
+    for batch in _batches(params, PARAMS_PER_BATCH):
+        client.log_batch(run_id, params=batch)
+    for path in artifacts(run):
+        client.log_artifact(run_id, str(path))
 
 
 def _batches(items: list[Any], size: int) -> Iterator[Sequence[Any]]:
