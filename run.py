@@ -9,7 +9,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from prunesweep import config
-from prunesweep.errors import one_message
+from prunesweep.errors import exit_with_message
 
 config.register()
 
@@ -33,5 +33,5 @@ def main(cfg: DictConfig) -> float:
 
 
 if __name__ == "__main__":
-    with one_message():
+    with exit_with_message():
         main()

@@ -1,11 +1,6 @@
-"""digest -> what a step left behind: tensors as safetensors, and a JSON record that commits them.
+"""Canonical JSON, checksums and atomic writes.
 
-An entry is two files, `ab/abcd….safetensors` and `ab/abcd….json`. Both are written under another name, flushed to the
-disk and renamed, the tensors first: an entry exists once its record does. The record carries a checksum of itself and
-of the tensors; what does not match is reported, set aside in `damaged/`, and computed anew. Never pickle.
-
-Any number of processes may use one store. Who computes a step holds its lock; the operating system releases the locks
-of a process that dies. A store that cannot be written to is only read: the run goes on, and says so once.
+Imports nothing from the package.
 """
 
 from __future__ import annotations
@@ -13,36 +8,41 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
+import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    pass
+from typing import Any
 
 
 def canonical(value: Any) -> bytes:
-    """The one encoding of plain values that hashes and checksums are made of."""
+    """Encode plain values as JSON in one fixed way, so that equal values have equal hashes."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
 
 
+def sha256(content: bytes) -> str:
+    """Return the SHA-256 of `content` in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
-    """Write `content` to `path`, so that `path` holds all of it or is as it was; if `durable`, come what may."""
+    """Write `content` to `path`. If the write fails, or the process dies, `path` is as it was before.
+
+    The content is written to a hidden temporary file in the same folder, which is then renamed. The permissions are
+    those of any new file, as set by the umask.
+
+    Args:
+        path: the file to write or to replace. Its folder is created if it does not exist.
+        content: the bytes of the whole file.
+        durable: flush the content to the disk before renaming, so that it survives a power failure.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(content)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        os.replace(name, path)
+        os.replace(temporary, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
-
-
-def sha256(content: bytes) -> str:
-    """The checksum in use."""
-    return hashlib.sha256(content).hexdigest()
