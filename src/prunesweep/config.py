@@ -1,4 +1,4 @@
-"""The typed configuration of a run: assembles the schemas, registers them with Hydra, turns a config into objects."""
+"""The typed configuration of a run: assemble the schemas, register them with Hydra, turn a config into objects."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from prunesweep.chain.schedules import SCHEDULES, Schedule
+from prunesweep.chain.schedules.settings import SCHEDULES, Schedule
 from prunesweep.data.settings import Dataset
-from prunesweep.errors import UsageError, check_choice, check_range, told
+from prunesweep.errors import UsageError, check_choice, check_range, message_of
 from prunesweep.models.settings import MODELS, Model
 from prunesweep.pruning.settings import Layers, Pruning
 from prunesweep.results.objectives import SearchSettings
@@ -27,19 +27,20 @@ from prunesweep.training.phases import FineTune, Train
 from prunesweep.training.settings import OPTIMIZERS, Optimizer
 
 TRUSTED = ("hydra_plugins.prunesweep_plugins.*", "optuna.samplers.*")
-"""What Hydra may call by the name that a config gives."""
+
+"""Import paths that Hydra may call when a config names them."""
 FAMILIES: dict[str, tuple[type, ...]] = {
     "model": MODELS,
     "schedule": SCHEDULES,
     "optimizer": OPTIMIZERS,
     "logger": LOGGERS,
 }
-"""Groups whose options carry different fields; the option's `name` tells its schema."""
+"""Groups whose options have different fields. The `name` of an option selects its schema."""
 
 
 @dataclass
 class RunConfig:
-    """All that a run is made of."""
+    """All settings of a run. `prunesweep.roles` defines what each one affects."""
 
     model: Model = MISSING
     dataset: Dataset = field(default_factory=Dataset)
@@ -62,20 +63,20 @@ class RunConfig:
         if kind not in ("auto", "cpu", "cuda") or (index and not (kind == "cuda" and index.isdecimal())):
             raise UsageError(f"device={self.device}: must be auto, cpu, cuda or cuda:N.")
         if self.study is not None and not re.fullmatch(r"\w[\w.-]*", self.study):
-            raise UsageError(f"study={self.study}: names a directory; letters, digits and . _ - make a name.")
+            raise UsageError(f"study={self.study}: must be a directory name of letters, digits and . _ -")
         check_range("seed", self.seed, 0)
         check_range("threads", self.threads, 1)
 
 
 def register() -> None:
-    """Make every schema known to Hydra under its class's name, for the defaults lists in `conf/`."""
+    """Register every schema with Hydra under the name of its class, for the defaults lists in `conf/`."""
     store = ConfigStore.instance()
     for schema in (RunConfig, Dataset, Layers, Pruning, *(schema for family in FAMILIES.values() for schema in family)):
         store.store(name=schema.__name__, node=_schema(schema))
 
 
 def _schema(schema: type) -> DictConfig:
-    """The structured config of `schema`; a plain dictionary in it takes keys of the user's choice."""
+    """Return the structured config of `schema`. A plain dictionary in it accepts any keys."""
     node: DictConfig = OmegaConf.structured(schema)
     _open_dictionaries(node)
     return node
@@ -93,7 +94,7 @@ def _open_dictionaries(node: DictConfig) -> None:
 
 @lru_cache
 def _complete(options: tuple[type, ...]) -> DictConfig:
-    """The schema of a run with the chosen option of each family; not to be changed."""
+    """Return the schema of a run with the chosen option of each family. Cached, so it must not be modified."""
     schema = _schema(RunConfig)
     for group, chosen in zip(FAMILIES, options, strict=True):
         schema[group] = _schema(chosen)
@@ -102,12 +103,12 @@ def _complete(options: tuple[type, ...]) -> DictConfig:
 
 
 def _option(group: str, plain: Any) -> type:
-    """The option of the family `group` that the values `plain` are of, by their `name`."""
+    """Return the schema of the family `group` that the `name` in `plain` selects."""
     plain = {} if plain is None else plain
-    if not isinstance(plain, dict):  # what Hydra makes of group=option where the config file is a saved one
+    if not isinstance(plain, dict):  # Hydra sets group=option as a string if the config is a saved file
         raise UsageError(
-            f"{group}={plain}: a saved config has no options to choose from, only values. Set them one by one, "
-            f"{group}.name=… first, or start from conf/ again."
+            f"{group}={plain}: a saved config has values and no group options. Set single values, "
+            f"{group}.name=… first, or start from conf/."
         )
     options = {chosen.name: chosen for chosen in FAMILIES[group]}  # type: ignore[attr-defined]
     name = plain.get("name", "none")
@@ -116,15 +117,15 @@ def _option(group: str, plain: Any) -> type:
 
 
 def _plain(node: Any) -> Any:
-    """The plain values of `node`, interpolations resolved where they stand."""
+    """Return the plain values of `node` with interpolations resolved."""
     return OmegaConf.to_container(node, resolve=True, throw_on_missing=True) if OmegaConf.is_config(node) else node
 
 
 def option(group: str, plain: dict[str, Any]) -> Any:
-    """The object of one option of a family's `group`, `model` say, from its fields, its `name` among them.
+    """Return the object of one option of a family, such as `model`, from its fields including `name`.
 
     Raises:
-        UsageError: there is no such option or field, or a value is out of its range.
+        UsageError: The option or a field does not exist, or a value is out of range.
     """
     with _as_usage_errors():
         schema = _schema(_option(group, plain))
@@ -139,17 +140,17 @@ def _as_usage_errors() -> Iterator[None]:
     except OmegaConfBaseException as error:
         if isinstance(error.__cause__, UsageError):
             raise error.__cause__ from None
-        raise UsageError(told(error)) from error
+        raise UsageError(message_of(error)) from error
 
 
 def build(config: DictConfig) -> RunConfig:
-    """The objects that `config` describes, every value checked.
+    """Return the objects that `config` describes, with every value checked.
 
-    A config read back from a run's `.hydra/config.yaml` has lost its types, and Hydra lets a leading `+` add keys that
-    no schema knows: so the schemas are put under the plain values here in either case.
+    A config read from a run's `.hydra/config.yaml` has no types, and Hydra accepts unknown keys with a leading `+`.
+    Therefore the plain values are merged into the schemas here in every case.
 
     Raises:
-        UsageError: a key that does not exist, a value out of its range.
+        UsageError: A key does not exist, or a value is out of range.
     """
     with _as_usage_errors():
         plain = {str(key): _plain(config[key]) for key in config if key != "hydra"}

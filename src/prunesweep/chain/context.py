@@ -1,7 +1,4 @@
-"""The state of a run between two steps, and what brings it to life: a network and an optimizer that carry it.
-
-No global random state: whatever is drawn comes from a seed that the chain gives.
-"""
+"""The context in which a chain runs: its network, its data and its device."""
 
 from __future__ import annotations
 
@@ -11,45 +8,51 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from prunesweep.chain.seeding import drawing_from
+from prunesweep.chain.seeding import derived_seed, drawing_from
 from prunesweep.chain.state import State
 from prunesweep.data.datasets import Data, load
 from prunesweep.data.settings import CLASSES, Dataset
+from prunesweep.models.build import build
 from prunesweep.models.settings import Model
 
 
-def _nowhere(position: int) -> State:
-    raise LookupError(f"no chain is under way whose step {position} could be recalled")
+def _no_chain(position: int) -> State:
+    raise LookupError(f"No active chain can recall step {position}.")
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a chain runs on: the network's plan, the data, the device (`cpu`, `cuda:0`).
+    """What the steps of a chain run on.
 
-    `recall` gives the state after an earlier step of the chain under way, by its position.
+    Attributes:
+        model: Settings of the network.
+        dataset: Settings of the data.
+        device: `cpu`, `cuda:0`, ...
+        recall: Returns the state after an earlier step of the active chain, by its position.
     """
 
     model: Model
     dataset: Dataset
     device: str
-    recall: Callable[[int], State] = _nowhere
+    recall: Callable[[int], State] = _no_chain
 
     @property
     def data(self) -> Data:
-        """The data on the device; read on first use."""
+        """The data on the device, loaded on first use."""
         return load(self.dataset, self.device)
 
-    def build(self) -> nn.Module:
-        """A freshly initialised network, on the CPU. Draws from torch's global random state."""
-        return self.model.build(self.dataset.shape, CLASSES)
+    def initial(self, seed: int, kind: str = "init", index: int = 0) -> nn.Module:
+        """Return a network on the CPU whose initialization is drawn from `seed`, the `kind` of step and its index."""
+        with drawing_from(derived_seed(seed, kind, index), self.device):
+            return build(self.model, self.dataset.shape, CLASSES)
 
-    def fresh(self) -> nn.Module:
-        """A network of which only the structure matters, on the CPU. Leaves the random state as it was."""
+    def template(self) -> nn.Module:
+        """Return a network on the CPU of which only the structure matters."""
         with drawing_from(0, self.device):
-            return self.build()
+            return build(self.model, self.dataset.shape, CLASSES)
 
     def network(self, state: State) -> nn.Module:
-        """The network with the weights of `state`, on the device, channels last."""
-        model = self.fresh()
+        """Return the network with the weights of `state` on the device, in the channels-last layout."""
+        model = self.template()
         model.load_state_dict(dict(state.weights))
         return model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]

@@ -1,26 +1,24 @@
-"""A chain under way: what the store holds is read, what it lacks is computed, in order.
+"""Digests: one ID for everything that can change the bits of a result.
 
-`digest(k) = H(digest(k-1), step k)`, begun with the digest of the environment. Two states are the same if and only if
-their digests are. What goes in, all of it, and tests/test_digest.py goes through this list:
+`digest(k) = H(digest(k-1), step k)`, starting from the digest of the environment. Two states are equal if and only if
+their digests are equal. A digest contains:
 
-- environment: the format of an entry, torch's release, the model of the device, on a CPU its vector unit, the threads
-- each step: its kind, and the version of its code
-- Init: the network's settings, the source text of its class (of the whole module for a user's own), the shape of an
-  image, the seed
-- TrainEpoch and Evaluate: the data, which is the bytes of its files, its split and its normalisation
-- TrainEpoch: the optimizer's settings, the epoch's own learning rate, the batch size, the epoch's number, the seed
-- Prune: criterion, scope and amount, the source of a user's own criterion, the layers, its number, the seed
+- the environment: the format of the store, the torch release, the model of the device (on a CPU with its vector unit),
+  and the number of threads;
+- each step: its kind, its settings, and a hash of the code that computes it (`prunesweep.code.hashing`);
+- `Init`: the initial weights, and the code of a user's own network with every local module that it imports;
+- training and scores: the data, as a fingerprint of the files, the split and the normalization;
+- pruning: the resolved `PruneSpec`, and the code of a user's own criterion.
 
-What does not change the bits stays out: where data, runs and the store lie, and how large that may be; the index of a
-device; how layers, learning rates and settings were written, as long as they come to the same; logging, and all else
-of Hydra's.
+A digest does not contain paths, the index of a device, how a setting was written, logging, or Hydra's own settings.
+`tests/chain/test_digest.py` checks each setting against its role in `prunesweep.roles`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -28,14 +26,14 @@ import torch
 from prunesweep.chain.steps import Step
 from prunesweep.files import canonical
 
-FORMAT = 1  # raised when what an entry of the store holds changes its meaning
+FORMAT = 2  # increase when the meaning of a stored entry changes
 
 
 def environment(device: str, threads: int) -> dict[str, Any]:
-    """What else changes the bits: the root of every digest.
+    """Return what changes the bits besides the steps: the start of every digest.
 
-    The kind of device is its model: another one sums in another order. On CUDA too the threads count, since pruning
-    scores weights on the CPU.
+    The device is identified by its model, because other models sum in another order. Threads count on CUDA too,
+    because pruning ranks weights on the CPU.
     """
     cuda = device.startswith("cuda")
     return {
@@ -47,19 +45,19 @@ def environment(device: str, threads: int) -> dict[str, Any]:
 
 
 def _processor() -> str:
-    """The model of the CPU, and the vector unit that torch uses of it, like `AMD EPYC AVX2`."""
-    told = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return f"{told.get('cpu_name') or platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
+    """Return the model of the CPU and the vector unit that torch uses, such as `AMD EPYC AVX2`."""
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return f"{capabilities.get('cpu_name') or platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
 
 
 def extend(digest: str, description: Any) -> str:
-    """The digest of what `description` makes of the state with `digest`."""
+    """Return the digest of what `description` makes of the state with `digest`."""
     return hashlib.sha256(digest.encode() + canonical(description)).hexdigest()
 
 
-def digests(root: dict[str, Any], chain: Sequence[Step]) -> list[str]:
-    """The digest after each step of `chain`, in the environment `root`."""
-    result = [extend("", root)]
+def digests(root: Mapping[str, Any], chain: Sequence[Step]) -> list[str]:
+    """Return the digest after each step of `chain` in the environment `root`."""
+    result = [extend("", dict(root))]
     for step in chain:
         result.append(extend(result[-1], step.describe()))
     return result[1:]

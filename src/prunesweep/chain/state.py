@@ -1,28 +1,29 @@
-"""The state of a run between two steps, and what brings it to life: a network and an optimizer that carry it.
-
-No global random state: whatever is drawn comes from a seed that the chain gives.
-"""
+"""The state of a run between two steps."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn, optim
 
-Tensors = Mapping[str, "Tensor"]
+from prunesweep.files import canonical
+
+Tensors = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
 class State:
-    """What a step leaves behind, and nothing that can be recomputed. Every tensor is contiguous.
+    """The state after a step, without anything that can be recomputed. All tensors are contiguous.
 
     Attributes:
-        weights: the network's own parameters and buffers by name; where a mask is zero, exactly zero.
-        masks: parameter name -> boolean mask of its shape, true where the weight is kept.
+        weights: The network's parameters and buffers by name. Exactly zero where a mask is false.
+        masks: Parameter name -> boolean mask of its shape, true where the weight is kept.
         optimizer: `conv1.weight/momentum_buffer` -> tensor.
-        dense: while pruned weights may grow back, parameter name -> its values under the mask too.
+        dense: While pruned weights may return, parameter name -> its values including those under the mask.
     """
 
     weights: Tensors = field(default_factory=dict)
@@ -31,12 +32,12 @@ class State:
     dense: Tensors = field(default_factory=dict)
 
     def tensors(self) -> dict[str, Tensor]:
-        """All tensors under one flat name each: the form in which a state is stored."""
+        """Return all tensors under one flat name each, as a state is stored."""
         return {f"{part.name}/{key}": value for part in fields(self) for key, value in getattr(self, part.name).items()}
 
     @classmethod
     def of(cls, tensors: Tensors) -> State:
-        """The state whose `tensors()` these are."""
+        """Return the state with the given `tensors()`."""
         parts: dict[str, dict[str, Tensor]] = {part.name: {} for part in fields(cls)}
         for name, tensor in tensors.items():
             part, _, key = name.partition("/")
@@ -45,34 +46,32 @@ class State:
 
     @property
     def sparsity(self) -> float:
-        """Pruned weights as a fraction of the masked tensors; 0 where nothing has been pruned yet."""
+        """Pruned weights as a fraction of the masked tensors; 0 without masks."""
         total = sum(mask.numel() for mask in self.masks.values())
         return sum(int((~mask).sum()) for mask in self.masks.values()) / total if total else 0.0
 
 
 def masked(state: State) -> State:
-    """`state` with exact zeros under its masks: in the weights, and in what the optimizer would move them by."""
+    """Return `state` with exact zeros under its masks, in the weights and in the optimizer's state."""
 
     def zeroed(parameter: str, tensor: Tensor) -> Tensor:
         mask = state.masks.get(parameter)
         return tensor if mask is None or mask.shape != tensor.shape else tensor.masked_fill(~mask, 0)
 
-    held = (
-        state.optimizer
-        if state.dense
-        else {key: zeroed(key.rpartition("/")[0], tensor) for key, tensor in state.optimizer.items()}
-    )
     weights = {name: zeroed(name, tensor) for name, tensor in state.weights.items()}
-    return replace(state, weights=weights, optimizer=held)
+    if state.dense:  # pruned weights keep their momentum, so that they can return
+        return replace(state, weights=weights)
+    optimizer = {key: zeroed(key.rpartition("/")[0], tensor) for key, tensor in state.optimizer.items()}
+    return replace(state, weights=weights, optimizer=optimizer)
 
 
 def contiguous(tensors: Tensors) -> dict[str, Tensor]:
-    """Copies in the plain layout: a state read from disk and one handed over in memory must be the same bits."""
+    """Return copies in the contiguous layout, so that states from memory and from disk have the same bits."""
     return {name: tensor.detach().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
 
 
 def captured(optimizer: optim.Optimizer, model: nn.Module) -> dict[str, Tensor]:
-    """The state of `optimizer`, by the names of the parameters of `model`: what `restore` takes."""
+    """Return the state of `optimizer` by the names of the parameters of `model`, as `restore` expects it."""
     named = {
         f"{name}/{key}": value
         for name, parameter in model.named_parameters()
@@ -83,11 +82,21 @@ def captured(optimizer: optim.Optimizer, model: nn.Module) -> dict[str, Tensor]:
 
 
 def restore(optimizer: optim.Optimizer, model: nn.Module, tensors: Tensors) -> None:
-    """Put copies of what `captured` gave into a fresh `optimizer` of the parameters of `model`."""
+    """Copy the state returned by `captured` into a new `optimizer` of the parameters of `model`."""
     parameters = dict(model.named_parameters())
     for name, tensor in tensors.items():
         parameter_name, _, key = name.rpartition("/")
         parameter = parameters[parameter_name]
-        # In the layout of its parameter, which the optimizer's fast path asks for.
+        # The fused update needs the layout of the parameter.
         copy = torch.empty_like(parameter).copy_(tensor) if tensor.shape == parameter.shape else tensor.clone()
         optimizer.state[parameter][key] = copy
+
+
+def tensor_hash(tensors: Tensors) -> str:
+    """Return the SHA-256 of names, types, shapes and bits, independent of order and layout; masks as packed bits."""
+    result = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        array = np.ascontiguousarray(tensor.detach().cpu().numpy())
+        result.update(canonical([name, str(array.dtype), list(array.shape)]))
+        result.update((np.packbits(array) if array.dtype == np.bool_ else array).tobytes())
+    return result.hexdigest()

@@ -1,7 +1,7 @@
-"""The steps of a run, as frozen dataclasses that know how to apply themselves.
+"""The steps of a chain that build, train and reset the network.
 
-A step is a pure function of the state before it: whatever it draws comes from a seed in its own fields, and whatever
-its result depends on is in `describe()`, from which the run's digest is made.
+A step is a pure function of the state before it. Random numbers come from seeds in its own fields, and `describe`
+returns everything its result depends on, including the code that computes it. Digests derive from these descriptions.
 """
 
 from __future__ import annotations
@@ -9,69 +9,125 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
 from prunesweep.chain.context import Context
 from prunesweep.chain.seeding import derived_seed, drawing_from, generator_of
-from prunesweep.chain.state import State, Tensors, captured, contiguous, masked, restore
+from prunesweep.chain.state import State, Tensors, captured, contiguous, masked, restore, tensor_hash
+from prunesweep.code.hashing import code_hash
+from prunesweep.errors import UsageError
 from prunesweep.models.settings import Model, Shape
+from prunesweep.training import optimizers
 from prunesweep.training.loop import evaluate, shuffled, train_batches
 from prunesweep.training.settings import Optimizer
 
 Record = dict[str, Any]
+"""The figures that a step or an observation reports, as plain JSON values."""
+
+PhaseName = Literal["dense", "ramp", "finetune", "ticket", "control"]
+
+NOT_IN_DIGEST: Mapping[str, bool] = {"in_digest": False}
+"""Metadata of a field that does not affect the result of its step."""
 
 
 class Diverged(ArithmeticError):
-    """The training loss is no longer a number."""
+    """The training loss is not a finite number."""
 
 
 @dataclass(frozen=True)
-class Step(ABC):
-    """One link of a chain."""
+class Described:
+    """A value with a description of everything that its result depends on."""
 
-    version: ClassVar[int] = 1  # raised when a change of the code changes the step's result
+    def describe(self) -> Record:
+        """Return the fields, the kind, and a hash of the code of this class and of all modules that it imports."""
+        values = {each.name: _plain(getattr(self, each.name)) for each in fields(self) if _is_in_digest(each.metadata)}
+        return {"step": type(self).__name__, "code": code_hash(type(self).__module__), **values}
+
+
+def _is_in_digest(metadata: Mapping[str, Any]) -> bool:
+    return bool(metadata.get("in_digest", True))
+
+
+def _plain(value: Any) -> Any:
+    describe = getattr(value, "describe", None)
+    if describe is not None:
+        return describe()
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+
+
+@dataclass(frozen=True)
+class Step(Described, ABC):
+    """One step of a chain.
+
+    Attributes:
+        kind: `init`, `train`, `prune` or `other`; how the store lists the step.
+    """
+
+    kind: ClassVar[str] = "other"
 
     @property
     def recalls(self) -> tuple[int, ...]:
-        """Positions in the chain of the earlier states that the step takes from `setting.recall`."""
+        """Positions of the earlier steps whose states the step uses through `context.recall`."""
         return ()
 
     @abstractmethod
     def apply(self, state: State, context: Context) -> tuple[State, Record]:
-        """The state after this step, and what there is to tell about it."""
+        """Return the state after this step, and its record."""
 
-    def describe(self) -> Record:
-        """All that the step's result depends on, as plain values."""
-        return {"step": type(self).__name__, "version": self.version, **asdict(self)}
+    def summary(self) -> str:
+        """Return a few words for people."""
+        return type(self).__name__.lower()
 
 
 @dataclass(frozen=True)
 class Init(Step):
-    """Builds the network for images of `shape`."""
+    """Build and initialize the network.
+
+    Attributes:
+        weights: Hash of the initial weights. A network that reads its weights from a file has another hash, and
+            therefore another digest, when the file changes.
+        user_code: Hash of the code of the user's own network.
+    """
+
+    kind: ClassVar[str] = "init"
 
     model: Model
     shape: Shape
     seed: int
+    weights: str
+    user_code: str | None = None
 
     def apply(self, state: State, context: Context) -> tuple[State, Record]:  # noqa: ARG002
-        with drawing_from(derived_seed(self.seed, "init", 0), context.device):
-            model = context.build().to(context.device)
-        return State(weights=contiguous(model.state_dict())), {}
+        weights = contiguous(context.initial(self.seed).to(context.device).state_dict())
+        if tensor_hash(weights) != self.weights:
+            raise UsageError(
+                f"model={self.model.name}: two builds with the same seed gave different weights, so its runs cannot be "
+                "repeated. Draw initial weights from torch's global random state only."
+            )
+        return State(weights), {}
 
-    def describe(self) -> Record:
-        return {**super().describe(), "source": self.model.source()}
+    def summary(self) -> str:
+        return f"{self.model.name}, seed {self.seed}"
 
 
 @dataclass(frozen=True)
 class TrainEpoch(Step):
-    """One pass over the training split under the current masks; `index` counts the epochs of the run from 0."""
+    """One pass over the training split under the current masks.
 
-    version: ClassVar[int] = 2
+    Attributes:
+        data: Fingerprint of the data.
+        lr: Learning rate of this epoch.
+        index: Number of the epoch within the run, from 0.
+        phase: The part of the experiment that the epoch belongs to.
+        round: Number of the pruning round, 0 for the dense training.
+    """
+
+    kind: ClassVar[str] = "train"
 
     data: str
     optimizer: Optimizer
@@ -79,37 +135,47 @@ class TrainEpoch(Step):
     batch_size: int
     index: int
     seed: int
+    phase: PhaseName = field(default="dense", kw_only=True, metadata=NOT_IN_DIGEST)
+    round: int = field(default=0, kw_only=True, metadata=NOT_IN_DIGEST)
 
     def apply(self, state: State, context: Context) -> tuple[State, Record]:
         seed, train = derived_seed(self.seed, "train", self.index), context.data.train
         batches = shuffled(train, self.batch_size, generator_of(seed))
-        with drawing_from(seed, context.device):  # for networks that draw, by dropout say
-            after, loss, seconds = self.trained(state, context, batches, held=state.masks)
-        return after, self.told(after, context, loss / len(train), seconds)
+        with drawing_from(seed, context.device):  # for networks with dropout and the like
+            after, loss, seconds = self.train_on(batches, state, context, held=state.masks)
+        return after, self.report(after, context, loss / len(train), seconds)
 
-    def trained(
+    def train_on(
         self,
+        batches: Iterable[Tensor],
         state: State,
         context: Context,
-        batches: Iterable[Tensor],
         held: Tensors,
-        meanwhile: Callable[[nn.Module], AbstractContextManager[None]] = lambda _: nullcontext(),
+        within: Callable[[nn.Module], AbstractContextManager[None]] = lambda _: nullcontext(),
     ) -> tuple[State, float, float]:
-        """Train on `batches` with the masks `held`: the state after it, the summed loss, the seconds that it took."""
+        """Train on `batches`; return the new state, the summed loss and the seconds of the training pass.
+
+        Args:
+            batches: Indices of the examples of each batch.
+            state: The state before.
+            context: The context of the chain.
+            held: Masks under which weights stay zero.
+            within: A context of the network in which training takes place.
+        """
         model = context.network(state)
-        optimizer = self.optimizer.build(model.parameters(), self.lr)
+        optimizer = optimizers.build(self.optimizer, model.parameters(), self.lr)
         restore(optimizer, model, state.optimizer)
         started = time.perf_counter()
-        with meanwhile(model):
+        with within(model):
             loss = train_batches(model, context.data.train, optimizer, held, batches)
         seconds = time.perf_counter() - started
         return State(contiguous(model.state_dict()), state.masks, captured(optimizer, model)), loss, seconds
 
-    def told(self, after: State, context: Context, loss: float, seconds: float) -> Record:
-        """The record of an epoch that led to the state `after` at the mean training loss `loss`.
+    def report(self, after: State, context: Context, loss: float, seconds: float) -> Record:
+        """Return the record of an epoch that ended in the state `after` with the mean training loss `loss`.
 
         Raises:
-            Diverged: the loss is no longer a number.
+            Diverged: The loss is not a finite number.
         """
         if not math.isfinite(loss):
             raise Diverged(
@@ -129,15 +195,18 @@ class TrainEpoch(Step):
 
     def describe(self) -> Record:
         described = super().describe()
-        del described["optimizer"]["lr"]  # where the phase starts from; this epoch's own rate is what counts
+        del described["optimizer"]["lr"]  # the base of all rates; only the rate of this epoch matters
         return described
+
+    def summary(self) -> str:
+        return f"epoch {self.index + 1}"
 
 
 @dataclass(frozen=True)
 class Rewind(Step):
-    """Sets the weights back to those after the step at position `to` of the chain, and the optimizer to its start.
+    """Reset the weights to those after the step at position `to`, and the optimizer to its start.
 
-    The masks stay, unless `masks` sets them back too.
+    The masks stay, unless `masks` resets them too.
     Source: Frankle, Dziugaite, Roy, Carbin, "Stabilizing the lottery ticket hypothesis" (2019), section 3.
     """
 
@@ -155,12 +224,15 @@ class Rewind(Step):
 
 @dataclass(frozen=True)
 class Reinitialize(Step):
-    """Draws all weights anew, number `index` of the run, and keeps the masks: the control of a lottery ticket."""
+    """Draw all weights again and keep the masks: the control of a lottery ticket.
+
+    Attributes:
+        index: Number of the reinitialization within the run, from 0.
+    """
 
     index: int
     seed: int
 
     def apply(self, state: State, context: Context) -> tuple[State, Record]:
-        with drawing_from(derived_seed(self.seed, "reinitialize", self.index), context.device):
-            model = context.build().to(context.device)
+        model = context.initial(self.seed, "reinitialize", self.index).to(context.device)
         return masked(State(contiguous(model.state_dict()), state.masks)), {}

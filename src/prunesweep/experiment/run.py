@@ -1,4 +1,4 @@
-"""A run from its configuration to its result; reads like a paper's method section, one line a stage."""
+"""Run one experiment: from its configuration to its result. Reads like the method section of a paper."""
 
 from __future__ import annotations
 
@@ -10,56 +10,67 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save
+from torch import nn
 
 from prunesweep.chain.context import Context
 from prunesweep.chain.environment import environment
-from prunesweep.chain.execution import Execution, OnStep
+from prunesweep.chain.execution import Execution, OnStep, ignore_step
 from prunesweep.chain.observations import Count, Evaluate
-from prunesweep.chain.schedules import MeasuredPoint, Plan, StepFactory
-from prunesweep.chain.state import State
+from prunesweep.chain.schedules.plan import plan
+from prunesweep.chain.schedules.writer import MeasuredPoint, Parts
+from prunesweep.chain.state import State, tensor_hash
+from prunesweep.chain.steps import Init
+from prunesweep.code.hashing import user_code_hash
 from prunesweep.config import RunConfig
 from prunesweep.data.datasets import fingerprint
 from prunesweep.data.settings import CLASSES
+from prunesweep.errors import UsageError
 from prunesweep.experiment import provenance
 from prunesweep.experiment.device import use_device
 from prunesweep.files import write_atomically
 from prunesweep.models.build import check_fits
-from prunesweep.pruning.compact import beside_dense
+from prunesweep.models.settings import CustomModel
+from prunesweep.pruning.compact import NotCompactable, check_compactable, compare_with_dense
 from prunesweep.pruning.selection import prunable, select
-from prunesweep.pruning.spec import resolved
-from prunesweep.results.result import WEIGHTS, Result, write_completed
+from prunesweep.pruning.spec import resolve
+from prunesweep.results.result import WEIGHTS, Result, remove_outputs, write_completed
 from prunesweep.store.eviction import keep_within
 
+
 Progress = Callable[[int], AbstractContextManager[OnStep]]
-"""Given the number of steps: something that is told of each one while it lasts."""
+"""Given the number of steps, returns a context that yields a callback after each computed step."""
 
 
 def silent(total: int) -> AbstractContextManager[OnStep]:  # noqa: ARG001
-    """Progress that nobody sees."""
-    return nullcontext(lambda *_: None)
+    """Show no progress."""
+    return nullcontext(ignore_step)
 
 
 def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress: Progress = silent) -> Result:
-    """Run `config`, and leave `model.safetensors` and `result.json` in `folder`.
+    """Run `config` and write `model.safetensors`, `provenance.json` and `result.json` into `folder`.
+
+    What an earlier run left there is removed first, so that `folder` never holds the result of another config.
 
     Raises:
-        UsageError: the settings do not fit each other, the data or the machine; nothing has been computed then.
-        Diverged: the training loss is no longer a number.
+        UsageError: The settings do not fit each other, the data or the machine. Nothing has been computed.
+        Diverged: The training loss is not a finite number.
     """
     started = time.perf_counter()
+    remove_outputs(folder)
     context = Context(config.model, config.dataset, use_device(config.device, config.threads))
-    factory = step_factory(config, context)
-    plan = config.schedule.plan(factory)
-    with progress(len(plan.chain)) as on_step:
-        root = environment(context.device, config.threads)
-        store = config.store.open()
-        execution = Execution(plan.chain, context, root, store, on_step)
-        with store.in_use(execution.entries(Evaluate(factory.data), Count(factory.layers))):
-            dense = scores(execution, plan.dense, factory)
-            points = [measured(execution, point, factory) for point in plan.points]
-            final = execution.state(plan.points[-1].final)
-    cached = len(plan.chain) - execution.computed
+    parts = prepare(config, context)
+    planned = plan(config.schedule, parts)
+    root = environment(context.device, config.threads)
+    store = config.store.open()
+    with progress(len(planned.chain)) as on_step:
+        execution = Execution(planned.chain, context, root, store, on_step)
+        with store.in_use(execution.entries(Evaluate(parts.data), Count(parts.layers))):
+            dense = scores(execution, planned.dense, parts)
+            points = [measure(execution, point, parts) for point in planned.points]
+            final = execution.state(planned.points[-1].final)
+    cached = len(planned.chain) - execution.computed
     keep_within(store, int(config.store.max_gb * 1e9), cached, execution.computed)
+    compact, compact_error = compact_form(config, context, final)
     result = Result(
         status="completed",
         model=config.model.name,
@@ -67,8 +78,8 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
         seed=config.seed,
         device=context.device.partition(":")[0],
         threads=config.threads,
-        digest=execution.digests[-1],
-        dense_digest=execution.digests[plan.dense],
+        digest=execution.digests[planned.points[-1].final],
+        dense_digest=execution.digests[planned.dense],
         overrides=list(overrides),
         schedule=config.schedule.name,
         criterion=config.prune.criterion,
@@ -76,76 +87,100 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
         structure=config.prune.structure,
         dense=dense,
         **points[-1],
-        compact=compacted(context, final) if config.prune.structure == "channel" else None,
+        compact=compact,
+        compact_error=compact_error,
         rounds=[{"round": number, **point} for number, point in enumerate(points[:-1], 1)],
-        history=history(execution, plan),
+        history=execution.history(),
         seconds=time.perf_counter() - started,
-        steps_total=len(plan.chain),
+        steps_total=len(planned.chain),
         steps_cached=cached,
     )
     save_weights(folder, final)
-    provenance.write(folder, execution, root, factory.data, final, result.seconds)
+    provenance.write(folder, execution, root, parts.data, final, result.seconds)
     write_completed(folder, result)
     return result
 
 
-def step_factory(config: RunConfig, context: Context) -> StepFactory:
-    """The parts of the chain, once all that can be checked beforehand has been."""
-    network = context.fresh()
+def prepare(config: RunConfig, context: Context) -> Parts:
+    """Check everything that can be checked before training, and return the parts of the chain."""
+    network = context.initial(config.seed)
     check_fits(network, config.model.name, config.dataset.shape, CLASSES)
     parameters = dict(network.named_parameters())
     names = select(network, config.layers, channels=config.prune.structure == "channel")
+    if config.prune.structure == "channel":
+        _check_channels(config, network, names)
     selected = {name: tuple(parameters[name].shape) for name in names}
-    return StepFactory(
-        model=config.model,
-        shape=config.dataset.shape,
+    total = sum(parameter.numel() for parameter in parameters.values())
+    return Parts(
+        init=initial_step(config, network),
         data=fingerprint(config.dataset),
         selected=selected,
         output=list(prunable(network))[-1],
         optimizer=config.optimizer,
         train=config.train,
         finetune=config.finetune,
-        pruning=resolved(config.prune, selected, sum(parameter.numel() for parameter in parameters.values())),
+        spec=resolve(config.prune, selected, total),
         seed=config.seed,
     )
 
 
-def scores(execution: Execution, position: int, factory: StepFactory) -> dict[str, float]:
-    """The scores of the network after the step at `position`."""
-    record = execution.observe(position, Evaluate(factory.data))
+def initial_step(config: RunConfig, network: nn.Module) -> Init:
+    """Return the step that builds `network`, the initial network of `config`."""
+    model = config.model
+    return Init(
+        model,
+        config.dataset.shape,
+        config.seed,
+        weights=tensor_hash(network.state_dict()),
+        user_code=user_code_hash("model.target", model.target) if isinstance(model, CustomModel) else None,
+    )
+
+
+def _check_channels(config: RunConfig, network: nn.Module, names: Sequence[str]) -> None:
+    try:
+        check_compactable(network, names, config.dataset.shape)
+    except NotCompactable as error:
+        raise UsageError(
+            f"prune.structure=channel: the channels of model={config.model.name} cannot be removed: {error}. "
+            "Use prune.structure=unstructured, or exclude the layers before an operation that does not map zero to "
+            "zero, such as sigmoid (layers.exclude)."
+        ) from error
+
+
+def scores(execution: Execution, position: int, parts: Parts) -> dict[str, float]:
+    """Return the scores of the network after the step at `position`."""
+    record = execution.observe(position, Evaluate(parts.data))
     return {key: record[key] for key in ("val_accuracy", "val_loss", "test_accuracy", "test_loss")}
 
 
-def measured(execution: Execution, point: MeasuredPoint, factory: StepFactory) -> dict[str, Any]:
-    """What a point of the trade-off costs and what it scores; a ratio to nothing at all is None."""
-    pruned = scores(execution, point.pruned, factory)
-    final = scores(execution, point.final, factory)
-    spent = execution.observe(point.final, Count(factory.layers))
+def measure(execution: Execution, point: MeasuredPoint, parts: Parts) -> dict[str, Any]:
+    """Return the cost and the scores of the network at `point`. A ratio with denominator zero is None."""
+    pruned = scores(execution, point.pruned, parts)
+    final = scores(execution, point.final, parts)
+    cost = execution.observe(point.final, Count(parts.layers))
     return {
         "amount": point.amount,
-        **spent,
-        "sparsity": spent["params_pruned"] / spent["params_selected"],
-        "param_reduction": spent["params_pruned"] / spent["params_total"],
-        "compression": spent["params_total"] / spent["params_nonzero"] if spent["params_nonzero"] else None,
-        "theoretical_speedup": spent["macs_total"] / spent["macs_nonzero"] if spent["macs_nonzero"] else None,
+        **cost,
+        "sparsity": cost["params_pruned"] / cost["params_selected"],
+        "param_reduction": cost["params_pruned"] / cost["params_total"],
+        "compression": cost["params_total"] / cost["params_nonzero"] if cost["params_nonzero"] else None,
+        "theoretical_speedup": cost["macs_total"] / cost["macs_nonzero"] if cost["macs_nonzero"] else None,
         "pruned": pruned,
         "final": final,
     }
 
 
-def history(execution: Execution, plan: Plan) -> list[dict[str, Any]]:
-    """The records of all epochs, each with the number of prunings before it: 0 is the dense training."""
-    return [
-        {**entry, "round": sum(point.pruned < entry["step"] for point in plan.points)} for entry in execution.history()
-    ]
-
-
-def compacted(context: Context, final: State) -> dict[str, Any]:
-    """What the network costs once its pruned channels are really gone, next to what it cost with them."""
-    model = context.network(final).cpu()
-    return asdict(beside_dense(model, {name: mask.cpu() for name, mask in final.masks.items()}, context.dataset.shape))
+def compact_form(config: RunConfig, context: Context, final: State) -> tuple[dict[str, Any] | None, str | None]:
+    """Return the measurements of the network without its pruned channels, or None and the reason if it has none."""
+    if config.prune.structure != "channel":
+        return None, None
+    masks = {name: mask.cpu() for name, mask in final.masks.items()}
+    try:
+        return asdict(compare_with_dense(context.network(final).cpu(), masks, config.dataset.shape)), None
+    except NotCompactable as error:
+        return None, str(error)
 
 
 def save_weights(folder: Path, state: State) -> None:
-    """Write the weights under the network's own parameter names; the pruned ones are exactly zero."""
+    """Write the weights under the network's own parameter names. Pruned weights are exactly zero."""
     write_atomically(folder / WEIGHTS, save({name: tensor.cpu() for name, tensor in state.weights.items()}))

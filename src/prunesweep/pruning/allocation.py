@@ -1,6 +1,6 @@
-"""How many units each layer loses. A unit is what is pruned as one: a weight, or a channel.
+"""How many units each layer loses. A unit is pruned as a whole: a single weight, or an output channel.
 
-Pure arithmetic on sizes: what cannot be reached is found here, before anything is trained.
+Pure arithmetic on sizes, so that targets that cannot be reached are reported before anything is trained.
 """
 
 from __future__ import annotations
@@ -12,11 +12,15 @@ from dataclasses import dataclass
 from prunesweep.errors import UsageError, check_choice
 
 SCOPES = ("global", "layerwise", "erk", "magnitude")
+STRUCTURES = ("unstructured", "channel", "n_of_m")
+
+Shapes = Mapping[str, Sequence[int]]
+"""Name of a selected parameter (`conv1.weight`) -> its shape, in the order of the network."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """So many of the lowest-ranked units go, ranked together over the parameters `names`."""
+    """The number of lowest-ranked units to prune, ranked together over the parameters `names`."""
 
     names: tuple[str, ...]
     count: int
@@ -24,44 +28,58 @@ class Budget:
 
 @dataclass(frozen=True)
 class Units:
-    """The selected parameters: name -> shape, and name -> number of units, in the order of the network."""
+    """The parameters whose units are ranked: name -> shape, and name -> number of units."""
 
-    shapes: Mapping[str, Sequence[int]]
-    units: Mapping[str, int]
+    shapes: Shapes
+    counts: Mapping[str, int]
+
+    @classmethod
+    def of(cls, structure: str, shapes: Shapes) -> Units:
+        """Count the units of `shapes`. The bias of a channel goes with the channel and has no unit of its own."""
+        if structure == "channel":
+            counts = {name: shape[0] for name, shape in shapes.items() if len(shape) > 1}
+        else:
+            counts = {name: math.prod(shape) for name, shape in shapes.items()}
+        return cls({name: shapes[name] for name in counts}, counts)
+
+    @property
+    def total(self) -> int:
+        """The number of all units."""
+        return sum(self.counts.values())
 
     def without(self, names: Sequence[str]) -> Units:
-        """All others."""
-        rest = [name for name in self.units if name not in names]
-        return Units({name: self.shapes[name] for name in rest}, {name: self.units[name] for name in rest})
+        """Return all parameters except `names`."""
+        rest = [name for name in self.counts if name not in names]
+        return Units({name: self.shapes[name] for name in rest}, {name: self.counts[name] for name in rest})
 
 
-def budgets(tensors: Units, scope: str, amount: float, per_layer: Mapping[str, float]) -> tuple[Budget, ...]:
-    """The quotas under which the fraction `amount` goes, of the layers in `per_layer` their own fraction.
+def budgets(units: Units, scope: str, amount: float, per_layer: Mapping[str, float]) -> tuple[Budget, ...]:
+    """Return the budgets that prune the fraction `amount`, and of the layers in `per_layer` their own fraction.
 
-    `global` and `magnitude` rank all units together, `layerwise` takes the same fraction of each tensor, `erk` spares
-    the small and the thin ones. Under `magnitude` the caller then splits the one quota by layer.
+    With the scope `magnitude`, the caller splits the single budget by layer afterwards.
     """
-    own = {name: per_layer[layer_of(name)] for name in tensors.units if layer_of(name) in per_layer}
-    rest = tensors.without(list(own))
-    each = tuple(Budget((name,), round(fraction * tensors.units[name])) for name, fraction in own.items())
-    if not rest.units:
-        return each
+    separate = {name: per_layer[layer_of(name)] for name in units.counts if layer_of(name) in per_layer}
+    rest = units.without(list(separate))
+    result = tuple(Budget((name,), round(fraction * units.counts[name])) for name, fraction in separate.items())
+    if not rest.counts:
+        return result
     if scope == "layerwise":
-        return each + tuple(Budget((name,), round(amount * size)) for name, size in rest.units.items())
-    total = round(amount * sum(rest.units.values()))
+        return result + tuple(Budget((name,), round(amount * count)) for name, count in rest.counts.items())
+    total = round(amount * rest.total)
     if scope == "erk":
-        return each + tuple(Budget((name,), count) for name, count in erk(rest, total).items())
-    return (*each, Budget(tuple(rest.units), total))
+        return result + tuple(Budget((name,), count) for name, count in erk(rest, total).items())
+    return (*result, Budget(tuple(rest.counts), total))
 
 
-def erk(tensors: Units, count: int) -> dict[str, int]:
-    """How many units each tensor loses, `count` in all: the kept fraction is proportional to sum(shape) / prod(shape).
+def erk(units: Units, count: int) -> dict[str, int]:
+    """Return how many units each parameter loses, `count` in total: it keeps a fraction proportional to sum / product.
 
-    What would have to keep more than it has stays whole. Rounded so that the sum is exact.
+    The kept fraction is proportional to sum(shape) / prod(shape). A parameter that would have to keep more units than
+    it has is left whole. Rounding makes the sum exact.
     Source: Evci, Gale, Menick, Castro, Elsen, "Rigging the lottery" (2020), section 3.1 (Erdos-Renyi-Kernel).
     """
-    raw = {name: sum(shape) / math.prod(shape) for name, shape in tensors.shapes.items()}
-    sizes, whole = tensors.units, set[str]()
+    raw = {name: sum(shape) / math.prod(shape) for name, shape in units.shapes.items()}
+    sizes, whole = units.counts, set[str]()
     keep = sum(sizes.values()) - count
     while True:
         rest = [name for name in sizes if name not in whole]
@@ -73,37 +91,52 @@ def erk(tensors: Units, count: int) -> dict[str, int]:
         whole |= full
     kept = {name: sizes[name] if name in whole else scale * raw[name] * sizes[name] for name in sizes}
     counts = {name: sizes[name] - math.floor(kept[name]) for name in sizes}
-    # Largest remainders first.
-    short = sorted(sizes, key=lambda name: math.floor(kept[name]) - kept[name])[: sum(counts.values()) - count]
-    return {name: counts[name] - (name in short) for name in sizes}
+    largest_remainders = sorted(sizes, key=lambda name: math.floor(kept[name]) - kept[name])
+    rounded_up = largest_remainders[: sum(counts.values()) - count]
+    return {name: counts[name] - (name in rounded_up) for name in sizes}
 
 
-def least_kept(floor: float, size: int, structure: str) -> int:
-    """How many of `size` units a tensor keeps: `floor` below 1 is a fraction, else a number. Of channels always one."""
-    least = math.ceil(floor * size) if floor < 1 else min(int(floor), size)
+def least_kept(floor: float, count: int, structure: str) -> int:
+    """Return how many of `count` units a parameter must keep: `floor` below 1 is a fraction, otherwise a number.
+
+    A layer always keeps at least one channel.
+    """
+    least = math.ceil(floor * count) if floor < 1 else min(int(floor), count)
     return max(least, 1) if structure == "channel" else least
 
 
-def check_reachable(tensors: Units, asked: Sequence[Budget], floor: float, structure: str) -> None:
-    """Raise `UsageError` where a quota takes more than the floors leave; says what can be reached."""
-    for budget in asked:
-        total = sum(tensors.units[name] for name in budget.names)
-        most = total - sum(least_kept(floor, tensors.units[name], structure) for name in budget.names)
+def check_reachable(units: Units, requested: Sequence[Budget], floor: float, structure: str) -> None:
+    """Raise `UsageError` if a budget exceeds what the floors allow; the message names the maximum."""
+    for budget in requested:
+        total = sum(units.counts[name] for name in budget.names)
+        most = total - sum(least_kept(floor, units.counts[name], structure) for name in budget.names)
         if budget.count > most:
-            where = ", ".join(map(layer_of, budget.names))
-            why = f"prune.floor={floor:g}" if floor else "one channel a layer has to stay"
+            layers = ", ".join(map(layer_of, budget.names))
+            reason = f"prune.floor={floor:g}" if floor else "each layer keeps at least one channel"
             raise UsageError(
-                f"{why}: of {where} {budget.count:,} of {total:,} should go, but at most {most:,} can "
-                f"(a fraction of {math.floor(1e4 * most / total) / 1e4:g})."
+                f"{reason}: {budget.count:,} of {total:,} units of {layers} should be pruned, but at most {most:,} can "
+                f"be (a fraction of {math.floor(1e4 * most / total) / 1e4:g})."
             )
 
 
 def check_layers(per_layer: Mapping[str, float], names: Sequence[str]) -> None:
-    """Raise `UsageError` where `per_layer` names a layer that is not selected."""
+    """Raise `UsageError` if `per_layer` names a layer that is not selected."""
     for layer in per_layer:
         check_choice("prune.per_layer", layer, dict.fromkeys(map(layer_of, names)))
 
 
+def check_groups(shapes: Shapes, size: int) -> None:
+    """Raise `UsageError` if groups of `size` inputs do not divide a layer's inputs; the message names the layers."""
+    inputs = {layer_of(name): math.prod(shape[1:]) for name, shape in shapes.items()}
+    indivisible = {layer: count for layer, count in inputs.items() if count % size}
+    if indivisible:
+        listed = ", ".join(f"{layer} ({count})" for layer, count in indivisible.items())
+        raise UsageError(
+            f"prune.m={size}: must divide the number of inputs of each selected layer. It does not divide {listed}. "
+            f"Exclude these layers: 'layers.exclude=[{','.join(indivisible)}]'."
+        )
+
+
 def layer_of(parameter: str) -> str:
-    """`conv1.weight` -> `conv1`."""
+    """Return the layer of a parameter: `conv1.weight` -> `conv1`."""
     return parameter.rpartition(".")[0]

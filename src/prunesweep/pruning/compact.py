@@ -1,11 +1,11 @@
-"""A network whose pruned channels are really gone: an ordinary module, smaller on disk and faster on any hardware."""
+"""Remove pruned channels from a network: the result is an ordinary module, smaller on disk and faster everywhere."""
 
 from __future__ import annotations
 
 import copy
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,26 +14,31 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from prunesweep.models.settings import Shape
+from prunesweep.pruning.allocation import layer_of
 from prunesweep.pruning.cost import cost
 from prunesweep.pruning.selection import prunable
 
 REPEATS = 20
-TOLERANCE = 1e-4  # of the logits; sums over fewer terms round differently
+TOLERANCE = 1e-4  # of the logits: sums of fewer terms round differently
 
 
 class NotCompactable(ArithmeticError):
-    """The network computes something else without its pruned channels."""
+    """The pruned channels cannot be removed without changing what the network computes."""
 
 
 @dataclass(frozen=True)
 class Compact:
-    """A compact network next to the dense one, both without masks.
+    """A compact network compared with the dense network, both without masks.
 
     Attributes:
-        params: parameters of the compact network, weights and biases.
-        macs: its multiply-adds for one image.
-        file_bytes: its weights as safetensors; `dense_file_bytes` those of the dense network.
-        latency_ms: median milliseconds for one image, `latency_ms_256` for 256; on this machine, by the CPU.
+        params: Parameters of the compact network, weights and biases.
+        macs: Multiply-adds of the compact network for one image.
+        file_bytes: Size of the compact network's weights as safetensors.
+        dense_file_bytes: Size of the dense network's weights as safetensors.
+        latency_ms: Median milliseconds of the compact network for one image, on the CPU of this machine.
+        dense_latency_ms: The same of the dense network.
+        latency_ms_256: Median milliseconds of the compact network for 256 images.
+        dense_latency_ms_256: The same of the dense network.
     """
 
     params: int
@@ -47,47 +52,80 @@ class Compact:
 
 
 def compact(model: nn.Module, masks: Mapping[str, Tensor], shape: Shape) -> nn.Module:
-    """`model` without the output channels and neurons that `masks` prunes whole, and without what they fed.
+    """Return `model` without the output channels and neurons that `masks` prune completely, and without their inputs.
 
     Args:
-        model: on the CPU, its pruned weights exactly zero; left as it is.
-        masks: parameter name -> boolean mask, on the CPU.
-        shape: channels, height and width of an image.
+        model: The network, on the CPU, with pruned weights exactly zero. It is not modified.
+        masks: Parameter name -> boolean mask, on the CPU.
+        shape: Channels, height and width of an image.
 
     Returns:
-        An ordinary module with the same layer names, and the same outputs but for rounding.
+        An ordinary module with the same layer names, and the same outputs up to rounding.
 
     Raises:
-        NotCompactable: its outputs differ, because what follows a channel does not map zero to zero.
+        NotCompactable: The outputs differ, because a layer after a pruned channel does not map zero to zero, or the
+            network's graph cannot be traced.
     """
-    small = copy.deepcopy(model).eval()
-    graph = torch_pruning.DependencyGraph().build_dependency(small, torch.zeros(1, *shape))
-    for name, kind in list(prunable(small).items()):
-        removed = _gone(name, masks)
-        if removed:
-            out = torch_pruning.prune_conv_out_channels if kind == "conv" else torch_pruning.prune_linear_out_channels
-            graph.get_pruning_group(small.get_submodule(name), out, idxs=removed).prune()
-    images = torch.randn(8, *shape, generator=torch.Generator().manual_seed(0))
-    with torch.inference_mode():
-        difference = float((small(images) - copy.deepcopy(model).eval()(images)).abs().max())
+    dense = copy.deepcopy(model).eval()
+    try:
+        small = _without_channels(dense, masks, shape)
+        images = torch.randn(8, *shape, generator=torch.Generator().manual_seed(0))
+        with torch.inference_mode():
+            difference = float((small(images) - dense(images)).abs().max())
+    except Exception as error:  # torch-pruning and the user's own forward may raise anything
+        raise NotCompactable(f"the network cannot be compacted ({type(error).__name__}: {error})") from error
     if not difference <= TOLERANCE:
         raise NotCompactable(f"the compact network's outputs differ by up to {difference:g}")
     return small
 
 
-def _gone(layer: str, masks: Mapping[str, Tensor]) -> list[int]:
-    """The output channels of `layer` of which nothing is left."""
+def _without_channels(dense: nn.Module, masks: Mapping[str, Tensor], shape: Shape) -> nn.Module:
+    small = copy.deepcopy(dense)
+    graph = torch_pruning.DependencyGraph().build_dependency(small, torch.zeros(1, *shape))
+    for name, kind in list(prunable(small).items()):
+        removed = _pruned_channels(name, masks)
+        if removed:
+            out = torch_pruning.prune_conv_out_channels if kind == "conv" else torch_pruning.prune_linear_out_channels
+            graph.get_pruning_group(small.get_submodule(name), out, idxs=removed).prune()
+    return small
+
+
+def _pruned_channels(layer: str, masks: Mapping[str, Tensor]) -> list[int]:
+    """Return the output channels of `layer` without a kept weight or bias."""
     weight, bias = masks.get(f"{layer}.weight"), masks.get(f"{layer}.bias")
     if weight is None:
         return []
-    left = weight.flatten(1).any(1)
+    kept = weight.flatten(1).any(1)
     if bias is not None:
-        left = left | bias
-    return [int(channel) for channel in (~left).nonzero().flatten()]
+        kept = kept | bias
+    return [int(channel) for channel in (~kept).nonzero().flatten()]
 
 
-def beside_dense(model: nn.Module, masks: Mapping[str, Tensor], shape: Shape) -> Compact:
-    """What the compact form of `model` costs, next to `model` itself computed densely."""
+def check_compactable(model: nn.Module, selected: Sequence[str], shape: Shape) -> None:
+    """Try to remove the first channel of each selected layer of the untrained `model`.
+
+    Not every failure shows before training: a BatchNorm whose bias is learned does not map zero to zero afterwards.
+
+    Raises:
+        NotCompactable: The channels of this network cannot be removed.
+    """
+    trial = copy.deepcopy(model)
+    parameters = dict(trial.named_parameters())
+    layers = {layer_of(name) for name in selected if len(parameters[f"{layer_of(name)}.weight"]) > 1}
+    masks = {name: torch.ones_like(parameters[name], dtype=torch.bool) for name in selected if layer_of(name) in layers}
+    with torch.no_grad():
+        for name, mask in masks.items():
+            mask[0] = False
+            parameters[name][0] = 0
+    compact(trial, masks, shape)
+
+
+def compare_with_dense(model: nn.Module, masks: Mapping[str, Tensor], shape: Shape) -> Compact:
+    """Measure the compact form of `model` and `model` itself, computed densely.
+
+    Raises:
+        NotCompactable: The pruned channels cannot be removed.
+    """
     small = compact(model, masks, shape)
     spent = cost(small, {}, (), shape)
     return Compact(
@@ -103,14 +141,14 @@ def beside_dense(model: nn.Module, masks: Mapping[str, Tensor], shape: Shape) ->
 
 
 def file_bytes(model: nn.Module) -> int:
-    """The size of the model's weights as a safetensors file."""
+    """Return the size of the model's weights as a safetensors file, in bytes."""
     return len(
         save({name: value.clone(memory_format=torch.contiguous_format) for name, value in model.state_dict().items()})
     )
 
 
 def latency_ms(model: nn.Module, shape: Shape, batch: int) -> float:
-    """The median time in milliseconds that `model` takes for `batch` images, on the CPU, after one to warm up."""
+    """Return the median milliseconds that `model` takes for `batch` images on the CPU, after one warm-up pass."""
     model.eval()
     images = torch.zeros(batch, *shape).contiguous(memory_format=torch.channels_last)
     times = []

@@ -1,107 +1,128 @@
-"""Importance scores, one a weight. The lowest scores are pruned first.
+"""Criteria: functions that score each weight of a parameter. The lowest scores are pruned first.
 
-A criterion is one pure function `(evidence) -> scores` of the shape of `evidence.weight`; what it may look at is
-listed in `evidence.py`. Whatever it draws comes from `evidence.generator`.
+To add a criterion, write a function of a `ParameterView` (see `scoring.py` for what it provides) that returns scores
+of the shape of `of.weight`, and register it with `@criterion`. It must be deterministic: random numbers come from
+`of.noise()`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from prunesweep.code.locate import locate
-from prunesweep.pruning.scoring import ParameterView
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # settings import this module, and they must not import torch
     from torch import Tensor
 
-Criterion = Callable[[ParameterView], "Tensor"]
+    from prunesweep.pruning.scoring import ParameterView
+
+Score = Callable[["ParameterView"], "Tensor"]
 
 
+@dataclass(frozen=True)
+class Criterion:
+    """A criterion.
+
+    Attributes:
+        score: The function that returns the scores of one parameter.
+        source: The paper and the equation; empty for a criterion of the user's own.
+        needs_data: Whether it uses training examples. Other criteria cannot access them.
+    """
+
+    score: Score
+    source: str
+    needs_data: bool
+
+
+CRITERIA: dict[str, Criterion] = {}
+"""Name -> criterion."""
+
+
+def criterion(source: str, *, needs_data: bool = False) -> Callable[[Score], Score]:
+    """Register the decorated function under its own name."""
+
+    def register(score: Score) -> Score:
+        CRITERIA[score.__name__] = Criterion(score, source, needs_data)
+        return score
+
+    return register
+
+
+def find(name: str, target: str | None) -> Criterion:
+    """Return the criterion `name`; for `custom`, the user's own function at the import path `target`."""
+    return Criterion(locate("prune.target", target or ""), "", needs_data=True) if name == "custom" else CRITERIA[name]
+
+
+@criterion("Han, Pool, Tran, Dally, 'Learning both weights and connections' (2015), section 3")
 def l1(of: ParameterView) -> Tensor:
-    """|w|: magnitude. Source: Han, Pool, Tran, Dally, "Learning both weights and connections" (2015), section 3."""
+    """Return |w|, the magnitude."""
     return of.weight.abs()
 
 
+@criterion("Han, Pool, Tran, Dally, 'Learning both weights and connections' (2015), section 3")
 def l2(of: ParameterView) -> Tensor:
-    """w^2. Ranks single weights as `l1` does; sums over a channel differ."""
+    """Return w^2. Ranks single weights as `l1` does; sums over a channel differ."""
     return of.weight.square()
 
 
+@criterion("the control of every criterion")
 def random(of: ParameterView) -> Tensor:
-    """Uniform noise: the control that every criterion has to beat."""
-    import torch
-
-    return torch.rand(of.weight.shape, generator=of.generator).to(of.weight)
+    """Return uniform noise."""
+    return of.noise()
 
 
+@criterion("Lee, Park, Mo, Ahn, Shin, 'Layer-adaptive sparsity for the magnitude-based pruning' (2021), eq. 3")
 def lamp(of: ParameterView) -> Tensor:
-    """w^2 over the sum of all squares in the layer that are not smaller: magnitude made comparable between layers.
-
-    Source: Lee, Park, Mo, Ahn, Shin, "Layer-adaptive sparsity for the magnitude-based pruning" (2021), eq. 3.
-    """
-    import torch
-
+    """Return w^2 divided by the sum of all squares in the layer that are not smaller: comparable between layers."""
     squares = of.weight.square().flatten()
     order = squares.argsort(descending=True, stable=True)
-    scores = torch.empty_like(squares)
+    scores = squares.clone()
     scores[order] = squares[order] / squares[order].cumsum(0)
-    return scores.nan_to_num(0).view(of.weight.shape)  # 0/0: a layer whose weights are all zero
+    return scores.nan_to_num(0).view(of.weight.shape)  # 0/0 in a layer whose weights are all zero
 
 
+@criterion(
+    "Lee, Ajanthan, Torr, 'SNIP: single-shot network pruning based on connection sensitivity' (2019), eq. 6",
+    needs_data=True,
+)
 def snip(of: ParameterView) -> Tensor:
-    """|w g|: the change of the loss, to first order, when the weight goes.
-
-    Source: Lee, Ajanthan, Torr, "SNIP: single-shot network pruning based on connection sensitivity" (2019), eq. 6.
-    """
+    """Return |w g|: to first order, the change of the loss when the weight is removed."""
     return (of.weight * of.gradient).abs()
 
 
+@criterion(
+    "Molchanov, Mallya, Tyree, Frosio, Kautz, 'Importance estimation for neural network pruning' (2019), eq. 8",
+    needs_data=True,
+)
 def taylor(of: ParameterView) -> Tensor:
-    """(w g)^2, averaged over the batches.
-
-    Source: Molchanov, Mallya, Tyree, Frosio, Kautz, "Importance estimation for neural network pruning" (2019), eq. 8.
-    """
+    """Return (w g)^2, averaged over the batches."""
     return of.weight.square() * of.squared_gradient
 
 
+@criterion("LeCun, Denker, Solla, 'Optimal brain damage' (1990), eq. 5", needs_data=True)
 def obd(of: ParameterView) -> Tensor:
-    """w^2 h / 2, the diagonal h of the Hessian estimated by the empirical Fisher information.
-
-    Source: LeCun, Denker, Solla, "Optimal brain damage" (1990), eq. 5.
-    """
+    """Return w^2 h / 2, with the diagonal h of the Hessian estimated by the empirical Fisher information."""
     return of.weight.square() * of.fisher / 2
 
 
+@criterion(
+    "Wang, Zhang, Grosse, 'Picking winning tickets before training by preserving gradient flow' (2020), eq. 8",
+    needs_data=True,
+)
 def grasp(of: ParameterView) -> Tensor:
-    """The product w (H g): low where the weight's removal lets more gradient flow. Logits are divided by 200.
+    """Return w (H g): low if removing the weight increases the gradient flow.
 
-    The temperature is that of the authors' code.
-
-    Source: Wang, Zhang, Grosse, "Picking winning tickets before training by preserving gradient flow" (2020), eq. 8.
+    The logits are divided by 200, the temperature of the authors' code.
     """
     return of.weight * of.hessian_gradient
 
 
+@criterion(
+    "Tanaka, Kunin, Yamins, Ganguli, 'Pruning neural networks without any data by iteratively conserving synaptic "
+    "flow' (2020), eq. 2 and algorithm 1"
+)
 def synflow(of: ParameterView) -> Tensor:
-    """|w| dR/d|w|: the synaptic flow through the weight, without data; made to be iterated (prune.iterations=100).
-
-    Source: Tanaka, Kunin, Yamins, Ganguli, "Pruning neural networks without any data by iteratively conserving
-    synaptic flow" (2020), eq. 2 and algorithm 1.
-    """
+    """Return |w| dR/d|w|, the synaptic flow through the weight. Intended for many passes (prune.iterations=100)."""
     return of.weight.abs() * of.flow
-
-
-CRITERIA: dict[str, Criterion] = {
-    function.__name__: function for function in (l1, l2, random, lamp, snip, taylor, obd, grasp, synflow)
-}
-ON_DATA = ("snip", "taylor", "obd", "grasp", "custom")
-"""Those that look at training data; a user's own may."""
-
-
-def find(name: str, target: str | None) -> Criterion:
-    """The criterion called `name`; for `custom`, the user's own function at the import path `target`."""
-    if name == "custom":
-        function: Criterion = locate("prune.target", target or "")
-        return function
-    return CRITERIA[name]

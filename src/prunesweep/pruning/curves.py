@@ -1,25 +1,20 @@
-"""The steps that set masks: pruning, and epochs during which sparsity rises."""
+"""Curves along which the pruned fraction rises from 0 to its final value."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-
 
 def geometric(final: float, progress: float) -> float:
-    """The fraction pruned when the kept fraction falls by the same factor in equal parts of the way to `final`."""
+    """Return the fraction after `progress` in [0, 1] if the kept fraction falls by equal factors."""
     return final if progress == 1 else 1 - (1 - final) ** progress
 
 
 def cubic(final: float, progress: float) -> float:
-    """Fast at first, slow in the end. Source: Zhu & Gupta, "To prune, or not to prune" (2017), eq. 1."""
+    """Return the fraction on a cubic curve, steep at first. Source: Zhu & Gupta, "To prune, or not to prune" (2017), eq. 1."""
     return final if progress == 1 else final * (1 - (1 - progress) ** 3)
 
 
 def linear(final: float, progress: float) -> float:
-    """The same number of weights in equal parts of the way."""
+    """Return the fraction if equal numbers of weights are pruned in equal steps."""
     return final * progress
 
 

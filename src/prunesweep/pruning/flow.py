@@ -1,4 +1,4 @@
-"""How much of an all-ones image reaches the outputs through each weight: no data, no labels."""
+"""How much of an image of ones reaches the outputs through each weight. Needs no data and no labels."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from torch.func import functional_call
 
 
 def flow(model: nn.Module, parameters: Mapping[str, Tensor], shape: tuple[int, int, int]) -> dict[str, Tensor]:
-    """dR/dp for each p of `parameters`, where R is the sum of the outputs for one image of ones, in float64.
+    """Return dR/dp for each parameter p, where R is the sum of the outputs for one image of ones, in float64.
 
-    Multiplied by the parameters' absolute values this is synaptic flow (Tanaka et al. 2020, eq. 2).
+    Multiplied by the parameters' absolute values, this is the synaptic flow (Tanaka et al. 2020, eq. 2).
 
     Args:
-        model: left as it is; run in evaluation mode.
-        parameters: name -> value to be used instead of the model's own, all of them not negative.
-        shape: channels, height and width of an image.
+        model: The network. It is not modified and runs in evaluation mode.
+        parameters: Name -> non-negative values that replace the model's own.
+        shape: Channels, height and width of an image.
     """
-    double = copy.deepcopy(model).double().eval()  # float32 overflows in wide networks, and loses small flows
+    double = copy.deepcopy(model).double().eval()  # float32 overflows in wide networks and loses small flows
     values = {name: value.detach().double().requires_grad_() for name, value in parameters.items()}
     device = next(iter(values.values())).device
     image = torch.ones(1, *shape, dtype=torch.float64, device=device)

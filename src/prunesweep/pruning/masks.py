@@ -1,4 +1,4 @@
-"""The pruning method behind `pruning.py`, in a file of its own because its class statement needs torch imported."""
+"""From scores to masks: rank units with `torch.nn.utils.prune` and mask the lowest ones."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from torch.nn.utils import prune as torch_prune
 from torch.nn.utils.prune import BasePruningMethod
 
-from prunesweep.pruning import allocation, structure
-from prunesweep.pruning.allocation import Budget
-from prunesweep.pruning.settings import Pruning
+from prunesweep.pruning.allocation import Budget, Shapes, Units, least_kept
+from prunesweep.pruning.spec import PruneSpec
+from prunesweep.pruning.structure import n_of_m, unit_scores, weight_masks
 
 
 class LowestScores(BasePruningMethod):
-    """Prunes the `amount` entries of the lowest score: torch's L1Unstructured without its absolute value."""
+    """Prune the `amount` entries with the lowest scores: torch's L1Unstructured without the absolute value."""
 
     PRUNING_TYPE = "unstructured"
 
@@ -23,87 +23,86 @@ class LowestScores(BasePruningMethod):
         self.amount = amount
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
-        """A mask of the shape of `t`. Ties: those that `torch.topk` returns first are pruned."""
+        """Return a mask of the shape of `t`. Of equal scores, those that `torch.topk` returns first are pruned."""
         mask = default_mask.clone(memory_format=torch.contiguous_format)
         mask.view(-1)[torch.topk(t.view(-1), k=self.amount, largest=False).indices] = 0
         return mask
 
 
 def prune(
-    pruning: Pruning,
+    spec: PruneSpec,
     scores: Mapping[str, Tensor],
     magnitudes: Mapping[str, Tensor],
-    shapes: Mapping[str, Sequence[int]],
+    shapes: Shapes,
     before: Mapping[str, Tensor],
 ) -> dict[str, Tensor]:
-    """Mask the lowest `scores` until as many are pruned as `pruning` asks for; return all masks.
+    """Mask the lowest scores until as many units are pruned as `spec` requests, in one pass; return all masks.
 
-    What is pruned already stays pruned, and counts. The count is exact. Of equal scores those that `torch.topk` finds
-    first go, as in torch's own L1Unstructured.
+    Pruned weights stay pruned and count towards the request. The count is exact. Of equal scores, those that
+    `torch.topk` returns first are pruned, as in torch's L1Unstructured.
 
     Args:
-        pruning: resolved: its target is an `amount`.
-        scores: parameter name (`conv1.weight`) -> importance, of the parameter's shape, on the CPU.
-        magnitudes: likewise |w|, by which the scope `magnitude` splits the amount.
-        shapes: of all selected parameters; under `channel` their biases have no scores of their own.
-        before: name -> boolean mask from an earlier pruning; none for what has not been pruned yet.
+        spec: The target and the structure. `iterations` is ignored.
+        scores: Parameter name (`conv1.weight`) -> scores of the parameter's shape, on the CPU.
+        magnitudes: Parameter name -> |w|, by which the scope `magnitude` distributes the amount over layers.
+        shapes: Shapes of all selected parameters. With `channel`, biases have no scores of their own.
+        before: Parameter name -> boolean mask of an earlier pruning; parameters without one are not pruned yet.
 
     Returns:
-        parameter name -> boolean mask of the parameter's shape, true where it is kept.
+        Parameter name -> boolean mask of the parameter's shape, true where the weight is kept.
     """
-    kind = pruning.structure
-    if kind == "n_of_m":
-        return {
-            name: structure.n_of_m(_below_all(score, before.get(name)), pruning.n, pruning.m)
-            for name, score in scores.items()
-        }
+    structure = spec.structure
+    if spec.group is not None:
+        keep, of = spec.group
+        return {name: n_of_m(_pruned_last(score, before.get(name)), keep, of) for name, score in scores.items()}
 
     def of_units(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return {name: structure.unit_scores(kind, value).contiguous() for name, value in values.items()}
+        return {name: unit_scores(structure, value).contiguous() for name, value in values.items()}
 
     alive = {
-        name: mask if kind != "channel" else mask.flatten(1).any(1) for name, mask in before.items() if name in scores
+        name: mask if structure != "channel" else mask.flatten(1).any(1)
+        for name, mask in before.items()
+        if name in scores
     }
-    least = {
-        name: allocation.least_kept(pruning.floor, size, kind) for name, size in pruning.tensors(shapes).units.items()
-    }
-    asked = pruning.budgets(shapes)
-    if pruning.scope == "magnitude":
-        by_magnitude = lowest(of_units(magnitudes), asked, alive, least)
-        asked = tuple(Budget((name,), int((~mask).sum())) for name, mask in by_magnitude.items())
-    return structure.spread(kind, lowest(of_units(scores), asked, alive, least), shapes)
+    counts = Units.of(structure, shapes).counts
+    least = {name: least_kept(spec.floor, count, structure) for name, count in counts.items()}
+    requested = spec.budgets(shapes)
+    if spec.scope == "magnitude":
+        by_magnitude = mask_lowest(of_units(magnitudes), requested, alive, least)
+        requested = tuple(Budget((name,), int((~mask).sum())) for name, mask in by_magnitude.items())
+    return weight_masks(structure, mask_lowest(of_units(scores), requested, alive, least), shapes)
 
 
-def _below_all(score: Tensor, mask: Tensor | None) -> Tensor:
-    """`score` with what `mask` has pruned ranked last."""
+def _pruned_last(score: Tensor, mask: Tensor | None) -> Tensor:
+    """Return `score` with the lowest possible score for weights that `mask` has pruned."""
     return score if mask is None else score.masked_fill(~mask, float("-inf"))
 
 
-def lowest(
+def mask_lowest(
     scores: Mapping[str, Tensor], budgets: Sequence[Budget], alive: Mapping[str, Tensor], least: Mapping[str, int]
 ) -> dict[str, Tensor]:
-    """Boolean masks without the lowest `scores` of each quota; `least` of each tensor's highest are never taken."""
-    holders = {name: nn.Module() for name in scores}  # torch prunes parameters of modules, and units are no weights
+    """Return boolean masks without the lowest `scores` of each budget; `least` of each parameter's highest are kept."""
+    holders = {name: nn.Module() for name in scores}  # torch prunes parameters of modules, and units are not weights
     for name, holder in holders.items():
         holder.register_parameter("units", nn.Parameter(scores[name], requires_grad=False))
         torch_prune.custom_from_mask(holder, "units", alive.get(name, scores[name].new_ones(scores[name].shape)))
     masks = {name: holder.get_buffer("units_mask") for name, holder in holders.items()}
     for budget in budgets:
-        gone = sum(int((masks[name] == 0).sum()) for name in budget.names)
+        pruned = sum(int((masks[name] == 0).sum()) for name in budget.names)
         torch_prune.global_unstructured(
             [(holders[name], "units") for name in budget.names],
             LowestScores,
             importance_scores={
-                (holders[name], "units"): _guarded(scores[name], masks[name] == 0, least[name]) for name in budget.names
+                (holders[name], "units"): _protect(scores[name], masks[name] == 0, least[name]) for name in budget.names
             },
-            amount=max(budget.count - gone, 0),
+            amount=max(budget.count - pruned, 0),
         )
     return {name: holder.get_buffer("units_mask").bool() for name, holder in holders.items()}
 
 
-def _guarded(scores: Tensor, gone: Tensor, least: int) -> Tensor:
-    """`scores` with the `least` highest of those that are not `gone` out of reach."""
+def _protect(scores: Tensor, pruned: Tensor, least: int) -> Tensor:
+    """Return `scores` with an infinite score for the `least` highest units that are not `pruned`."""
     if not least:
         return scores
-    highest = scores.masked_fill(gone, float("-inf")).flatten().topk(least).indices
+    highest = scores.masked_fill(pruned, float("-inf")).flatten().topk(least).indices
     return scores.flatten().index_fill(0, highest, float("inf")).view_as(scores)

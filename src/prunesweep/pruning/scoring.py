@@ -1,6 +1,6 @@
-"""What a criterion may look at: the weights, and what the training data and the network say of each of them.
+"""What a criterion can use: the weights, their gradients on a sample of training data, and the flow of the network.
 
-Each quantity is computed when it is first asked for, once for all tensors of the network.
+Each quantity is computed on first use, once for all parameters of the network.
 """
 
 from __future__ import annotations
@@ -14,56 +14,68 @@ from torch import Generator, Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from prunesweep.data.datasets import Split
+from prunesweep.errors import UsageError
 from prunesweep.pruning.flow import flow
 
 GRASP_TEMPERATURE = 200.0
 
 
 @dataclass(frozen=True)
-class NetworkView:
-    """A network under its masks and a fixed sample of training data: a mapping name -> tensor for each quantity.
+class Sample:
+    """Training examples for gradients.
 
     Attributes:
-        model: carries the weights, pruned ones exactly zero; left as it is.
-        names: the parameters to be scored, like `conv1.weight`.
-        shape: channels, height and width of an image.
-        draw: gives some training examples, the same ones each time; called only if a quantity needs data.
-        batch_size: how many of them make a batch; a short last batch is left out.
-        generator: for criteria that draw.
+        draw: Returns the examples, the same ones at each call.
+        batch_size: Images of one batch. A shorter last batch is left out.
+    """
+
+    draw: Callable[[], Split]
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class NetworkView:
+    """A network under its masks, and the quantities from which its weights are scored, by parameter name.
+
+    Attributes:
+        model: The network. Pruned weights are exactly zero. It is not modified.
+        names: The parameters to be scored, such as `conv1.weight`.
+        shape: Channels, height and width of an image.
+        sample: The training examples; None for a criterion that does not need data.
+        generator: The source of random numbers, on the CPU.
     """
 
     model: nn.Module
     names: Sequence[str]
     shape: tuple[int, int, int]
-    draw: Callable[[], Split]
-    batch_size: int
+    sample: Sample | None
     generator: Generator
 
     def of(self, name: str) -> ParameterView:
-        """What there is to know of one parameter."""
+        """Return the view of one parameter."""
         return ParameterView(self, name)
 
     @cached_property
     def parameters(self) -> dict[str, Tensor]:
-        """The scored parameters themselves."""
-        own = dict(self.model.named_parameters())
-        return {name: own[name] for name in self.names}
+        """The scored parameters."""
+        parameters = dict(self.model.named_parameters())
+        return {name: parameters[name] for name in self.names}
 
     @cached_property
     def moments(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Mean over the batches of the gradient of the batch's mean loss, and of that gradient's square."""
-        return self._moments(self.batch_size)
+        """Mean over batches of the gradient of the batch's mean loss, and of the square of that gradient."""
+        return self._moments(self._sample.batch_size)
 
     @cached_property
     def fisher(self) -> dict[str, Tensor]:
-        """Mean over the examples of the squared gradient of one example's loss: the diagonal empirical Fisher."""
+        """Mean over examples of the squared gradient of one example's loss: the diagonal empirical Fisher."""
         return self._moments(1)[1]
 
     @cached_property
     def hessian_gradient(self) -> dict[str, Tensor]:
-        """H g: the Hessian of the mean loss times its gradient, the logits divided by `GRASP_TEMPERATURE`."""
+        """H g: the Hessian of the mean loss times its gradient, with logits divided by `GRASP_TEMPERATURE`."""
         values = list(self.parameters.values())
-        batches = list(self._losses(self.batch_size, GRASP_TEMPERATURE))
+        batches = list(self._losses(self._sample.batch_size, GRASP_TEMPERATURE))
         first = [torch.autograd.grad(loss, values, create_graph=True) for loss in batches]
         mean = [torch.stack(parts).mean(0).detach() for parts in zip(*first, strict=True)]
         products = [
@@ -74,9 +86,15 @@ class NetworkView:
 
     @cached_property
     def flow(self) -> dict[str, Tensor]:
-        """dR/d|w| of the network of absolute values, R the sum of its outputs for an image of ones."""
+        """dR/d|w| of the network of absolute values, where R is the sum of its outputs for an image of ones."""
         absolute = {name: parameter.detach().abs() for name, parameter in self.model.named_parameters()}
         return flow(self.model, absolute, self.shape)
+
+    @property
+    def _sample(self) -> Sample:
+        if self.sample is None:
+            raise UsageError("a criterion registered without needs_data=True cannot use gradients.")
+        return self.sample
 
     def _moments(self, batch_size: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         values = list(self.parameters.values())
@@ -92,59 +110,63 @@ class NetworkView:
         return dict(zip(self.names, mean, strict=True)), dict(zip(self.names, mean_square, strict=True))
 
     def _losses(self, batch_size: int, temperature: float = 1.0) -> Iterator[Tensor]:
-        self.model.eval()  # no dropout: the same gradients each time
+        self.model.eval()  # without dropout, so that the gradients are the same at each call
         with torch.enable_grad():
-            sample = self.draw()
-            batch_size = min(batch_size, len(sample))
-            for start in range(0, len(sample) - batch_size + 1, batch_size):
+            examples = self._sample.draw()
+            batch_size = min(batch_size, len(examples))
+            for start in range(0, len(examples) - batch_size + 1, batch_size):
                 stop = start + batch_size
-                logits = self.model(sample.images[start:stop]) / temperature
-                yield cross_entropy(logits, sample.labels[start:stop])
+                logits = self.model(examples.images[start:stop]) / temperature
+                yield cross_entropy(logits, examples.labels[start:stop])
 
 
 @dataclass(frozen=True)
 class ParameterView:
-    """What there is to know of one parameter tensor; every attribute has that tensor's shape.
+    """What a criterion can use of one parameter. Every tensor has the shape of the parameter.
 
     Attributes:
-        probe: what is known of all parameters.
-        name: this one's, like `conv1.weight`.
+        network: The view of the whole network.
+        name: The name of the parameter, such as `conv1.weight`.
     """
 
-    probe: NetworkView
+    network: NetworkView
     name: str
 
     @property
     def weight(self) -> Tensor:
-        """The weights, those pruned before exactly zero."""
-        return self.probe.parameters[self.name].detach()
+        """The weights. Pruned weights are exactly zero."""
+        return self.network.parameters[self.name].detach()
 
     @property
     def gradient(self) -> Tensor:
-        """Of the mean loss over the sample."""
-        return self.probe.moments[0][self.name]
+        """The gradient of the mean loss over the sample."""
+        return self.network.moments[0][self.name]
 
     @property
     def squared_gradient(self) -> Tensor:
-        """Mean over the sample's batches of the squared gradient of the batch's mean loss."""
-        return self.probe.moments[1][self.name]
+        """Mean over batches of the squared gradient of the batch's mean loss."""
+        return self.network.moments[1][self.name]
 
     @property
     def fisher(self) -> Tensor:
-        """Mean over the sample's examples of the squared gradient of one example's loss."""
-        return self.probe.fisher[self.name]
+        """Mean over examples of the squared gradient of one example's loss."""
+        return self.network.fisher[self.name]
 
     @property
     def hessian_gradient(self) -> Tensor:
-        """The Hessian of the mean loss over the sample times its gradient."""
-        return self.probe.hessian_gradient[self.name]
+        """The Hessian of the mean loss over the sample, times its gradient."""
+        return self.network.hessian_gradient[self.name]
 
     @property
     def flow(self) -> Tensor:
-        """What reaches the outputs of an image of ones per unit of the weight's absolute value. Needs no data."""
-        return self.probe.flow[self.name]
+        """The derivative of the summed outputs for an image of ones with respect to |w|. Needs no data."""
+        return self.network.flow[self.name]
 
     @property
     def generator(self) -> Generator:
-        """On the CPU; the only source of chance."""
-        return self.probe.generator
+        """The only source of random numbers, on the CPU."""
+        return self.network.generator
+
+    def noise(self) -> Tensor:
+        """Draw uniform noise in [0, 1) from `generator`."""
+        return torch.rand(self.weight.shape, generator=self.generator).to(self.weight)

@@ -1,4 +1,4 @@
-"""Which weights may be pruned: layers by name (shell-style globs) and by kind."""
+"""Select the parameters to prune: layers by name and kind."""
 
 from __future__ import annotations
 
@@ -9,25 +9,28 @@ from torch import nn
 from prunesweep.errors import UsageError, suggestion
 from prunesweep.pruning.settings import Layers
 
+TYPES: dict[str, tuple[type[nn.Module], ...]] = {"conv": (nn.Conv1d, nn.Conv2d, nn.Conv3d), "fc": (nn.Linear,)}
+"""Kind -> the types of its layers."""
+
 
 def prunable(model: nn.Module) -> dict[str, str]:
-    """Name -> kind (`conv` or `fc`) of each layer that can be pruned, in the order of the network."""
-    kinds = {"conv": (nn.Conv1d, nn.Conv2d, nn.Conv3d), "fc": (nn.Linear,)}
+    """Return name -> kind (`conv` or `fc`) of each layer that can be pruned, in the order of the network."""
     return {
         name: kind
         for name, module in model.named_modules()
-        for kind, types in kinds.items()
+        for kind, types in TYPES.items()
         if isinstance(module, types)
     }
 
 
 def select(model: nn.Module, layers: Layers, *, channels: bool = False) -> tuple[str, ...]:
-    """The selected parameters (`conv1.weight`), in the order of the network whatever the order of the patterns.
+    """Return the selected parameters (`conv1.weight`) in the order of the network.
 
-    Where whole `channels` go, biases go with them, and the last layer stays: its channels are the classes.
+    If whole channels are pruned, their biases are selected with them, and the last layer is not selected: its channels
+    are the classes.
 
     Raises:
-        UsageError: a pattern matches no prunable layer, or nothing is selected at all; lists the prunable layers.
+        UsageError: A pattern matches no prunable layer, or no layer is selected. The message lists the layers.
     """
     known = prunable(model)
     for key, patterns in (("include", layers.include), ("exclude", layers.exclude)):
@@ -46,7 +49,7 @@ def select(model: nn.Module, layers: Layers, *, channels: bool = False) -> tuple
     if not names:
         raise UsageError(
             f"layers.include={layers.include} layers.exclude={layers.exclude} layers.kinds={layers.kinds}: "
-            f"selects no layer{' but the last, whose outputs are the classes' if channels else ''}. {_listed(known)}"
+            f"selects no layer{' except the last, whose outputs are the classes' if channels else ''}. {_listed(known)}"
         )
     parameters = dict(model.named_parameters())
     roles = ("weight", "bias") if layers.biases or channels else ("weight",)

@@ -1,4 +1,4 @@
-"""A run's result, `result.json`, and many of them as one table."""
+"""The result of a run: the fields of `result.json`, and how the file is written."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from prunesweep.files import write_atomically
 
 RESULT = "result.json"
 WEIGHTS = "model.safetensors"
+PROVENANCE = "provenance.json"
+EXPORTS = Path("export")
+"""Folder of exported networks below the run directory."""
+
 SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
 class Result:
-    """What `result.json` of a completed run holds; README.md says what each field means."""
+    """The fields of `result.json` of a completed run. `docs/concepts.md` describes each of them."""
 
     status: str
     model: str
@@ -50,6 +54,7 @@ class Result:
     final: dict[str, float]
     layers: list[dict[str, Any]]
     compact: dict[str, Any] | None
+    compact_error: str | None
     rounds: list[dict[str, Any]]
     history: list[dict[str, Any]]
     seconds: float
@@ -58,17 +63,34 @@ class Result:
     schema_version: int = SCHEMA_VERSION
 
 
+BOOKKEEPING = frozenset({"digest", "dense_digest", "overrides", "steps_cached", "schema_version"})
+"""Fields of `Result` that identify a run instead of measuring it. `prunesweep reproduce` does not compare them."""
+
+DURATIONS = frozenset({"seconds", "latency_ms", "dense_latency_ms", "latency_ms_256", "dense_latency_ms_256"})
+"""Names of the fields, at any depth of a result, that hold measured times. They differ between repetitions."""
+
+
+def remove_outputs(folder: Path) -> None:
+    """Remove the outputs of an earlier run from its directory, the result first. Other files are not touched."""
+    for path in (folder / RESULT, folder / PROVENANCE, folder / WEIGHTS, *(folder / EXPORTS).glob("model.*")):
+        path.unlink(missing_ok=True)
+
+
 def write(folder: Path, result: dict[str, Any]) -> None:
-    """Write `result.json` into the run directory `folder`, whole or not at all."""
+    """Write `result.json` into the run directory `folder` atomically.
+
+    Raises:
+        ValueError: A number is not finite, which JSON cannot represent. Nothing is written.
+    """
     write_atomically(folder / RESULT, (json.dumps(result, indent=2, allow_nan=False) + "\n").encode())
 
 
 def write_completed(folder: Path, result: Result) -> None:
-    """Write the result of a run that is done."""
+    """Write the result of a completed run into its directory."""
     write(folder, asdict(result))
 
 
 def write_failed(folder: Path, overrides: Sequence[str], error: BaseException) -> None:
-    """Write why a job of a sweep failed, for the sweep's table."""
+    """Write the status `failed` and the reason into the directory of a run, for the table of its sweep."""
     reason = str(error) if isinstance(error, ValueError | ArithmeticError) else f"{type(error).__name__}: {error}"
     write(folder, {"status": "failed", "overrides": list(overrides), "error": reason, "schema_version": SCHEMA_VERSION})

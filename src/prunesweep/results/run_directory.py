@@ -1,4 +1,7 @@
-"""A run's directory on disk: its saved settings, its result and its provenance, read as data and checked."""
+"""The directory of a run: its saved settings, its result and its provenance.
+
+The files may come from other people. They are read as plain data and checked, and nothing in them is executed.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,10 @@ from typing import Any
 
 import yaml
 
-from prunesweep.results.result import RESULT
-from prunesweep.results.schema import misfit
+from prunesweep.results.result import PROVENANCE, RESULT
+from prunesweep.results.schema import schema_error
 
 CONFIG = Path(".hydra") / "config.yaml"
-PROVENANCE = "provenance.json"
 
 Value = str | int | float | bool | None
 Settings = Mapping[str, Value]
@@ -39,7 +41,7 @@ class RunDirectory:
 
     @property
     def status(self) -> str:
-        """`completed`, `failed`, `unfinished` (no result) or `unreadable` (damaged, or of another layout)."""
+        """`completed`, `failed`, `unfinished` (no result) or `unreadable` (damaged, or an unsupported layout)."""
         return str(self.result["status"])
 
     @property
@@ -61,10 +63,10 @@ class RunDirectory:
     def settings(self) -> Settings:
         """The complete saved configuration under dotted keys; only the overrides if it cannot be read."""
         try:
-            found: dict[str, Value] = {}
+            settings: dict[str, Value] = {}
             for block in re.split(r"^(?=[^\s\-#])", (self.folder / CONFIG).read_text("utf-8"), flags=re.MULTILINE):
-                found.update(_parsed(block))
-            return found
+                settings.update(_parsed(block))
+            return settings
         except (OSError, ValueError):
             pairs = (text.partition("=") for text in self.overrides)
             return {key.lstrip("+"): value for key, _, value in pairs}
@@ -91,10 +93,10 @@ def find_runs(sweep: Path) -> list[RunDirectory]:
     """Return all runs below the directory `sweep`, in the order of their numbers."""
     folders = [path.parent for path in sweep.glob("**/.hydra")]
     runs = [RunDirectory(folder, folder.relative_to(sweep).as_posix(), read_result(folder)) for folder in folders]
-    return sorted(runs, key=_natural)
+    return sorted(runs, key=_numeric_order)
 
 
-def _natural(run: RunDirectory) -> list[tuple[int, int, str]]:
+def _numeric_order(run: RunDirectory) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in run.name.split("/")]
 
 
@@ -102,7 +104,7 @@ def read_result(folder: Path) -> dict[str, Any]:
     """Return the fields of `result.json` in `folder`; without a usable one, a status and the reason."""
     try:
         fields = json.loads((folder / RESULT).read_bytes(), parse_constant=_reject_constant)
-        reason = misfit(fields)
+        reason = schema_error(fields)
         if reason is None:
             return dict(fields)
         status = "unreadable"

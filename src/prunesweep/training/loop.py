@@ -1,4 +1,4 @@
-"""One epoch, evaluation, optimizers and learning rates. No branch for any experiment."""
+"""Train for one pass over batches, and evaluate. The same code serves every schedule and network."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch.nn.functional import cross_entropy
 
 from prunesweep.data.datasets import Split
 
-EVALUATION_BATCH = 250  # larger ones leave the cache: 1.7 times as slow for four convolutions, and more memory
+EVALUATION_BATCH = 250  # with larger batches, activations leave the cache: 1.7 times slower for four convolutions
 
 
 def shuffled(split: Split, batch_size: int, generator: Generator) -> tuple[Tensor, ...]:
-    """The indices of all examples in an order drawn from `generator`, in batches, on the device of `split`."""
+    """Return the indices of all examples, shuffled by `generator` and split into batches, on the device of `split`."""
     order = torch.randperm(len(split), generator=generator).to(split.labels.device)
     batches: tuple[Tensor, ...] = order.split(batch_size)
     return batches
@@ -28,14 +28,21 @@ def train_batches(
     masks: Mapping[str, Tensor],
     batches: Iterable[Tensor],
 ) -> float:
-    """One optimizer step for each of `batches`, the indices of its examples; the training loss summed over them all.
+    """Take one optimizer step for each batch; return the sum of the training losses of all examples.
 
-    Weights under a mask are held at exactly zero: their gradient is zeroed before each step, so that neither momentum
-    nor weight decay (both zero there, since every step that sets a mask also clears the optimizer) can move them.
+    Masked weights stay exactly zero. Their gradients are set to zero before each step, so neither momentum nor weight
+    decay can move them: momentum of a masked weight is zero, because every step that sets a mask also clears it.
+
+    Args:
+        model: The network. Trained in place.
+        split: The training images and labels.
+        optimizer: The optimizer of the parameters of `model`.
+        masks: Parameter name -> boolean mask, true where the weight is kept.
+        batches: Indices of the examples of each batch.
     """
     model.train()
     parameters = dict(model.named_parameters())
-    # In the layout and the type of the gradients, so that a multiplication is one pass over both.
+    # Masks take the layout and the type of the gradients, so that each multiplication is one pass over both.
     masked = [(parameters[name], torch.empty_like(parameters[name]).copy_(mask)) for name, mask in masks.items()]
     total = torch.zeros((), dtype=torch.float64, device=split.labels.device)
     for batch in batches:
@@ -47,20 +54,20 @@ def train_batches(
             if parameter.grad is not None:
                 parameter.grad.mul_(mask)
         optimizer.step()
-        total += loss.detach() * len(batch)  # read only in the end: nothing here waits for the device
+        total += loss.detach() * len(batch)  # read once, after the loop, so that the device never waits
     return float(total)
 
 
 @dataclass(frozen=True)
 class Score:
-    """Mean cross-entropy and accuracy (correct / total) over every example of a split."""
+    """Mean cross-entropy, and accuracy (correct / total), over every example of a split."""
 
     loss: float
     accuracy: float
 
 
 def evaluate(model: nn.Module, split: Split) -> Score:
-    """Score `model` on all of `split`; a short last batch counts by its size."""
+    """Score `model` on every example of `split`. A shorter last batch counts by its size."""
     model.eval()
     loss = torch.zeros((), dtype=torch.float64, device=split.labels.device)
     correct = torch.zeros((), dtype=torch.int64, device=split.labels.device)

@@ -1,25 +1,29 @@
-"""One epoch, evaluation, optimizers and learning rates. No branch for any experiment."""
+"""Phases of training: their length, batch size and learning rates."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from prunesweep.errors import check_choice, check_range
-
-if TYPE_CHECKING:
-    pass
 
 DECAYS = ("constant", "cosine", "step")
 
 
 @dataclass
 class Phase:
-    """A stretch of training: how long, in what batches, at what learning rates.
+    """Settings of one phase of training.
 
-    The rate of each epoch is `lr_scale` times `optimizer.lr`, times the decay: `constant`; `cosine`, half a wave over
-    the phase (Loshchilov & Hutter 2017); `step`, times `gamma` every `step_size` epochs.
+    The learning rate of an epoch is `optimizer.lr` times `lr_scale` times the decay.
+
+    Attributes:
+        epochs: Number of epochs.
+        batch_size: Images per optimizer step.
+        lr_scale: Factor of `optimizer.lr`.
+        decay: `constant`; `cosine`, half a cosine wave over the phase (Loshchilov & Hutter 2017); or `step`.
+        step_size: With `step`, the number of epochs between two reductions.
+        gamma: With `step`, the factor of each reduction.
     """
 
     key: ClassVar[str]
@@ -39,10 +43,10 @@ class Phase:
         check_range(f"{self.key}.gamma", self.gamma, 0, 1)
 
     def learning_rates(self, base: float) -> list[float]:
-        """The learning rate of each epoch."""
-        return [base * self.lr_scale * self._decayed(epoch) for epoch in range(self.epochs)]
+        """Return the learning rate of each epoch for `base`, the value of `optimizer.lr`."""
+        return [base * self.lr_scale * self._decay_factor(epoch) for epoch in range(self.epochs)]
 
-    def _decayed(self, epoch: int) -> float:
+    def _decay_factor(self, epoch: int) -> float:
         if self.decay == "cosine":
             return 0.5 * (1 + math.cos(math.pi * epoch / self.epochs))
         if self.decay == "step":
@@ -52,7 +56,7 @@ class Phase:
 
 @dataclass
 class Train(Phase):
-    """The dense training."""
+    """The training of the dense network."""
 
     key: ClassVar[str] = "train"
     epochs: int = 10
@@ -61,7 +65,7 @@ class Train(Phase):
 
 @dataclass
 class FineTune(Phase):
-    """The training after pruning. A constant rate by default, so that longer runs continue shorter ones."""
+    """The training after pruning. Its learning rate is constant by default, so that longer runs continue shorter ones."""
 
     key: ClassVar[str] = "finetune"
     epochs: int = 2

@@ -1,21 +1,20 @@
-"""One epoch, evaluation, optimizers and learning rates. No branch for any experiment."""
+"""Settings of the optimizers, one dataclass each. The functions that build them are in `optimizers.py`."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from prunesweep.errors import UsageError, check_range
 
-if TYPE_CHECKING:
-    from torch import Tensor, optim
-
 
 @dataclass
-class Optimizer(ABC):
-    """The settings of an optimizer; `lr` is the learning rate that a phase of training starts from."""
+class Optimizer:
+    """Settings of an optimizer.
+
+    Attributes:
+        lr: The learning rate. Each phase of training scales it by its own `lr_scale` and decay.
+        weight_decay: The coefficient of the L2 penalty.
+    """
 
     name: str
     lr: float
@@ -25,14 +24,10 @@ class Optimizer(ABC):
         check_range("optimizer.lr", self.lr, 0, above=True)
         check_range("optimizer.weight_decay", self.weight_decay, 0)
 
-    @abstractmethod
-    def build(self, parameters: Iterable[Tensor], lr: float) -> optim.Optimizer:
-        """The optimizer of `parameters` at the learning rate `lr`."""
-
 
 @dataclass
 class SGD(Optimizer):
-    """Stochastic gradient descent with momentum, Nesterov's by default (Sutskever et al. 2013)."""
+    """Stochastic gradient descent with momentum, by default Nesterov's (Sutskever et al. 2013)."""
 
     name: str = "sgd"
     lr: float = 0.03
@@ -46,17 +41,10 @@ class SGD(Optimizer):
         if self.nesterov and self.momentum == 0:
             raise UsageError("optimizer.nesterov=true: needs optimizer.momentum above 0.")
 
-    def build(self, parameters: Iterable[Tensor], lr: float) -> optim.Optimizer:
-        from torch import optim
-
-        return optim.SGD(
-            parameters, lr, momentum=self.momentum, nesterov=self.nesterov, weight_decay=self.weight_decay, fused=True
-        )
-
 
 @dataclass
 class Adam(Optimizer):
-    """Adam (Kingma & Ba 2015); weight decay is added to the gradient."""
+    """Adam (Kingma & Ba 2015). Weight decay is added to the gradient."""
 
     name: str = "adam"
     lr: float = 1e-3
@@ -68,12 +56,6 @@ class Adam(Optimizer):
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise UsageError(f"optimizer.betas={self.betas}: must be two numbers, each at least 0 and below 1.")
 
-    def build(self, parameters: Iterable[Tensor], lr: float) -> optim.Optimizer:
-        from torch import optim
-
-        first, second = self.betas
-        return optim.Adam(parameters, lr, betas=(first, second), weight_decay=self.weight_decay, fused=True)
-
 
 @dataclass
 class AdamW(Adam):
@@ -81,12 +63,6 @@ class AdamW(Adam):
 
     name: str = "adamw"
     weight_decay: float = 0.01
-
-    def build(self, parameters: Iterable[Tensor], lr: float) -> optim.Optimizer:
-        from torch import optim
-
-        first, second = self.betas
-        return optim.AdamW(parameters, lr, betas=(first, second), weight_decay=self.weight_decay, fused=True)
 
 
 OPTIMIZERS: tuple[type[Optimizer], ...] = (SGD, Adam, AdamW)

@@ -1,4 +1,4 @@
-"""Training under masks that lets pruned weights move, in a file of its own because it needs torch imported."""
+"""Train under masks while the masked weights keep receiving gradients, so that they can return."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from torch.nn.utils import parametrize
 
 
 class StraightThrough(nn.Module):
-    """w -> w under the mask; the gradient passes as if there were no mask (Bengio et al. 2013)."""
+    """Apply a mask in the forward pass; pass the gradient as if there were no mask (Bengio et al. 2013)."""
 
     def __init__(self, mask: Tensor) -> None:
         super().__init__()
         self.mask = mask
 
     def forward(self, weight: Tensor) -> Tensor:
-        """`weight` where it is kept, exactly zero elsewhere; any shape."""
+        """Return `weight` where the mask is true and exactly zero elsewhere. Any shape."""
         return weight + torch.where(self.mask, 0, -weight.detach())
 
 
 @contextmanager
 def straight_through(model: nn.Module, masks: Mapping[str, Tensor]) -> Iterator[None]:
-    """Within, `model` computes with `masks` on its parameters, and all of them get a gradient."""
+    """Within the context, compute with masked parameters while every parameter receives a gradient."""
     places = [(model.get_submodule(layer), role) for layer, _, role in (name.rpartition(".") for name in masks)]
     for (module, role), mask in zip(places, masks.values(), strict=True):
         parametrize.register_parametrization(module, role, StraightThrough(mask))

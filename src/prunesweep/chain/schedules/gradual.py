@@ -1,0 +1,44 @@
+"""Raise sparsity during training, then fine-tune (Zhu & Gupta 2017), with optional regrowth (Guo et al. 2016)."""
+
+from __future__ import annotations
+
+from prunesweep.chain.prune_steps import RampEpoch
+from prunesweep.chain.schedules.settings import Gradual
+from prunesweep.chain.schedules.writer import Parts, Plan, Writer, check_rises
+from prunesweep.errors import UsageError
+
+
+def gradual(settings: Gradual, parts: Parts) -> Plan:
+    """Write the chain of a gradual run."""
+    check_rises(settings.name, parts.spec)
+    if parts.spec.iterations != 1:
+        raise UsageError(
+            f"prune.iterations={parts.spec.iterations}: schedule=gradual scores once at each update of the masks, every "
+            "schedule.every optimizer steps. Set prune.iterations=1."
+        )
+    if settings.regrow and parts.spec.structure != "unstructured":
+        raise UsageError("schedule.regrow=true: only single weights can return. Set prune.structure=unstructured.")
+    writer = Writer(parts)
+    pruned = writer.dense
+    for number in range(settings.epochs):
+        pruned = writer.add(
+            RampEpoch(
+                data=parts.data,
+                optimizer=parts.optimizer,
+                lr=parts.optimizer.lr * settings.lr_scale,
+                batch_size=parts.train.batch_size,
+                index=writer.next_epoch,
+                seed=parts.seed,
+                spec=parts.spec,
+                layers=parts.layers,
+                number=number,
+                of=settings.epochs,
+                every=settings.every,
+                regrow=settings.regrow,
+                phase="ramp",
+                round=1,
+            )
+        )
+    final = writer.train(parts.finetune, "finetune", 1)
+    writer.measure(parts.spec, pruned, final)
+    return writer.plan()

@@ -1,0 +1,30 @@
+"""The registry of schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from prunesweep.chain.schedules.gradual import gradual
+from prunesweep.chain.schedules.iterative import iterative
+from prunesweep.chain.schedules.lottery import lottery
+from prunesweep.chain.schedules.one_shot import one_shot
+from prunesweep.chain.schedules.settings import Gradual, Iterative, Lottery, OneShot, Schedule
+from prunesweep.chain.schedules.writer import Parts, Plan
+
+PLANNERS: dict[type[Schedule], Callable[[Any, Parts], Plan]] = {
+    OneShot: one_shot,
+    Iterative: iterative,
+    Gradual: gradual,
+    Lottery: lottery,
+}
+"""Settings -> the function (settings, parts) that writes the chain."""
+
+
+def plan(schedule: Schedule, parts: Parts) -> Plan:
+    """Return the chain that `schedule` makes of `parts`.
+
+    Raises:
+        UsageError: The schedule does not fit the other settings.
+    """
+    return PLANNERS[type(schedule)](schedule, parts)

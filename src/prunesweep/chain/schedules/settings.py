@@ -1,0 +1,98 @@
+"""Settings of the schedules, one dataclass each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from prunesweep.errors import check_choice, check_range
+from prunesweep.pruning.curves import CURVES
+
+CONTROLS = ("none", "reinit")
+
+
+@dataclass
+class Schedule:
+    """Settings of a schedule: in which order a run prunes and trains."""
+
+    name: str
+
+
+@dataclass
+class OneShot(Schedule):
+    """Train, prune once, fine-tune."""
+
+    name: str = "one_shot"
+
+
+@dataclass
+class Iterative(Schedule):
+    """Train, then prune and fine-tune in rounds.
+
+    Attributes:
+        rounds: Number of rounds. The last one reaches the amount.
+        curve: How the pruned fraction rises over the rounds: `geometric` (each round prunes the same fraction of the
+            remaining weights), `linear` or `cubic`.
+        rewind_lr: If null, fine-tune after each round. Otherwise repeat the learning rates of the dense training from
+            this epoch on (Renda, Frankle, Carbin, "Comparing rewinding and fine-tuning", 2020).
+    """
+
+    name: str = "iterative"
+    rounds: int = 5
+    curve: str = "geometric"
+    rewind_lr: int | None = None
+
+    def __post_init__(self) -> None:
+        check_range("schedule.rounds", self.rounds, 1)
+        check_choice("schedule.curve", self.curve, CURVES)
+        if self.rewind_lr is not None:
+            check_range("schedule.rewind_lr", self.rewind_lr, 0)
+
+
+@dataclass
+class Gradual(Schedule):
+    """Raise sparsity during training, then fine-tune.
+
+    Attributes:
+        epochs: Number of epochs during which sparsity rises, along a cubic curve.
+        every: Optimizer steps between two updates of the masks.
+        lr_scale: Factor of `optimizer.lr` during the rise. The rate is constant.
+        regrow: Whether pruned weights keep training under the mask, so that they can return (Guo et al. 2016).
+    """
+
+    name: str = "gradual"
+    epochs: int = 10
+    every: int = 100
+    lr_scale: float = 1.0
+    regrow: bool = False
+
+    def __post_init__(self) -> None:
+        check_range("schedule.epochs", self.epochs, 1)
+        check_range("schedule.every", self.every, 1)
+        check_range("schedule.lr_scale", self.lr_scale, 0, above=True)
+
+
+@dataclass
+class Lottery(Schedule):
+    """Prune in rounds and rewind the weights after each, with the masks kept.
+
+    Attributes:
+        rounds: Number of rounds. Each prunes the same fraction of the remaining weights; the last one reaches the
+            amount.
+        rewind_to: Epoch of the dense training to whose weights each round returns; 0 is the initialization.
+        half_output: Whether the output layer loses half of that fraction in each round, as in the paper.
+        control: With `reinit`, measure networks with new random weights under the masks of each round.
+    """
+
+    name: str = "lottery"
+    rounds: int = 5
+    rewind_to: int = 0
+    half_output: bool = True
+    control: str = "none"
+
+    def __post_init__(self) -> None:
+        check_range("schedule.rounds", self.rounds, 1)
+        check_range("schedule.rewind_to", self.rewind_to, 0)
+        check_choice("schedule.control", self.control, CONTROLS)
+
+
+SCHEDULES: tuple[type[Schedule], ...] = (OneShot, Iterative, Gradual, Lottery)

@@ -1,0 +1,154 @@
+"""Write a chain step by step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from prunesweep.chain.prune_steps import Prune
+from prunesweep.chain.steps import Init, PhaseName, Step, TrainEpoch
+from prunesweep.errors import UsageError, check_range
+from prunesweep.pruning.allocation import Shapes
+from prunesweep.pruning.spec import PruneSpec
+from prunesweep.training.phases import Phase
+from prunesweep.training.settings import Optimizer
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts from which a schedule composes a chain.
+
+    Attributes:
+        init: The first step.
+        data: Fingerprint of the data and its split.
+        selected: The parameters selected for pruning, and their shapes.
+        output: Name of the layer that computes the logits.
+        optimizer: Settings of the optimizer.
+        train: The phase of dense training.
+        finetune: The phase of fine-tuning.
+        spec: The pruning that the run should reach in the end.
+        seed: Seed of the run.
+    """
+
+    init: Init
+    data: str
+    selected: Shapes
+    output: str
+    optimizer: Optimizer
+    train: Phase
+    finetune: Phase
+    spec: PruneSpec
+    seed: int
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The names of the selected parameters."""
+        return tuple(self.selected)
+
+
+@dataclass(frozen=True)
+class MeasuredPoint:
+    """A point of the trade-off.
+
+    Attributes:
+        amount: The requested fraction of the selected weights.
+        pruned: Position of the step after which the pruned network is measured.
+        final: Position of the step after which the trained network is measured.
+    """
+
+    amount: float
+    pruned: int
+    final: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A chain, the position of the dense network, and the points at which the run is measured, in their order."""
+
+    chain: tuple[Step, ...]
+    dense: int
+    points: tuple[MeasuredPoint, ...]
+
+
+class Writer:
+    """A chain that begins with the dense training and is extended step by step.
+
+    Attributes:
+        parts: The parts of the chain.
+        steps: The steps so far.
+        dense: Position of the dense network.
+        points: The points to measure so far.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.steps: list[Step] = [parts.init]
+        self.points: list[MeasuredPoint] = []
+        self._epochs = 0
+        self._prunings = 0
+        self.dense = self.train(parts.train, "dense", 0)
+
+    @property
+    def next_epoch(self) -> int:
+        """The index of the next epoch within the run."""
+        return self._epochs
+
+    def add(self, step: Step) -> int:
+        """Append `step` and return its position."""
+        self.steps.append(step)
+        self._epochs += isinstance(step, TrainEpoch)
+        self._prunings += isinstance(step, Prune)
+        return len(self.steps) - 1
+
+    def prune(self, spec: PruneSpec) -> int:
+        """Append a pruning and return its position."""
+        parts = self.parts
+        return self.add(Prune(parts.data, spec, parts.layers, self._prunings, parts.seed))
+
+    def train(self, phase: Phase, name: PhaseName, number: int, skip: int = 0) -> int:
+        """Append the epochs of `phase` except the first `skip` ones; return the position of the last step.
+
+        Args:
+            phase: The settings of the phase.
+            name: The name that the epochs carry in the history.
+            number: The round that the epochs belong to.
+            skip: Epochs to leave out at the start of the phase.
+        """
+        parts = self.parts
+        for lr in phase.learning_rates(parts.optimizer.lr)[skip:]:
+            self.add(
+                TrainEpoch(
+                    parts.data,
+                    parts.optimizer,
+                    lr,
+                    phase.batch_size,
+                    self.next_epoch,
+                    parts.seed,
+                    phase=name,
+                    round=number,
+                )
+            )
+        return len(self.steps) - 1
+
+    def measure(self, spec: PruneSpec, pruned: int, final: int) -> None:
+        """Measure the run at the positions `pruned` and `final`, where `spec` is reached."""
+        self.points.append(MeasuredPoint(spec.requested(self.parts.selected), pruned, final))
+
+    def plan(self) -> Plan:
+        """Return the finished chain."""
+        return Plan(tuple(self.steps), self.dense, tuple(self.points))
+
+
+def check_rises(schedule: str, spec: PruneSpec) -> None:
+    """Raise `UsageError` if the amount of `spec` cannot rise step by step."""
+    if spec.structure == "n_of_m":
+        raise UsageError(f"schedule={schedule}: prune.structure=n_of_m has a single amount. Use schedule=one_shot.")
+
+
+def check_within_training(key: str, epoch: int, parts: Parts) -> int:
+    """Return `epoch`.
+
+    Raises:
+        UsageError: The dense training has fewer epochs.
+    """
+    check_range(key, epoch, 0, parts.train.epochs)
+    return epoch
