@@ -1,7 +1,8 @@
-"""What changes a digest and what does not: the list in the docstring of `prunesweep.chain`, gone through."""
+"""Which settings change a digest, and which do not. Each setting is checked against its role."""
 
 import importlib
 import linecache
+import shutil
 import sys
 from pathlib import Path
 
@@ -11,19 +12,22 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from support import ROOT, Compose
 
-from prunesweep.chain import environment as chain
+from prunesweep.chain import environment as environment_module
 from prunesweep.chain.context import Context
 from prunesweep.chain.environment import digests, environment, extend
-from prunesweep.chain.observations import Evaluate
-from prunesweep.chain.prune_steps import Prune
-from prunesweep.chain.steps import Init, Step, TrainEpoch
+from prunesweep.chain.observations import Count, Evaluate
+from prunesweep.chain.prune_steps import Prune, RampEpoch
+from prunesweep.chain.schedules.plan import plan
+from prunesweep.chain.steps import Described, Init, Reinitialize, Rewind, TrainEpoch
+from prunesweep.code.hashing import code_hash
 from prunesweep.config import RunConfig, build
 from prunesweep.data import sources
 from prunesweep.data.datasets import fingerprint
 from prunesweep.data.settings import Dataset
 from prunesweep.data.sources import DataFile, Source
-from prunesweep.experiment.run import step_factory
-from prunesweep.models.settings import LeNet5
+from prunesweep.experiment.run import initial_step, prepare
+from prunesweep.models.settings import ConvLeNet, CustomModel, LeNet5, LeNet5Caffe, Model
+from prunesweep.roles import Role, role_of
 
 BASE = ("train.epochs=3", "finetune.epochs=2", "device=cpu")
 
@@ -91,9 +95,9 @@ UNCHANGED = [
 
 
 def final(config: RunConfig) -> str:
-    """The digest that a run of `config` ends with."""
+    """Return the digest after the last step of a run of `config`."""
     context = Context(config.model, config.dataset, "cpu")
-    steps = config.schedule.plan(step_factory(config, context)).chain
+    steps = plan(config.schedule, prepare(config, context)).chain
     return digests({"threads": config.threads}, steps)[-1]
 
 
@@ -109,7 +113,7 @@ def base(settings: DictConfig) -> str:
 
 
 def under(overrides: str, settings: DictConfig, composed: Compose) -> RunConfig:
-    """`settings` under `overrides`; without composing them anew, which takes long, where no group is among these."""
+    """Return `settings` with `overrides`. Without a group among them, the slow composition is not repeated."""
     words = overrides.split()
     if all("." in word.partition("=")[0] for word in words):
         return build(OmegaConf.merge(settings, OmegaConf.from_dotlist(words)))  # type: ignore[arg-type]
@@ -132,48 +136,92 @@ def test_what_does_not_change_the_bits_does_not_change_the_digest(
     assert final(under(overrides, settings, composed)) == base
 
 
-def test_every_setting_is_in_one_of_the_two_lists(settings: DictConfig) -> None:
-    listed = {word.partition("=")[0] for overrides in (*CHANGES, *UNCHANGED) for word in overrides.split()}
-    kinds = {"model.name", "schedule.name", "optimizer.name"}  # whose settings these are
-    unlisted = leaves(OmegaConf.to_container(settings)) - listed - kinds
-    assert unlisted == set(), "a new setting: does it change the bits?"
-
-
-def leaves(tree: object, prefix: str = "") -> set[str]:
-    """The dotted names of all settings in `tree`."""
+def keys(tree: object, prefix: str = "") -> set[str]:
+    """Return the dotted names of all settings in `tree`. A list is one setting."""
     if isinstance(tree, dict) and (tree or not prefix):
-        return {leaf for key, inner in tree.items() for leaf in leaves(inner, f"{prefix}.{key}" if prefix else key)}
+        return {name for key, value in tree.items() for name in keys(value, f"{prefix}.{key}" if prefix else str(key))}
     return {prefix}
 
 
-def test_a_networks_own_settings_and_its_source_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    from prunesweep.models.settings import ConvLeNet, CustomModel, LeNet5Caffe
-
-    shape = (1, 28, 28)
-    described = [
-        Init(model, shape, 0).describe()
-        for model in (
-            LeNet5Caffe(),
-            LeNet5Caffe(conv_relu=True),
-            ConvLeNet(),
-            ConvLeNet(widths=[8, 8, 8, 8]),
-            CustomModel(target="torch.nn.Identity"),
-            CustomModel(target="torch.nn.Identity", kwargs={"width": 1}),
-            CustomModel(target="torch.nn.Flatten"),
-        )
-    ]
-    before = Init(LeNet5(), shape, 0).describe()
-    monkeypatch.setattr(LeNet5, "source", lambda _: "class LeNet5: another")
-    described += [before, Init(LeNet5(), shape, 0).describe()]
-    assert len({extend("", description) for description in described}) == len(described)
+def listed(overrides: list[str]) -> set[str]:
+    return {word.partition("=")[0] for each in overrides for word in each.split()}
 
 
-def test_the_shape_of_an_image_counts() -> None:
-    """The first step of two data sets would be the same one, else."""
-    assert Init(LeNet5(), (1, 28, 28), 0).describe() != Init(LeNet5(), (3, 32, 32), 0).describe()
+def test_every_setting_is_in_a_list_and_its_role_agrees(settings: DictConfig) -> None:
+    known = keys(OmegaConf.to_container(settings))
+    kinds = {"model.name", "schedule.name", "optimizer.name"}  # the settings of these are in the lists
+    assert known - kinds - listed(CHANGES) - listed(UNCHANGED) == set(), "a new setting: does it change the bits?"
+    changes_bits = {Role.EXPERIMENT, Role.REPETITION, Role.NUMERICS}
+    for name in known - kinds - {"device"}:  # this machine has a single device
+        assert (name in listed(CHANGES)) == (role_of(RunConfig, name) in changes_bits), name
 
 
-def test_the_source_of_a_users_own_code_counts_and_where_it_lies_does_not(
+def test_settings_of_a_network_and_the_shape_of_images_count(composed: Compose) -> None:
+    def described(model: Model, dataset: Dataset) -> str:
+        context = Context(model, dataset, "cpu")
+        return extend("", initial_step(RunConfig(model=model, dataset=dataset), context.initial(0)).describe())
+
+    colour = Dataset("cifar10", mean=[0.5] * 3, std=[0.5] * 3)
+    models = [LeNet5(), LeNet5Caffe(), LeNet5Caffe(conv_relu=True), ConvLeNet(), ConvLeNet(widths=[8, 8, 8, 8])]
+    models += [CustomModel(target="torch.nn.Flatten"), CustomModel(target="torch.nn.Flatten", kwargs={"end_dim": 2})]
+    found = [described(model, Dataset()) for model in models] + [described(LeNet5(), colour)]
+    assert len(set(found)) == len(found)
+
+
+def digest_with_code(change: tuple[str, str, str], base: Path, config: RunConfig, patch: pytest.MonkeyPatch) -> str:
+    """Return the final digest if `change` (file, old text, new text) is made in a copy of the source code."""
+    file, old, new = change
+    root = base / str(abs(hash(change)))
+    shutil.copytree(ROOT / "src" / "prunesweep", root / "prunesweep")
+    path = root / "prunesweep" / file
+    assert old in path.read_text(), "the test does not fit the code any more"
+    path.write_text(path.read_text().replace(old, new))
+    with patch.context() as context:
+        context.setattr("prunesweep.chain.steps.code_hash", lambda module: code_hash(module, root))
+        return final(config)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("training/loop.py", "total", "summed"),  # a local variable, and a word in docstrings
+        ("training/loop.py", '"""Score `model` on every example', '"""Evaluate `model` on all examples'),
+        ("training/optimizers.py", "first, second", "one, two"),
+        ("models/lenets.py", '"""Build LeNet-5."""', '"""Build the classic LeNet-5."""  # with ReLU'),
+        ("models/lenets.py", "channels", "depth"),
+        ("report/console/terminal.py", "def ", "def x_"),  # does not compute any step
+    ],
+)
+def test_prose_and_local_names_do_not_change_a_digest(
+    change: tuple[str, str, str], base: str, settings: DictConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert digest_with_code(change, tmp_path, build(settings), monkeypatch) == base
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("training/loop.py", "EVALUATION_BATCH = 250", "EVALUATION_BATCH = 251"),
+        ("training/loop.py", "parameter.grad.mul_(mask)", "parameter.grad.mul_(mask).mul_(0.5)"),
+        ("models/lenets.py", "conv2=nn.Conv2d(6, 16, 5)", "conv2=nn.Conv2d(6, 16, 3)"),
+        ("models/lenets.py", "((size + 2 * padding - kernel + 1)", "((size + 3 * padding - kernel + 1)"),
+        ("data/splits.py", "SPLIT_SEED = 0", "SPLIT_SEED = 1"),
+        ("pruning/masks.py", "largest=False", "largest=True"),
+    ],
+)
+def test_a_change_of_what_is_computed_changes_a_digest(
+    change: tuple[str, str, str], base: str, settings: DictConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert digest_with_code(change, tmp_path, build(settings), monkeypatch) != base
+
+
+@pytest.mark.parametrize("kind", [Init, TrainEpoch, Rewind, Reinitialize, Prune, RampEpoch, Evaluate, Count])
+def test_every_step_and_observation_hashes_its_own_code(kind: type[Described]) -> None:
+    assert code_hash(kind.__module__)
+    assert kind.describe.__qualname__.endswith("describe")
+
+
+def test_the_code_of_a_users_own_network_or_criterion_counts_and_its_folder_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, composed: Compose
 ) -> None:
     own = "from torch import nn\ndef net():\n    return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))\n"
@@ -213,31 +261,10 @@ def test_the_environment_counts_and_the_index_of_a_device_does_not(monkeypatch: 
     monkeypatch.setattr(torch.cuda, "get_device_name", cards.__getitem__)
     assert environment("cuda:0", 2) == environment("cuda:1", 2)
     different = [environment(*where) for where in (("cpu", 2), ("cpu", 1), ("cuda:0", 2), ("cuda:2", 2))]
-    monkeypatch.setattr(chain, "_processor", lambda: "another processor")
+    monkeypatch.setattr(environment_module, "_processor", lambda: "another processor")
     different.append(environment("cpu", 2))
-    monkeypatch.setattr(chain, "FORMAT", 0)
+    monkeypatch.setattr(environment_module, "FORMAT", 0)
     different.append(environment("cpu", 2))
     monkeypatch.setattr(torch, "__version__", "3.0")
     different.append(environment("cpu", 2))
     assert len({extend("", one) for one in different}) == len(different)
-
-
-@pytest.mark.parametrize("step", [Init, TrainEpoch, Prune])
-def test_the_version_of_a_steps_code_counts(
-    step: type[Step], base: str, settings: DictConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(step, "version", step.version + 1)
-    assert final(build(settings)) != base
-
-
-def test_scores_know_their_data_and_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = Evaluate("data").describe()
-    assert before != Evaluate("other data").describe()
-    monkeypatch.setattr(Evaluate, "version", 0)
-    assert before != Evaluate("data").describe()
-
-
-def test_the_digest_of_the_default_run_is_pinned(composed: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A default, an encoding or a field that changed: if the bits change too, this digest has to, and if not, not."""
-    monkeypatch.setattr(LeNet5, "source", lambda _: "the source")
-    assert final(composed()) == "01495ac0c3a3faa74eb28a3198ed2c3f96dd5d313080044cd96dee1129ec6089"

@@ -35,7 +35,7 @@ from prunesweep.pruning.selection import prunable, select
 from prunesweep.pruning.spec import resolve
 from prunesweep.results.result import WEIGHTS, Result, remove_outputs, write_completed
 from prunesweep.store.eviction import keep_within
-
+from prunesweep.store.store import open_store
 
 Progress = Callable[[int], AbstractContextManager[OnStep]]
 """Given the number of steps, returns a context that yields a callback after each computed step."""
@@ -61,7 +61,7 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
     parts = prepare(config, context)
     planned = plan(config.schedule, parts)
     root = environment(context.device, config.threads)
-    store = config.store.open()
+    store = open_store(config.store)
     with progress(len(planned.chain)) as on_step:
         execution = Execution(planned.chain, context, root, store, on_step)
         with store.in_use(execution.entries(Evaluate(parts.data), Count(parts.layers))):

@@ -9,7 +9,7 @@ def geometric(final: float, progress: float) -> float:
 
 
 def cubic(final: float, progress: float) -> float:
-    """Return the fraction on a cubic curve, steep at first. Source: Zhu & Gupta, "To prune, or not to prune" (2017), eq. 1."""
+    """Return the fraction on a cubic curve, steep at first (Zhu & Gupta, "To prune, or not to prune", 2017, eq. 1)."""
     return final if progress == 1 else final * (1 - (1 - progress) ** 3)
 
 

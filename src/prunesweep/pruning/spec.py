@@ -74,7 +74,7 @@ class PruneSpec:
 
     criterion: str
     fractions: Fractions
-    start: Fractions = Fractions()  # noqa: RUF009  frozen
+    start: Fractions = Fractions()
     scope: str = "global"
     structure: str = "unstructured"
     floor: float = 0.0
@@ -165,7 +165,7 @@ def _amount(settings: Pruning, shapes: Shapes, params_total: int) -> float:
 
 
 def _amount_of(compression: float, settings: Pruning, shapes: Shapes, params_total: int) -> float:
-    """Return the fraction to prune, of the units that `per_layer` does not fix, for the model to shrink as requested."""
+    """Return the fraction of the units without a fraction of their own for which the model shrinks as requested."""
     sizes = Units.of(settings.structure, shapes).counts
     fractions = {name: settings.per_layer.get(layer_of(name)) for name in sizes}
     fixed = sum(round(fraction * sizes[name]) for name, fraction in fractions.items() if fraction is not None)

@@ -13,8 +13,8 @@ def gradual(settings: Gradual, parts: Parts) -> Plan:
     check_rises(settings.name, parts.spec)
     if parts.spec.iterations != 1:
         raise UsageError(
-            f"prune.iterations={parts.spec.iterations}: schedule=gradual scores once at each update of the masks, every "
-            "schedule.every optimizer steps. Set prune.iterations=1."
+            f"prune.iterations={parts.spec.iterations}: schedule=gradual scores once at each update of the masks, "
+            "every schedule.every optimizer steps. Set prune.iterations=1."
         )
     if settings.regrow and parts.spec.structure != "unstructured":
         raise UsageError("schedule.regrow=true: only single weights can return. Set prune.structure=unstructured.")
