@@ -24,8 +24,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from prunesweep.store import eviction
 from prunesweep.store.entries import Entry
+from prunesweep.store.store import verify
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMES = ("seconds", "steps_cached")  # of a row: what may differ
@@ -79,7 +79,7 @@ def outcome(sweep: Path) -> tuple[list[dict[str, str]], dict[str, bytes]]:
 
 def flaws(folder: Path) -> list[str]:
     """What is wrong with the store of `folder`, and what warnings were given there."""
-    said, (entries, damaged) = (folder / "log").read_text(), eviction.verify(folder / "store")
+    said, (entries, damaged) = (folder / "log").read_text(), verify(folder / "store")
     print(f"{entries} entries in the store, {len(damaged)} damaged")
     found = (f"damaged: {damaged}" if damaged else "", "a warning was given" if "Warning" in said else "")
     return [*filter(None, found), *(line for line in said.splitlines() if "set aside" in line)]
@@ -109,7 +109,9 @@ def together(folder: Path, sweep: Sequence[str] = TOGETHER) -> list[str]:
     finish(folder, *[start(folder, sweep, name) for name in names])
     tables = [rows(folder / name) for name in names]
     computed = [sum(int(row["steps_total"]) - int(row["steps_cached"]) for row in table) for table in tables]
-    steps = sum(Entry.of(path.read_bytes()).tensors is not None for path in (folder / "store").glob("??/*.json"))
+    steps = sum(
+        Entry.from_bytes(path.read_bytes()).tensors is not None for path in (folder / "store").glob("??/*.json")
+    )
     print(f"{len(tables[0])} runs each; {computed[0]} and {computed[1]} steps computed, {steps} steps stored")
     same = outcome(folder / "one") == outcome(folder / "other")
     return [

@@ -24,7 +24,7 @@ from prunesweep.data.settings import Dataset
 from prunesweep.experiment import run as experiment
 from prunesweep.models.settings import LeNet5, LeNet300100, Model
 from prunesweep.pruning.settings import Pruning
-from prunesweep.store import eviction, store
+from prunesweep.store import store
 from prunesweep.store.entries import Entry
 from prunesweep.store.settings import StoreSettings
 from prunesweep.training.settings import SGD, Adam, AdamW
@@ -74,7 +74,7 @@ def run(given: RunConfig, folder: Path, kept: Path | None, **settings: Any) -> O
 
 def states(folder: Path) -> dict[str, tuple[str, str]]:
     """Of each entry of a store, the checksum of its tensors (masks and optimizer too) and its record without times."""
-    entries = [Entry.of(path.read_bytes()) for path in folder.glob("??/*.json")]
+    entries = [Entry.from_bytes(path.read_bytes()) for path in folder.glob("??/*.json")]
     return {
         entry.digest: (
             str(entry.tensors),
@@ -215,7 +215,7 @@ def test_each_of_twenty_damaged_files_is_found_and_its_step_computed_again(
     assert all("damaged and set aside" in message for message in caplog.messages)
     assert {path.stem for path in (tmp_path / "store" / "damaged").glob("*.json")} == set(kept)
     assert states(tmp_path / "store") == kept
-    assert eviction.verify(tmp_path / "store") == (20, [])
+    assert store.verify(tmp_path / "store") == (20, [])
 
 
 @pytest.mark.parametrize("room", [0, 3, 8])
@@ -238,4 +238,4 @@ def test_a_disk_that_is_full_from_some_moment_on_costs_only_the_storing(
     assert count[0] == room + 1, "nothing more is tried"
     assert len(caplog.messages) == 1
     assert "No space left on device): this run goes on without storing" in caplog.text
-    assert eviction.verify(tmp_path / "full-store")[1] == []
+    assert store.verify(tmp_path / "full-store")[1] == []

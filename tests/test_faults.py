@@ -1,19 +1,19 @@
-"""Whole sweeps in real processes: killed, interrupted, and two at once on one store."""
+"""Whole sweeps in real processes: killed, interrupted, and two at the same time on one store."""
 
+import contextlib
 import json
 import runpy
 import shlex
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support import ROOT
 
-from prunesweep.store import eviction
+from prunesweep.store.store import verify
 from prunesweep.store.tally import Tally
 
 TINY = ("model=lenet_300_100", "threads=1", "device=cpu", "train.epochs=1", "store.dir=store")
@@ -26,11 +26,11 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 @pytest.fixture(scope="module")
 def faults() -> dict[str, Callable[..., list[str]]]:
-    """The functions of the benchmark, which puts larger sweeps to more faults."""
+    """The functions of the benchmark, which exposes larger sweeps to more faults."""
     return runpy.run_path(str(ROOT / "benchmarks" / "faults.py"))
 
 
-def test_a_sweep_that_is_killed_again_and_again_is_finished_as_if_nothing_had_happened(
+def test_a_sweep_that_was_killed_repeatedly_has_the_results_of_an_undisturbed_one(
     faults: dict[str, Callable[..., list[str]]], tmp_path: Path
 ) -> None:
     sweep = ("-m", *TINY, "prune.amount=0.5,0.9", "finetune.epochs=0,2")
@@ -42,28 +42,28 @@ def test_two_processes_that_start_the_same_sweep_compute_each_step_once(
 ) -> None:
     sweep = ("-m", *TINY, "prune.amount=0.5,0.9", "finetune.epochs=0,1,2")
     assert faults["together"](tmp_path, sweep) == []
-    tally = Tally.of(tmp_path / "store")
-    assert tally.computed == 2 + 2 * (1 + 2), "the dense network; of each amount the pruning and two epochs"
-    assert eviction.verify(tmp_path / "store") == (tally.computed + (1 + 2 * 3) + 2 * 3, []), (
-        "the scores and the counts too"
-    )
+    tally = Tally.read(tmp_path / "store")
+    assert tally.computed == 2 + 2 * (1 + 2), "the dense network, and for each amount the pruning and two epochs"
+    scores, counts = 1 + 2 * 3, 2 * 3
+    assert verify(tmp_path / "store") == (tally.computed + scores + counts, [])
 
 
-def until(process: subprocess.Popen[str], folder: Path, more: int) -> None:
-    """Wait for `more` entries in the store below `folder`."""
+def wait_for(process: subprocess.Popen[str], folder: Path, more: int) -> None:
+    """Wait until the process has added `more` entries to the store in `folder`, or has ended."""
     goal = entries(folder) + more
     while process.poll() is None and entries(folder) < goal:
-        time.sleep(0.005)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=0.005)
 
 
 def entries(folder: Path) -> int:
     return len(list((folder / "store").glob("??/*.json")))
 
 
-def test_an_interrupted_sweep_tells_what_is_done_and_how_to_go_on(tmp_path: Path) -> None:
+def test_an_interrupted_sweep_prints_a_summary_and_the_command_that_continues_it(tmp_path: Path) -> None:
     process = start(tmp_path, "-m", *TINY, "prune.amount=0.2,0.4,0.6,0.8", "finetune.epochs=5")
     for number, code, more in ((signal.SIGINT, 130, 9), (signal.SIGTERM, 143, 8)):
-        until(process, tmp_path, more)
+        wait_for(process, tmp_path, more)
         process.send_signal(number)
         out, err = process.communicate()
         assert process.returncode == code, err
@@ -79,6 +79,6 @@ def test_an_interrupted_sweep_tells_what_is_done_and_how_to_go_on(tmp_path: Path
     assert "4 of 4 runs completed" in out
     (sweep,) = (path.parent for path in tmp_path.glob("multirun/**/results.csv"))
     assert entries(tmp_path) > kept
-    assert Tally.of(tmp_path / "store").cached > 0
+    assert Tally.read(tmp_path / "store").cached > 0
     results = [json.loads(path.read_text()) for path in sweep.glob("*/result.json")]
     assert [result["status"] for result in results] == ["completed"] * 4

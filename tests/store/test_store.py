@@ -1,14 +1,20 @@
 import errno
-import itertools
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
 
-from prunesweep.files import canonical, write_atomically
-from prunesweep.store.entries import Entry
+from prunesweep.files import write_atomically
+from prunesweep.store.entries import Entry, entry_path
 from prunesweep.store.settings import StoreSettings
-from prunesweep.store.store import Store
+from prunesweep.store.store import Store, open_store, verify
 from prunesweep.store.tally import Tally
 
 DIGEST = "ab" + "0" * 62
@@ -22,7 +28,11 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path)
 
 
-def test_what_was_saved_is_what_is_loaded(store: Store) -> None:
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_saved_entry_is_loaded(store: Store) -> None:
     store.save(DIGEST, PARENT, STEP, TENSORS, RECORD)
     loaded = store.load(DIGEST)
     assert loaded is not None
@@ -30,25 +40,32 @@ def test_what_was_saved_is_what_is_loaded(store: Store) -> None:
     assert tensors.keys() == TENSORS.keys()
     assert all(torch.equal(tensors[name], TENSORS[name]) for name in TENSORS)
     assert record == RECORD
-    assert list(record["steps"][0]) == ["loss", "epoch"], "the order is kept, or results would differ in their bytes"
+    assert list(record["steps"][0]) == ["loss", "epoch"], "results depend on the order"
 
 
-def test_a_record_without_tensors(store: Store) -> None:
+def test_an_entry_keeps_its_summary_and_kind(store: Store) -> None:
+    store.save(DIGEST, PARENT, STEP, None, RECORD, summary="epoch 1", kind="train")
+    assert store.entry(DIGEST) == Entry(DIGEST, PARENT, STEP, RECORD, None, "epoch 1", "train")
+
+
+def test_an_observation_has_no_tensors(store: Store, tmp_path: Path) -> None:
     store.save(DIGEST, PARENT, STEP, None, RECORD)
     assert store.record(DIGEST) == RECORD
-    assert [path.suffix for path in store.folder.rglob("*") if path.is_file()] == [".json"]  # type: ignore[union-attr]
+    assert files(tmp_path) == [f"{DIGEST}.json"]
 
 
-def test_what_is_absent_is_none(store: Store) -> None:
+def test_a_missing_entry_is_none(store: Store) -> None:
     assert store.record(DIGEST) is None
     assert store.load(DIGEST) is None
 
 
 @pytest.mark.parametrize("suffix", [".json", ".safetensors"])
 @pytest.mark.parametrize("harm", ["flip", "truncate", "empty", "remove", "foreign"])
-def test_damage_is_told_and_not_trusted(store: Store, suffix: str, harm: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_entry_is_reported_and_not_used(
+    store: Store, tmp_path: Path, suffix: str, harm: str, caplog: pytest.LogCaptureFixture
+) -> None:
     store.save(DIGEST, PARENT, STEP, TENSORS, RECORD)
-    path = store._path(DIGEST, suffix)
+    path = entry_path(tmp_path, DIGEST, suffix)
     content = bytearray(path.read_bytes())
     match harm:
         case "flip":
@@ -65,45 +82,60 @@ def test_damage_is_told_and_not_trusted(store: Store, suffix: str, harm: str, ca
     assert store.load(DIGEST) is None
     assert len(caplog.messages) == (0 if harm == "remove" and suffix == ".json" else 1)
     present = [] if harm == "remove" else [path.name]
-    assert [item.name for item in (store.folder / "damaged").glob(path.name)] == present  # type: ignore[operator]
+    assert [item.name for item in (tmp_path / "damaged").glob(path.name)] == present
     store.save(DIGEST, PARENT, STEP, TENSORS, RECORD)
     assert store.load(DIGEST) is not None
 
 
-def test_each_flipped_byte_of_a_record_is_found() -> None:
-    """Bit 5 is the case of a letter: 1e-05 and 1E-05 are the same number, but not the same file."""
-    content = Entry(DIGEST, PARENT, STEP, {"loss": 1e-05}, None).signed()
-    assert Entry.of(content).record == {"loss": 1e-05}
-    for place, flipped in itertools.product(range(len(content)), (1 << 5, 1 << 0, 0xFF)):
-        with pytest.raises((ValueError, TypeError)):
-            Entry.of(content[:place] + bytes([content[place] ^ flipped]) + content[place + 1 :])
-
-
-def test_what_is_damaged_and_cannot_be_moved_is_told_once(
-    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_a_damaged_entry_that_cannot_be_moved_is_reported_once(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.save(DIGEST, PARENT, STEP, TENSORS, RECORD)
-    store._path(DIGEST, ".json").write_bytes(b"[" * 100_000)
+    entry_path(tmp_path, DIGEST, ".json").write_bytes(b"[" * 100_000)
     monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("read-only")))
     assert store.load(DIGEST) is None
     assert store.load(DIGEST) is None
     assert len(caplog.messages) == 1
 
 
-def test_what_is_evicted_while_it_is_read_is_absent_and_not_damaged(
-    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_an_entry_under_another_digest_is_not_used(store: Store, tmp_path: Path) -> None:
+    store.save(DIGEST, PARENT, STEP, TENSORS, RECORD)
+    other = "ab" + "1" * 62
+    for suffix in (".json", ".safetensors"):
+        entry_path(tmp_path, other, suffix).write_bytes(entry_path(tmp_path, DIGEST, suffix).read_bytes())
+    assert store.load(other) is None
+
+
+def test_an_entry_that_is_evicted_while_it_is_read_is_missing_and_not_damaged(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.save(DIGEST, PARENT, STEP, TENSORS, RECORD)
     entry = store.entry(DIGEST)
     monkeypatch.setattr(store, "entry", lambda _: entry)
     for suffix in (".json", ".safetensors"):
-        store._path(DIGEST, suffix).unlink()
+        entry_path(tmp_path, DIGEST, suffix).unlink()
     assert store.load(DIGEST) is None
     assert caplog.messages == []
 
 
-def test_a_store_that_cannot_be_written_to_is_only_read_and_says_so_once(
-    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_verify_finds_and_sets_aside_damaged_entries(store: Store, tmp_path: Path) -> None:
+    score = "ef" + "0" * 62
+    store.save(DIGEST, PARENT, STEP, TENSORS, RECORD)
+    store.save(score, DIGEST, STEP, None, RECORD)
+    assert verify(tmp_path) == (2, [])
+    tensors = entry_path(tmp_path, DIGEST, ".safetensors")
+    content = bytearray(tensors.read_bytes())
+    content[-1] ^= 1
+    tensors.write_bytes(content)
+    assert verify(tmp_path) == (2, [DIGEST])
+    assert files(tmp_path / "damaged") == [f"{DIGEST}.json", f"{DIGEST}.safetensors"]
+    entry_path(tmp_path, score, ".json").write_bytes(b"")
+    assert verify(tmp_path) == (1, [score])
+    assert verify(tmp_path) == (0, [])
+
+
+def test_a_store_on_a_full_disk_is_only_read_with_one_warning(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.save(DIGEST, PARENT, STEP, TENSORS, RECORD)
 
@@ -114,14 +146,14 @@ def test_a_store_that_cannot_be_written_to_is_only_read_and_says_so_once(
     for number in range(3):
         with store.in_use([DIGEST]), store.lock(f"{number:064x}"):
             store.save(f"{number:064x}", PARENT, STEP, TENSORS, RECORD)
-        store.tally(1, 1)
+        assert store.count_run(1, 1) is None
     assert len(caplog.messages) == 1
     assert "No space left on device): this run goes on without storing" in caplog.text
     assert store.load(DIGEST) is not None
-    assert [path.name for path in store.folder.rglob(".*")] == [], "nothing half-written"  # type: ignore[union-attr]
+    assert [path.name for path in tmp_path.rglob(".*")] == [], "no temporary files remain"
 
 
-def test_a_folder_that_cannot_be(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_folder_that_cannot_be_created_gives_one_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").touch()
     store = Store(tmp_path / "file" / "store")
     with store.in_use([DIGEST]), store.lock(DIGEST):
@@ -130,72 +162,123 @@ def test_a_folder_that_cannot_be(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     assert len(caplog.messages) == 1
 
 
-def test_one_holder_at_a_time(tmp_path: Path) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
-    inside, most = [0], [0]
-
-    def work(_: int) -> None:
-        with Store(tmp_path).lock(DIGEST):
-            inside[0] += 1
-            most[0] = max(most[0], inside[0])
-            inside[0] -= 1
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(work, range(40)))
-    assert most == [1]
-
-
-def test_the_tally_adds_up(store: Store) -> None:
-    assert store.folder is not None
-    store.tally(3, 4)
-    store.tally(1, 0)
-    assert Tally.of(store.folder) == Tally(4, 4)
-
-
-def test_the_tally_counts_the_bytes_that_runs_wrote(store: Store, tmp_path: Path) -> None:
-    store.save(DIGEST, PARENT, STEP, TENSORS, RECORD)
-    written = sum(path.stat().st_size for path in tmp_path.glob("??/*"))
-    assert store.tally(0, 1) == Tally(0, 1, written, 1)
-    assert Store(tmp_path).tally(1, 0) == Tally(1, 1, written, 1)
-
-
-@pytest.mark.parametrize("content", [b"", b"[1, 2]", b'{"other": 1}', b'{"cached": null}'])
-def test_a_tally_that_cannot_be_read_starts_anew(content: bytes, tmp_path: Path) -> None:
-    (tmp_path / "tally.json").write_bytes(content)
-    assert Tally.of(tmp_path) == Tally()
-
-
-def test_an_entry_under_another_digest_is_not_trusted(store: Store) -> None:
-    store.save(DIGEST, PARENT, STEP, TENSORS, RECORD)
-    other = "ab" + "1" * 62
-    for suffix in (".json", ".safetensors"):
-        store._path(other, suffix).write_bytes(store._path(DIGEST, suffix).read_bytes())
-    assert store.load(other) is None
-
-
-def test_a_store_without_a_folder_keeps_nothing(tmp_path: Path) -> None:
-    store = StoreSettings(enabled=False, dir=str(tmp_path)).open()
-    store.save(DIGEST, PARENT, STEP, TENSORS, RECORD)
+def test_a_disabled_store_keeps_nothing(tmp_path: Path) -> None:
+    store = open_store(StoreSettings(enabled=False, dir=str(tmp_path)))
+    with store.in_use([DIGEST]), store.lock(DIGEST):
+        store.save(DIGEST, PARENT, STEP, TENSORS, RECORD)
     assert store.load(DIGEST) is None
+    assert store.count_run(0, 1) is None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_settings_say_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert StoreSettings(dir=str(tmp_path)).open().folder == tmp_path
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert StoreSettings().open().folder == tmp_path / "prunesweep" / "store"
+def test_an_enabled_store_opens_the_folder_of_its_settings(tmp_path: Path) -> None:
+    assert open_store(StoreSettings(dir=str(tmp_path))).folder == tmp_path
 
 
-def test_the_canonical_encoding_does_not_depend_on_order() -> None:
-    assert canonical({"b": [1, 0.1], "a": None}) == canonical({"a": None, "b": (1, 0.1)}) == b'{"a":null,"b":[1,0.1]}'
+def in_thread(function: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=function, daemon=True)
+    thread.start()
+    return thread
 
 
-def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "file"
-    write_atomically(path, b"before")
-    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
-        write_atomically(path, b"after")
-    assert path.read_bytes() == b"before"
-    assert list(tmp_path.iterdir()) == [path]
+def test_a_lock_has_one_holder_at_a_time(store: Store, tmp_path: Path) -> None:
+    arriving, inside = threading.Event(), threading.Event()
+
+    def compute() -> None:
+        arriving.set()
+        with Store(tmp_path).lock(DIGEST):
+            inside.set()
+
+    with store.lock(DIGEST):
+        other = in_thread(compute)
+        assert arriving.wait(60)
+        assert not inside.wait(0.3), "the other holds the lock, too"
+    assert inside.wait(60)
+    other.join(60)
+
+
+def test_locks_of_different_steps_do_not_exclude_each_other(store: Store, tmp_path: Path) -> None:
+    with store.lock(DIGEST), Store(tmp_path).lock(PARENT):
+        pass
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from prunesweep.store.store import Store
+with Store(Path(sys.argv[1])).lock(sys.argv[2]):
+    print("inside", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_lock_is_held_across_processes_and_released_when_its_holder_is_killed(store: Store, tmp_path: Path) -> None:
+    inside = threading.Event()
+
+    def compute() -> None:
+        with store.lock(DIGEST):
+            inside.set()
+
+    command = [sys.executable, "-c", HOLD, str(tmp_path), DIGEST]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "inside\n"
+        waiting = in_thread(compute)
+        assert not inside.wait(0.3), "two processes hold the lock"
+        os.kill(holder.pid, signal.SIGKILL)
+        assert inside.wait(60)
+        waiting.join(60)
+
+
+def test_writers_of_the_same_entry_never_leave_a_partial_one(
+    store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Runs on stores without locks, or after an eviction, can write an entry twice. Only its times differ."""
+    writers, rounds = 3, 25
+    start, done = threading.Barrier(writers + 1), threading.Event()
+
+    def write(number: int) -> None:
+        start.wait(60)
+        for seconds in range(rounds):
+            Store(tmp_path).save(DIGEST, PARENT, STEP, TENSORS, {"writer": number, "seconds": seconds})
+
+    def read() -> int:
+        loaded, reader = 0, Store(tmp_path)
+        start.wait(60)
+        while not done.is_set():
+            loaded += reader.load(DIGEST) is not None
+        return loaded
+
+    with ThreadPoolExecutor(writers + 1) as pool:
+        reading = pool.submit(read)
+        for writing in [pool.submit(write, number) for number in range(writers)]:
+            writing.result()
+        done.set()
+        assert reading.result() > 0
+    assert caplog.messages == [], "a reader saw a damaged entry"
+    assert files(tmp_path) == [f"{DIGEST}.json", f"{DIGEST}.safetensors"]
+    assert store.load(DIGEST) is not None
+
+
+def test_a_process_that_is_killed_between_the_two_writes_leaves_no_entry(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def killed(path: Path, content: bytes) -> None:
+        write_atomically(path, content)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("prunesweep.store.store.write_atomically", killed)
+    with pytest.raises(KeyboardInterrupt):
+        store.save(DIGEST, PARENT, STEP, TENSORS, RECORD)
+    assert len(files(tmp_path)) == 1
+    assert store.load(DIGEST) is None
+    assert verify(tmp_path) == (0, [])
+    assert caplog.messages == []
+
+
+def test_the_tally_adds_up_runs_and_the_bytes_that_they_wrote(store: Store, tmp_path: Path) -> None:
+    store.save(DIGEST, PARENT, STEP, TENSORS, RECORD)
+    written = sum(path.stat().st_size for path in tmp_path.glob("??/*"))
+    assert store.count_run(0, 1) == Tally(0, 1, written, 1)
+    assert Store(tmp_path).count_run(3, 0) == Tally(3, 1, written, 1), "a run that wrote nothing"
+    assert Tally.read(tmp_path) == Tally(3, 1, written, 1)

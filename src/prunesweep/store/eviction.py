@@ -1,7 +1,7 @@
-"""The store as a whole: how large it is, what goes when it is too large, whether it is sound.
+"""Keep a store within its size limit: the least recently used entries are evicted.
 
-What was used longest ago goes first. A run touches all steps of its chain, so chains go as wholes; within one the last
-steps go first, since many chains may begin as it does. What a run under way is using stays.
+A run touches all steps of its chain, so that chains are evicted as a whole. Within a chain, the last steps are evicted
+first, because other chains may share the first ones. Steps that an active run uses are never evicted.
 """
 
 from __future__ import annotations
@@ -11,42 +11,31 @@ import json
 import re
 import shutil
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from prunesweep.errors import UsageError
-from prunesweep.store.entries import (
-    DAMAGED,
-    LOCK,
-    RECORD,
-    RUNNING,
-    TALLY,
-    TENSORS,
-)
-from prunesweep.store.store import Store
-from prunesweep.store.tally import Tally
+from prunesweep.store.entries import DAMAGED, LOCK, RECORD, RUNNING, TENSORS, entry_path, usage
+from prunesweep.store.tally import TALLY, Tally
+
+if TYPE_CHECKING:
+    from prunesweep.store.store import Store
 
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-MEASURE_EVERY = 50  # runs
-ABANDONED = 3600.0  # seconds after which a file that belongs to no entry is taken for a killed process's
-
-
-@dataclass(frozen=True)
-class Usage:
-    """What one entry takes on the disk, and when it was last used."""
-
-    digest: str
-    size: int
-    used: float
+SCAN_EVERY = 50
+"""The number of runs after which all entries are scanned, because the tally misses what killed runs wrote."""
+ABANDONED_AFTER = 3600.0
+"""The age in seconds at which a file without an entry is taken for that of a killed process."""
 
 
 def parse_size(text: str) -> int:
-    """`1.5GB` -> 1500000000 (bytes).
+    """Return the number of bytes: `1.5GB` is 1,500,000,000.
 
     Raises:
-        UsageError: it is no size.
+        UsageError: `text` is not a size.
     """
     match = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*([A-Za-z]*)", text.strip())
     if not match or match[2].upper() not in UNITS:
@@ -54,55 +43,58 @@ def parse_size(text: str) -> int:
     return int(float(match[1]) * UNITS[match[2].upper()])
 
 
-def usage(folder: Path) -> list[Usage]:
-    """All entries of the store in `folder`."""
-    found = []
-    for record in folder.glob(f"??/*{RECORD}"):
-        with contextlib.suppress(FileNotFoundError):  # another process has just evicted it
-            stat = record.stat()
-            tensors = record.with_suffix(TENSORS)
-            size = stat.st_size + (tensors.stat().st_size if tensors.exists() else 0)
-            found.append(Usage(record.stem, size, stat.st_mtime))
-    return found
-
-
-def shrink(folder: Path, limit: int) -> int:
-    """Evict entries until the rest takes at most `limit` bytes, or only what is in use is left; the bytes freed."""
-    sweep_up(folder)
-    entries = usage(folder)
-    size, freed = sum(entry.size for entry in entries), 0
-    kept = protected(folder) if size > limit else set()
-    for entry in sorted(entries, key=lambda entry: entry.used):
-        if size - freed <= limit:
-            break
-        if entry.digest not in kept:
-            remove(folder, entry.digest)
-            freed += entry.size
-    Tally.update(folder, lambda before: replace(before, size=size - freed, runs=0))
-    return freed
-
-
 def keep_within(store: Store, limit: int, cached: int, computed: int) -> None:
-    """Count the steps of a run that is done; evict what was used longest ago where the store has grown over `limit`.
+    """Count a finished run, and evict entries if the store is larger than `limit` bytes.
 
-    The whole store is looked through when the count says so, and every so often, since what killed runs wrote is in
-    no count: with ten thousand entries that takes as long as a small run.
+    The size comes from the tally. All entries are scanned only if the tally exceeds the limit, or after `SCAN_EVERY`
+    runs: with ten thousand entries, a scan takes as long as a small run.
+
+    Args:
+        store: the store of the run.
+        limit: the size limit in bytes.
+        cached: the number of steps that the run found in the store.
+        computed: the number of steps that the run computed.
     """
-    tally = store.tally(cached, computed)
-    if tally is not None and store.written and (tally.size > limit or tally.runs >= MEASURE_EVERY):
+    tally = store.count_run(cached, computed)
+    if tally is not None and store.written and (tally.size > limit or tally.runs >= SCAN_EVERY):
         assert store.folder is not None
         with store.writing():
             shrink(store.folder, limit)
 
 
+def shrink(folder: Path, limit: int) -> int:
+    """Evict entries until the rest needs at most `limit` bytes, or is in use. Return the number of bytes freed."""
+    remove_leftovers(folder)
+    entries = usage(folder)
+    size, freed = sum(entry.size for entry in entries), 0
+    in_use = digests_in_use(folder) if size > limit else set()
+    for entry in sorted(entries, key=lambda entry: entry.used):
+        if size - freed <= limit:
+            break
+        if entry.digest not in in_use:
+            remove(folder, entry.digest)
+            freed += entry.size
+    Tally.update(folder, lambda tally: replace(tally, size=size - freed, runs=0))
+    return freed
+
+
+def clear(folder: Path) -> int:
+    """Remove every entry that is not in use, damaged entries and the tally. Return the number of bytes freed."""
+    freed = shrink(folder, 0)
+    if (folder / DAMAGED).is_dir():
+        shutil.rmtree(folder / DAMAGED)
+    (folder / TALLY).unlink(missing_ok=True)
+    return freed
+
+
 def remove(folder: Path, digest: str) -> None:
-    """Remove one entry, its record first, so that it is never half there."""
+    """Remove an entry. Its record is removed first, so that no partial entry remains."""
     for suffix in (RECORD, TENSORS, LOCK):
-        (folder / digest[:2] / f"{digest}{suffix}").unlink(missing_ok=True)
+        entry_path(folder, digest, suffix).unlink(missing_ok=True)
 
 
-def protected(folder: Path) -> set[str]:
-    """The digests that runs under way are using. What a dead process left behind is removed."""
+def digests_in_use(folder: Path) -> set[str]:
+    """Return the digests that active runs use, and remove the lists of dead processes."""
     digests: set[str] = set()
     for lock in (folder / RUNNING).glob(f"*{LOCK}"):
         record = lock.with_suffix(RECORD)
@@ -110,37 +102,17 @@ def protected(folder: Path) -> set[str]:
             with FileLock(lock, timeout=0):
                 record.unlink(missing_ok=True)
                 lock.unlink(missing_ok=True)
-        except Timeout:
-            with contextlib.suppress(FileNotFoundError, ValueError):  # it is just starting, or was cut off by a crash
+        except Timeout:  # an active run holds the lock
+            with contextlib.suppress(FileNotFoundError, ValueError):  # it has not written its list yet
                 digests.update(json.loads(record.read_bytes()))
     return digests
 
 
-def sweep_up(folder: Path) -> None:
-    """Remove what killed processes left: temporary files, tensors without a record."""
-    old = time.time() - ABANDONED
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes left behind: temporary files, and tensors without a record."""
+    oldest = time.time() - ABANDONED_AFTER
     for path in folder.glob("*/*"):
         orphan = path.suffix == TENSORS and not path.with_suffix(RECORD).exists()
         with contextlib.suppress(FileNotFoundError):
-            if (path.name.startswith(".") or orphan) and path.stat().st_mtime < old:
+            if (path.name.startswith(".") or orphan) and path.stat().st_mtime < oldest:
                 path.unlink()
-
-
-def clear(folder: Path) -> int:
-    """Remove every entry that no run is using, whatever its age; the bytes freed."""
-    freed = shrink(folder, 0)
-    for leftover in (DAMAGED, TALLY):
-        path = folder / leftover
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    return freed
-
-
-def verify(folder: Path) -> tuple[int, list[str]]:
-    """Read every entry; how many there are, and the digests of those that were damaged and are set aside now."""
-    store, damaged = Store(folder), []
-    entries = usage(folder)
-    for entry in entries:
-        record = store.entry(entry.digest)
-        if record is None or (record.tensors and store.load(entry.digest) is None):
-            damaged.append(entry.digest)
-    return len(entries), damaged

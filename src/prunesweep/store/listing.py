@@ -1,56 +1,69 @@
-"""The store as a whole: how large it is, what goes when it is too large, whether it is sound.
-
-What was used longest ago goes first. A run touches all steps of its chain, so chains go as wholes; within one the last
-steps go first, since many chains may begin as it does. What a run under way is using stays.
-"""
+"""The stored chains, for people."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from prunesweep.store.entries import (
-    RECORD,
-    Entry,
-    Record,
-)
-from prunesweep.store.eviction import Usage, usage
+from prunesweep.store.entries import RECORD, Entry, Usage, entry_path, usage
 
 
 @dataclass(frozen=True)
 class Chain:
-    """A stored chain by its last step: that step, the last pruning, the number of steps, the bytes of all of them."""
+    """A stored chain of steps.
 
-    first: Record
-    last: Record
-    pruning: Record | None
+    Attributes:
+        network: the summary of the first step, such as `lenet5, seed 0`. Empty if the first step was evicted.
+        pruning: the summary of the last step that prunes, or an empty string.
+        last: the summary of the last step.
+        steps: the number of steps.
+        size: the size of all steps in bytes.
+        used: the time of the last use, in seconds since the epoch.
+    """
+
+    network: str
+    pruning: str
+    last: str
     steps: int
     size: int
     used: float
 
 
 def chains(folder: Path) -> list[Chain]:
-    """The chains that no stored chain continues, largest first. Steps that several share count in each."""
-    entries = {}
-    used = {item.digest: item for item in usage(folder)}
-    for digest in used:
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            entries[digest] = Entry.of((folder / digest[:2] / f"{digest}{RECORD}").read_bytes())
-    steps = {digest: entry for digest, entry in entries.items() if entry.tensors}
-    parents = {entry.parent for entry in steps.values()}
-    found = [_chain(list(_upwards(steps, last)), used) for last in steps.keys() - parents]
+    """Return the chains that no other stored chain continues, largest first.
+
+    A step that several chains share counts in each of them.
+    """
+    sizes = {each.digest: each for each in usage(folder)}
+    states = {entry.digest: entry for entry in _read(folder, sizes) if entry.tensors}
+    parents = {entry.parent for entry in states.values()}
+    found = [_chain(list(_backwards(states, last)), sizes) for last in states.keys() - parents]
     return sorted(found, key=lambda chain: (-chain.size, -chain.used))
 
 
-def _upwards(steps: dict[str, Entry], digest: str) -> Iterable[Entry]:
-    while digest in steps:
-        yield steps[digest]
-        digest = steps[digest].parent
+def _read(folder: Path, digests: Iterable[str]) -> Iterator[Entry]:
+    for digest in digests:
+        with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):  # damaged, or evicted meanwhile
+            yield Entry.from_bytes(entry_path(folder, digest, RECORD).read_bytes())
 
 
-def _chain(entries: list[Entry], used: dict[str, Usage]) -> Chain:
-    size = sum(used[entry.digest].size for entry in entries)
-    pruning = next((entry.step["pruning"] for entry in entries if "pruning" in entry.step), None)
-    return Chain(entries[-1].step, entries[0].step, pruning, len(entries), size, used[entries[0].digest].used)
+def _backwards(states: dict[str, Entry], digest: str) -> Iterator[Entry]:
+    """Yield the entry `digest` and all stored entries before it."""
+    while digest in states:
+        yield states[digest]
+        digest = states[digest].parent
+
+
+def _chain(entries: list[Entry], sizes: dict[str, Usage]) -> Chain:
+    """Return the chain of `entries`, whose last step comes first."""
+    last, first = entries[0], entries[-1]
+    return Chain(
+        network=first.summary if first.kind == "init" else "",
+        pruning=next((entry.summary for entry in entries if entry.kind == "prune"), ""),
+        last=last.summary,
+        steps=len(entries),
+        size=sum(sizes[entry.digest].size for entry in entries),
+        used=sizes[last.digest].used,
+    )
