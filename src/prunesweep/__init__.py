@@ -1,1 +1,24 @@
-"""prunesweep: how many of LeNet's parameters can go, and what does each cut cost?"""
+"""Prune LeNets at many settings, and measure what each cut costs in accuracy.
+
+A run is a chain of steps: build a network, train it, prune it, fine-tune it, evaluate it. The state after each step is
+stored under a digest of everything that can change it, so that the runs of a sweep share their common steps. Code is
+organised in the order of the pipeline, and each folder imports only from those above it:
+
+- `errors`, `files`: checks of user input, messages, atomic writes
+- `roles`: what each setting affects
+- `code`: locate and hash the user's code and the package's own
+- `data`: data sets, their files and splits
+- `models`: the LeNets and custom networks
+- `results`: results, run directories, objectives, Pareto sets
+- `training`: one epoch, evaluation, optimizers
+- `pruning`: criteria, scores, masks, costs, compaction
+- `store`: the results of finished steps on disk
+- `chain`: states, steps, schedules, execution
+- `tracking`: TensorBoard and MLflow
+- `config`: the typed configuration
+- `experiment`: a run from its configuration to its result; reproducing a saved run
+- `report`: tables, figures and the web page
+- `export`: networks in other file formats, verified
+- `search`: multi-objective searches
+- `cli`: the `prunesweep` command
+"""
