@@ -1,32 +1,43 @@
+from dataclasses import replace
+
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import nn
 
-from prunesweep.chain.context import Context
-from prunesweep.chain.seeding import derived_seed, drawing_from, generator_of
-from prunesweep.chain.state import State, captured, contiguous, restore
-from prunesweep.data.settings import Dataset
-from prunesweep.models.settings import LeNet5
+from prunesweep.chain.state import State, captured, contiguous, masked, restore, tensor_hash
 
 MASK = torch.tensor([True, True, False, True])
 STATE = State({"fc.weight": torch.ones(4)}, {"fc.weight": MASK}, {"fc.weight/momentum_buffer": torch.zeros(4)})
 
 
-def test_a_state_survives_flattening() -> None:
+def test_a_state_is_restored_from_its_flat_tensors() -> None:
     tensors = STATE.tensors()
     assert set(tensors) == {"weights/fc.weight", "masks/fc.weight", "optimizer/fc.weight/momentum_buffer"}
     again = State.of(tensors)
     assert (again.weights, again.masks, again.optimizer) == (STATE.weights, STATE.masks, STATE.optimizer)
 
 
-def test_sparsity_is_of_the_masked_tensors() -> None:
+def test_sparsity_is_the_pruned_fraction_of_the_masked_tensors() -> None:
     assert STATE.sparsity == 0.25
     assert State().sparsity == 0
 
 
-def test_copies_are_contiguous_and_apart() -> None:
+def test_masking_sets_weights_and_momentum_to_zero_but_no_counters() -> None:
+    optimizer = {"fc.weight/momentum_buffer": torch.ones(4), "fc.weight/step": torch.tensor(7.0)}
+    after = masked(replace(STATE, optimizer=optimizer))
+    assert after.weights["fc.weight"].tolist() == [1, 1, 0, 1]
+    assert after.optimizer["fc.weight/momentum_buffer"].tolist() == [1, 1, 0, 1]
+    assert after.optimizer["fc.weight/step"] == 7
+
+
+def test_masking_keeps_the_momentum_of_weights_that_may_return() -> None:
+    optimizer = {"fc.weight/momentum_buffer": torch.ones(4)}
+    after = masked(replace(STATE, optimizer=optimizer, dense={"fc.weight": torch.ones(4)}))
+    assert after.weights["fc.weight"].tolist() == [1, 1, 0, 1]
+    assert after.optimizer["fc.weight/momentum_buffer"].tolist() == [1, 1, 1, 1]
+
+
+def test_copies_are_contiguous_and_do_not_share_memory() -> None:
     weight = torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last)
     copy = contiguous({"x": weight})["x"]
     assert copy.is_contiguous()
@@ -34,16 +45,8 @@ def test_copies_are_contiguous_and_apart() -> None:
     assert copy.data_ptr() != weight.data_ptr()
 
 
-def test_a_network_carries_the_weights_channels_last() -> None:
-    context = Context(LeNet5(), Dataset(), "cpu")
-    weights = contiguous(context.fresh().state_dict())
-    network = context.network(State(weights))
-    assert all(torch.equal(weights[name], value) for name, value in network.state_dict().items())
-    assert network.get_parameter("conv2.weight").is_contiguous(memory_format=torch.channels_last)
-
-
 @pytest.mark.parametrize("make", [lambda p: torch.optim.SGD(p, 0.1, momentum=0.9), lambda p: torch.optim.Adam(p)])
-def test_an_optimizer_goes_on_where_it_was(make: object) -> None:
+def test_a_restored_optimizer_continues_with_the_same_bits(make: object) -> None:
     def stepped(model: nn.Module, optimizer: torch.optim.Optimizer) -> torch.Tensor:
         optimizer.zero_grad()
         model(torch.ones(1, 2)).sum().backward()
@@ -63,16 +66,23 @@ def test_an_optimizer_goes_on_where_it_was(make: object) -> None:
     assert kept["weight/momentum_buffer" if "weight/momentum_buffer" in kept else "weight/step"] is not None
 
 
-def test_drawing_leaves_the_global_random_state_alone() -> None:
-    before = torch.random.get_rng_state()
-    with drawing_from(3, "cpu"):
-        first = torch.rand(3)
-    with drawing_from(3, "cpu"):
-        assert torch.equal(torch.rand(3), first)
-    assert torch.equal(torch.random.get_rng_state(), before)
+def test_the_hash_depends_on_names_types_shapes_and_bits() -> None:
+    weight = torch.arange(6.0)
+    variants = [
+        {"x": weight},
+        {"y": weight},
+        {"x": weight.double()},
+        {"x": weight.view(2, 3)},
+        {"x": weight.nextafter(torch.tensor(9.0))},
+        {"x": torch.tensor([0.0])},
+        {"x": torch.tensor([-0.0])},
+        {"x": torch.tensor([True, False])},
+        {"x": torch.tensor([True, True])},
+    ]
+    assert len({tensor_hash(tensors) for tensors in variants}) == len(variants)
 
 
-@given(st.integers(0, 2**40), st.sampled_from(["init", "train", "prune"]), st.integers(0, 1_000))
-def test_derived_seeds_fit_torchs_generator(seed: int, kind: str, index: int) -> None:
-    generator_of(derived_seed(seed, kind, index))
-    assert derived_seed(seed, kind, index) != derived_seed(seed, kind, index + 1)
+def test_the_hash_does_not_depend_on_order_and_layout() -> None:
+    weight, bias = torch.randn(2, 3, 4, 5), torch.randn(2)
+    channels_last = weight.to(memory_format=torch.channels_last)
+    assert tensor_hash({"a": weight, "b": bias}) == tensor_hash({"b": bias, "a": channels_last})

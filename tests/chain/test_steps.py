@@ -2,30 +2,22 @@ from dataclasses import replace
 
 import pytest
 import torch
+from chains import CONTEXT, equal, first_step, initial_state
 from torch import nn
 
-from prunesweep.chain.context import Context
-from prunesweep.chain.observations import Count, Evaluate
 from prunesweep.chain.seeding import drawing_from
 from prunesweep.chain.state import State, masked
-from prunesweep.chain.steps import Diverged, Init, Reinitialize, Rewind, TrainEpoch
-from prunesweep.data.settings import Dataset
+from prunesweep.chain.steps import Diverged, Reinitialize, Rewind, TrainEpoch
+from prunesweep.errors import UsageError
 from prunesweep.models.settings import CustomModel, LeNet5, LeNet300100, Model
 from prunesweep.training.settings import SGD, Adam, AdamW, Optimizer
 
-MODEL = LeNet300100()
-SETTING = Context(MODEL, Dataset(), "cpu")
-INIT = Init(MODEL, (1, 28, 28), seed=0)
+INIT = first_step()
 EPOCH = TrainEpoch("data", SGD(), lr=0.03, batch_size=500, index=0, seed=0)
 
 
-def equal(one: State, other: State) -> bool:
-    mine, theirs = one.tensors(), other.tensors()
-    return mine.keys() == theirs.keys() and all(torch.equal(mine[name], theirs[name]) for name in mine)
-
-
 class Dropping(nn.Module):
-    """A network that draws at every step and keeps buffers."""
+    """A network with dropout and buffers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,47 +31,68 @@ class Dropping(nn.Module):
 
 @pytest.fixture(scope="module")
 def start() -> State:
-    return INIT.apply(State(), SETTING)[0]
+    return initial_state()
 
 
-def test_init_is_a_function_of_the_seed_alone(start: State) -> None:
+def test_init_depends_on_the_seed_only(start: State) -> None:
     with drawing_from(123, "cpu"):
-        assert equal(INIT.apply(State(), SETTING)[0], start)
-    assert not equal(replace(INIT, seed=1).apply(State(), SETTING)[0], start)
+        assert equal(INIT.apply(State(), CONTEXT)[0], start)
+    assert not equal(initial_state(seed=1), start)
 
 
-def test_steps_leave_the_global_random_state_alone(start: State) -> None:
+def test_init_refuses_a_network_whose_initial_weights_cannot_be_repeated() -> None:
+    with pytest.raises(UsageError, match="model=lenet_300_100: two builds with the same seed gave different weights"):
+        replace(INIT, weights="another hash").apply(State(), CONTEXT)
+
+
+def test_the_initial_weights_are_part_of_the_description() -> None:
+    assert replace(INIT, weights="another hash").describe() != INIT.describe()
+
+
+def test_steps_keep_the_global_random_state(start: State) -> None:
     before = torch.random.get_rng_state()
     for step in (INIT, EPOCH, Reinitialize(0, 0)):
-        step.apply(start, SETTING)
+        step.apply(start, CONTEXT)
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-def test_an_epoch_leaves_the_state_before_it_alone_and_repeats(start: State) -> None:
-    first, record = EPOCH.apply(start, SETTING)
-    again, again_record = EPOCH.apply(start, SETTING)
+def test_an_epoch_does_not_modify_the_state_before_it_and_is_repeatable(start: State) -> None:
+    first, record = EPOCH.apply(start, CONTEXT)
+    again, again_record = EPOCH.apply(start, CONTEXT)
     assert equal(first, again)
     assert {**record, "seconds": 0} == {**again_record, "seconds": 0}
-    assert equal(start, INIT.apply(State(), SETTING)[0])
+    assert equal(start, INIT.apply(State(), CONTEXT)[0])
     assert record["epoch"] == 1
     assert record["sparsity"] == 0
     assert 0 < record["train_loss"] < 2.4
 
 
-def test_the_order_of_the_examples_is_drawn_from_seed_and_index(start: State) -> None:
-    first = EPOCH.apply(start, SETTING)[0]
-    assert not equal(replace(EPOCH, index=1).apply(start, SETTING)[0], first)
-    assert not equal(replace(EPOCH, seed=1).apply(start, SETTING)[0], first)
+def test_the_order_of_the_examples_depends_on_seed_and_index(start: State) -> None:
+    first = EPOCH.apply(start, CONTEXT)[0]
+    assert not equal(replace(EPOCH, index=1).apply(start, CONTEXT)[0], first)
+    assert not equal(replace(EPOCH, seed=1).apply(start, CONTEXT)[0], first)
+
+
+def test_phase_and_round_change_neither_the_description_nor_the_result(start: State) -> None:
+    renamed = replace(EPOCH, phase="ticket", round=3)
+    assert renamed.describe() == EPOCH.describe()
+    assert not {"phase", "round"} & EPOCH.describe().keys()
+    assert equal(renamed.apply(start, CONTEXT)[0], EPOCH.apply(start, CONTEXT)[0])
+
+
+def test_an_epoch_is_described_by_its_own_learning_rate_only() -> None:
+    assert replace(EPOCH, optimizer=SGD(lr=0.5)).describe() == EPOCH.describe()
+    assert replace(EPOCH, lr=0.5).describe() != EPOCH.describe()
 
 
 @pytest.mark.parametrize("model", [LeNet300100(), LeNet5()], ids=lambda model: model.name)
 @pytest.mark.parametrize("optimizer", [SGD(), Adam(), AdamW()], ids=lambda optimizer: optimizer.name)
-def test_a_state_that_was_stored_goes_on_to_the_same_bits(model: Model, optimizer: Optimizer) -> None:
+def test_training_from_a_stored_state_gives_the_same_bits(model: Model, optimizer: Optimizer) -> None:
     from safetensors.torch import load, save
 
-    context = replace(SETTING, model=model)
+    context = replace(CONTEXT, model=model)
     step = replace(EPOCH, optimizer=optimizer, lr=optimizer.lr)
-    start = Init(model, (1, 28, 28), 0).apply(State(), context)[0]
+    start = initial_state(context)
     mask = start.weights["fc1.weight"] > 0
     state = masked(replace(start, masks={"fc1.weight": mask}))
     after = step.apply(state, context)[0]
@@ -88,21 +101,20 @@ def test_a_state_that_was_stored_goes_on_to_the_same_bits(model: Model, optimize
     assert equal(following.apply(after, context)[0], following.apply(stored, context)[0])
 
 
-def test_networks_that_draw_and_keep_buffers_repeat_too() -> None:
-    model = CustomModel(target=f"{__name__}.Dropping")
-    context = replace(SETTING, model=model)
-    state = Init(model, (1, 28, 28), 0).apply(State(), context)[0]
+def test_networks_with_dropout_and_buffers_are_repeatable() -> None:
+    context = replace(CONTEXT, model=CustomModel(target=f"{__name__}.Dropping"))
+    state = initial_state(context)
     first, again = (EPOCH.apply(state, context)[0] for _ in range(2))
     assert equal(first, again)
     assert first.weights["norm.num_batches_tracked"] == 7
 
 
-def test_rewinding_takes_the_weights_of_then_under_the_masks_of_now(start: State) -> None:
+def test_rewinding_restores_earlier_weights_under_the_current_masks(start: State) -> None:
     mask = torch.arange(10 * 100).view(10, 100) % 2 == 0
     now = State(
         {"fc3.weight": torch.ones(10, 100)}, {"fc3.weight": mask}, {"fc3.weight/momentum_buffer": torch.ones(1)}
     )
-    context = replace(SETTING, recall={3: start}.__getitem__)
+    context = replace(CONTEXT, recall={3: start}.__getitem__)
     step = Rewind(3)
     assert step.recalls == (3,)
     after, _ = step.apply(now, context)
@@ -112,29 +124,26 @@ def test_rewinding_takes_the_weights_of_then_under_the_masks_of_now(start: State
     assert equal(replace(step, masks=True).apply(now, context)[0], start)
 
 
-def test_a_network_drawn_anew_keeps_the_masks(start: State) -> None:
+def test_reinitializing_draws_new_weights_and_keeps_the_masks(start: State) -> None:
     mask = torch.zeros(10, 100, dtype=torch.bool)
     now = replace(start, masks={"fc3.weight": mask})
-    first, again, other = (Reinitialize(index, seed=0).apply(now, SETTING)[0] for index in (0, 0, 1))
+    first, again, other = (Reinitialize(index, seed=0).apply(now, CONTEXT)[0] for index in (0, 0, 1))
     assert equal(first, again)
     assert not torch.equal(first.weights["fc1.weight"], other.weights["fc1.weight"])
     assert not torch.equal(first.weights["fc1.weight"], start.weights["fc1.weight"])
     assert not first.weights["fc3.weight"].any()
 
 
-def test_counting_tells_what_is_left(start: State) -> None:
-    now = replace(start, masks={"fc3.weight": torch.zeros(10, 100, dtype=torch.bool)})
-    _, record = Count(("fc3.weight",)).apply(now, SETTING)
-    assert (record["params_selected"], record["params_pruned"]) == (1_000, 1_000)
-    assert record["dead_layers"] == ("fc1", "fc2", "fc3")
-
-
-def test_a_loss_that_is_no_number_ends_the_run(start: State) -> None:
+def test_a_loss_that_is_not_finite_ends_the_run(start: State) -> None:
     with pytest.raises(Diverged, match="training diverged: the loss of epoch 1 is nan"):
-        replace(EPOCH, lr=1e20, batch_size=100).apply(start, SETTING)
+        replace(EPOCH, lr=1e20, batch_size=100).apply(start, CONTEXT)
 
 
-def test_evaluation_scores_both_splits(start: State) -> None:
-    _, record = Evaluate("data").apply(start, SETTING)
-    assert set(record) == {"val_loss", "val_accuracy", "test_loss", "test_accuracy"}
-    assert record["test_accuracy"] * 1_000 == round(record["test_accuracy"] * 1_000)
+def test_each_step_has_a_summary_and_a_kind() -> None:
+    steps = (INIT, EPOCH, Rewind(0), Reinitialize(0, 0))
+    assert [(step.kind, step.summary()) for step in steps] == [
+        ("init", "lenet_300_100, seed 0"),
+        ("train", "epoch 1"),
+        ("other", "rewind"),
+        ("other", "reinitialize"),
+    ]

@@ -1,0 +1,27 @@
+from dataclasses import replace
+
+import torch
+from chains import CONTEXT, equal, initial_state
+
+from prunesweep.chain.observations import Count, Evaluate
+
+
+def test_counting_reports_pruned_parameters_and_dead_layers() -> None:
+    state = replace(initial_state(), masks={"fc3.weight": torch.zeros(10, 100, dtype=torch.bool)})
+    record = Count(("fc3.weight",)).observe(state, CONTEXT)
+    assert (record["params_selected"], record["params_pruned"]) == (1_000, 1_000)
+    assert record["dead_layers"] == ("fc1", "fc2", "fc3")
+
+
+def test_evaluation_scores_the_validation_and_the_test_split() -> None:
+    state = initial_state()
+    record = Evaluate("data").observe(state, CONTEXT)
+    assert set(record) == {"val_loss", "val_accuracy", "test_loss", "test_accuracy"}
+    assert record["test_accuracy"] * 1_000 == round(record["test_accuracy"] * 1_000)
+    assert record["val_accuracy"] * 500 == round(record["val_accuracy"] * 500)
+    assert equal(state, initial_state()), "an observation changes nothing"
+
+
+def test_an_observation_is_described_by_what_it_measures() -> None:
+    described = [Evaluate("data"), Evaluate("other data"), Count(("fc1.weight",)), Count(("fc3.weight",))]
+    assert len({str(each.describe()) for each in described}) == 4
