@@ -1,0 +1,198 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from prunesweep.chain.prune_steps import Prune, RampEpoch
+from prunesweep.chain.schedules.plan import plan
+from prunesweep.chain.schedules.settings import Gradual, Iterative, Lottery, OneShot, Schedule
+from prunesweep.chain.schedules.writer import MeasuredPoint, Parts, Plan
+from prunesweep.chain.steps import Init, Reinitialize, Rewind, TrainEpoch
+from prunesweep.errors import UsageError
+from prunesweep.models.settings import LeNet5
+from prunesweep.pruning.curves import cubic, geometric, linear
+from prunesweep.pruning.spec import Fractions, PruneSpec
+from prunesweep.training.phases import FineTune, Train
+from prunesweep.training.settings import SGD
+
+SELECTED = {"conv1.weight": (6, 1, 5, 5), "fc3.weight": (10, 84)}
+AMOUNT = Fractions(0.75)
+
+
+def parts(train: int, finetune: int, fractions: Fractions = AMOUNT, **spec: Any) -> Parts:
+    """Return the parts of a run with `train` and `finetune` epochs that prunes `fractions`."""
+    return Parts(
+        init=Init(LeNet5(), (1, 28, 28), seed=7, weights="hash"),
+        data="data",
+        selected=SELECTED,
+        output="fc3",
+        optimizer=SGD(lr=0.1),
+        train=Train(epochs=train, batch_size=64),
+        finetune=FineTune(epochs=finetune, batch_size=32, lr_scale=0.5),
+        spec=PruneSpec("l1", fractions, **spec),
+        seed=7,
+    )
+
+
+def epochs(written: Plan) -> list[TrainEpoch]:
+    return [step for step in written.chain if isinstance(step, TrainEpoch)]
+
+
+def prunings(written: Plan) -> list[Prune]:
+    return [step for step in written.chain if isinstance(step, Prune)]
+
+
+def amounts(written: Plan) -> list[float]:
+    return [step.spec.fractions.amount for step in prunings(written)]
+
+
+def per_layer(written: Plan) -> list[dict[str, float]]:
+    return [dict(step.spec.fractions.per_layer) for step in prunings(written)]
+
+
+def passes(written: Plan) -> list[list[float]]:
+    """Return the amounts of the single passes of each pruning."""
+    return [[each.fractions.amount for each in step.spec.passes()] for step in prunings(written)]
+
+
+def phases(written: Plan) -> list[tuple[str, int]]:
+    return [(step.phase, step.round) for step in epochs(written)]
+
+
+def test_the_curves_by_hand() -> None:
+    assert [geometric(0.75, part) for part in (0, 0.5, 1)] == [0, 0.5, 0.75]
+    assert [linear(0.8, part) for part in (0, 0.5, 1)] == [0, 0.4, 0.8]
+    assert [cubic(0.8, part) for part in (0, 0.5, 1)] == [0, 0.8 * 7 / 8, 0.8]
+
+
+def test_one_shot_trains_prunes_and_fine_tunes() -> None:
+    written = plan(OneShot(), parts(2, 3))
+    assert [type(step) for step in written.chain] == [Init, TrainEpoch, TrainEpoch, Prune, *[TrainEpoch] * 3]
+    assert (written.dense, written.points) == (2, (MeasuredPoint(0.75, pruned=3, final=6),))
+    assert phases(written) == [("dense", 0)] * 2 + [("finetune", 1)] * 3
+    assert [step.index for step in epochs(written)] == [0, 1, 2, 3, 4]
+    assert [step.batch_size for step in epochs(written)] == [64, 64, 32, 32, 32]
+    assert [step.lr for step in epochs(written)] == [0.1, 0.05, 0.05, 0.05, 0.05]  # cosine for two epochs, constant
+    assert {step.seed for step in written.chain} == {7}  # type: ignore[attr-defined]
+
+
+def test_a_run_without_training_has_its_points() -> None:
+    written = plan(OneShot(), parts(0, 0))
+    assert (written.dense, written.points) == (0, (MeasuredPoint(0.75, 1, 1),))
+
+
+def test_more_fine_tuning_extends_the_chain_with_less() -> None:
+    short, long = (plan(OneShot(), parts(2, count)).chain for count in (1, 4))
+    assert long[: len(short)] == short
+
+
+def test_iterative_prunes_a_part_in_each_round() -> None:
+    written = plan(Iterative(rounds=2), parts(1, 2))
+    assert [type(step) for step in written.chain] == [Init, TrainEpoch, *[Prune, TrainEpoch, TrainEpoch] * 2]
+    assert amounts(written) == [0.5, 0.75]
+    assert written.points == (MeasuredPoint(0.5, 2, 4), MeasuredPoint(0.75, 5, 7))
+    assert phases(written) == [("dense", 0), *[("finetune", 1)] * 2, *[("finetune", 2)] * 2]
+    assert [step.index for step in epochs(written)] == [0, 1, 2, 3, 4]
+    assert [step.index for step in prunings(written)] == [0, 1]
+
+
+@pytest.mark.parametrize(("curve", "half"), [("linear", 0.375), ("cubic", 0.75 * 7 / 8), ("geometric", 0.5)])
+def test_the_curve_applies_to_the_amount_and_to_layers_with_an_amount_of_their_own(curve: str, half: float) -> None:
+    written = plan(Iterative(rounds=2, curve=curve), parts(1, 0, Fractions(0.75, {"fc3": 0.75})))
+    assert amounts(written) == [half, 0.75]
+    assert per_layer(written) == [{"fc3": half}, {"fc3": 0.75}]
+
+
+def test_the_passes_of_a_round_continue_from_the_round_before() -> None:
+    written = plan(Iterative(rounds=2), parts(0, 0, iterations=2))
+    assert passes(written) == [[pytest.approx(1 - 0.5**0.5), 0.5], [pytest.approx(1 - 0.5**1.5), 0.75]]
+
+
+def test_the_passes_of_a_layer_with_its_own_amount_continue_too() -> None:
+    written = plan(Iterative(rounds=2), parts(0, 0, Fractions(0.0, {"fc3": 0.75}), iterations=2))
+    second = [each.fractions.per_layer for each in prunings(written)[1].spec.passes()]
+    assert second == [{"fc3": pytest.approx(1 - 0.5**1.5)}, {"fc3": 0.75}]
+
+
+def test_the_passes_of_a_lottery_round_continue_from_the_round_before() -> None:
+    written = plan(Lottery(rounds=2, half_output=False), parts(0, 0, iterations=2))
+    assert passes(written) == [[pytest.approx(1 - 0.5**0.5), 0.5], [pytest.approx(1 - 0.5**1.5), 0.75]]
+
+
+def test_a_single_pass_does_not_depend_on_the_round_before() -> None:
+    second = prunings(plan(Iterative(rounds=2), parts(0, 0)))[1]
+    assert second.spec.describe() == parts(0, 0).spec.describe()
+
+
+def test_learning_rates_are_rewound_without_the_weights() -> None:
+    written = plan(Iterative(rounds=2, rewind_lr=1), parts(3, 9))
+    dense = [step.lr for step in epochs(written)[:3]]
+    assert [step.lr for step in epochs(written)] == dense + 2 * dense[1:]
+    assert not any(isinstance(step, Rewind) for step in written.chain)
+    assert {step.batch_size for step in epochs(written)} == {64}
+    assert phases(written) == [("dense", 0)] * 3 + [("finetune", 1)] * 2 + [("finetune", 2)] * 2
+
+
+def test_gradual_raises_sparsity_during_training() -> None:
+    written = plan(Gradual(epochs=2, every=7, lr_scale=0.5), parts(1, 1))
+    assert [type(step) for step in written.chain] == [Init, TrainEpoch, RampEpoch, RampEpoch, TrainEpoch]
+    ramp = [step for step in written.chain if isinstance(step, RampEpoch)]
+    assert [(step.number, step.of, step.every, step.lr, step.index) for step in ramp] == [
+        (0, 2, 7, 0.05, 1), (1, 2, 7, 0.05, 2),
+    ]  # fmt: skip
+    assert phases(written) == [("dense", 0), ("ramp", 1), ("ramp", 1), ("finetune", 1)]
+    assert written.points == (MeasuredPoint(0.75, 3, 4),)
+
+
+def test_a_ticket_rewinds_its_weights_and_trains_as_the_dense_network_did() -> None:
+    written = plan(Lottery(rounds=2, rewind_to=1, half_output=False), parts(2, 9))
+    assert [type(step) for step in written.chain] == [Init, *[TrainEpoch] * 2, *[Prune, Rewind, TrainEpoch] * 2]
+    assert [step.to for step in written.chain if isinstance(step, Rewind)] == [1, 1]
+    assert [step.lr for step in epochs(written)] == [0.1, 0.05, 0.05, 0.05]
+    assert phases(written) == [("dense", 0), ("dense", 0), ("ticket", 1), ("ticket", 2)]
+    assert written.points == (MeasuredPoint(0.5, 3, 5), MeasuredPoint(0.75, 6, 8))
+
+
+def test_the_output_layer_loses_half_the_rate() -> None:
+    # Each round prunes half of the remaining weights, and a quarter of those of the output layer.
+    written = plan(Lottery(rounds=2), parts(1, 0))
+    assert per_layer(written) == [{"fc3": 0.25}, {"fc3": 1 - 0.75**2}]
+    lost = [round(0.5 * 150) + round(0.25 * 840), round(0.75 * 150) + round((1 - 0.75**2) * 840)]
+    assert [point.amount for point in written.points] == [count / 990 for count in lost]
+
+
+def test_an_output_layer_that_is_not_selected_or_has_its_own_amount_does_not_get_half_the_rate() -> None:
+    without = replace(parts(1, 0), selected={"conv1.weight": (6, 1, 5, 5)})
+    assert per_layer(plan(Lottery(rounds=1), without)) == [{}]
+    assert per_layer(plan(Lottery(rounds=1), parts(1, 0, Fractions(0.75, {"fc3": 0.1})))) == [{"fc3": 0.1}]
+
+
+def test_the_control_follows_the_tickets_and_shares_their_steps() -> None:
+    tickets, control = (plan(Lottery(rounds=2, control=name), parts(1, 0)) for name in ("none", "reinit"))
+    assert control.chain[: len(tickets.chain)] == tickets.chain
+    further = control.chain[len(tickets.chain) :]
+    assert [type(step) for step in further] == [Rewind, Reinitialize, TrainEpoch] * 2
+    assert [step.to for step in further if isinstance(step, Rewind)] == [point.pruned for point in tickets.points]
+    assert control.points == (
+        MeasuredPoint(tickets.points[0].amount, 8, 10),
+        MeasuredPoint(tickets.points[1].amount, 11, 13),
+    )
+    assert len({step.index for step in epochs(control)}) == len(epochs(control))
+    assert phases(control) == [("dense", 0), ("ticket", 1), ("ticket", 2), ("control", 1), ("control", 2)]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "spec", "message"),
+    [
+        (Lottery(rewind_to=3), {}, "schedule.rewind_to=3: must be at least 0 and at most 2"),
+        (Iterative(rewind_lr=3), {}, "schedule.rewind_lr=3: must be at least 0 and at most 2"),
+        (Iterative(), {"structure": "n_of_m"}, "schedule=iterative: .* Use schedule=one_shot"),
+        (Gradual(), {"structure": "n_of_m"}, "schedule=gradual: .* Use schedule=one_shot"),
+        (Lottery(), {"structure": "n_of_m"}, "schedule=lottery: .* Use schedule=one_shot"),
+        (Gradual(regrow=True), {"structure": "channel"}, "schedule.regrow=true: only single weights can return"),
+        (Gradual(), {"iterations": 3}, "prune.iterations=3: schedule=gradual scores once .* Set prune.iterations=1"),
+    ],
+)
+def test_a_schedule_refuses_settings_that_do_not_fit(schedule: Schedule, spec: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        plan(schedule, parts(2, 1, **spec))

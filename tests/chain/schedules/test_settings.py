@@ -1,0 +1,36 @@
+from typing import Any
+
+import pytest
+import yaml
+from support import ROOT
+
+from prunesweep.chain.schedules.plan import PLANNERS
+from prunesweep.chain.schedules.settings import SCHEDULES, Gradual, Iterative, Lottery, Schedule
+from prunesweep.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "message"),
+    [
+        (Iterative, {"rounds": 0}, "schedule.rounds=0: must be at least 1"),
+        (Iterative, {"curve": "geometrc"}, "schedule.curve=geometrc: .* Did you mean 'geometric'"),
+        (Iterative, {"rewind_lr": -1}, "schedule.rewind_lr=-1: must be at least 0"),
+        (Gradual, {"epochs": 0}, "schedule.epochs=0: must be at least 1"),
+        (Gradual, {"every": 0}, "schedule.every=0"),
+        (Gradual, {"lr_scale": 0}, "schedule.lr_scale=0"),
+        (Lottery, {"rounds": 0}, "schedule.rounds=0: must be at least 1"),
+        (Lottery, {"rewind_to": -1}, "schedule.rewind_to=-1: must be at least 0"),
+        (Lottery, {"control": "rinit"}, "schedule.control=rinit: .* Did you mean 'reinit'"),
+    ],
+)
+def test_invalid_settings_are_refused(kind: type[Schedule], settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        kind(**settings)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_every_schedule_has_a_function_and_an_option(schedule: type[Schedule]) -> None:
+    name = schedule().name  # type: ignore[call-arg]
+    option = yaml.safe_load((ROOT / "conf" / "schedule" / f"{name}.yaml").read_text())
+    assert f"/{schedule.__name__}@_here_" in option["defaults"]
+    assert schedule in PLANNERS
