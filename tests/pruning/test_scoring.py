@@ -5,67 +5,112 @@ from torch.nn.functional import cross_entropy
 
 from prunesweep.chain.seeding import generator_of
 from prunesweep.data.datasets import Split
-from prunesweep.pruning.scoring import GRASP_TEMPERATURE, NetworkView
+from prunesweep.errors import UsageError
+from prunesweep.pruning.scoring import GRASP_TEMPERATURE, NetworkView, ParameterView, Sample
+
+WEIGHT = [[0.5], [-0.5]]
 
 
-def probe(batch_size: int, examples: int = 4) -> NetworkView:
-    """A linear classifier of two classes on one-pixel images, and a few examples of it."""
+def examples(count: int) -> Split:
+    images = torch.tensor([1.0, -2.0, 0.5, 3.0])[:count].view(-1, 1, 1, 1)
+    return Split(images, torch.tensor([0, 1, 1, 0])[:count])
+
+
+def view_of(sample: Sample | None) -> NetworkView:
+    """Return the view of a linear classifier of one-pixel images with two classes."""
     model = nn.Sequential(nn.Flatten(), nn.Linear(1, 2, bias=False))
-    model[1].weight.data = torch.tensor([[0.5], [-0.5]])
-    images = torch.tensor([1.0, -2.0, 0.5, 3.0])[:examples].view(-1, 1, 1, 1)
-    sample = Split(images, torch.tensor([0, 1, 1, 0])[:examples])
-    return NetworkView(model, ["1.weight"], (1, 1, 1), lambda: sample, batch_size, generator_of(0))
+    model[1].weight.data = torch.tensor(WEIGHT)
+    return NetworkView(model, ["1.weight"], (1, 1, 1), sample, generator_of(0))
+
+
+def view(batch_size: int, count: int = 4) -> ParameterView:
+    return view_of(Sample(lambda: examples(count), batch_size)).of("1.weight")
 
 
 def gradient(weight: torch.Tensor, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """(softmax - onehot) x, averaged: the textbook gradient of softmax regression."""
+    """Return (softmax - onehot) x, averaged: the textbook gradient of softmax regression."""
     x = images.flatten(1)
     error = torch.softmax(x @ weight.T, 1) - torch.eye(2)[labels]
     return error.T @ x / len(x)
 
 
-def test_the_gradient_is_that_of_the_mean_loss_over_the_sample() -> None:
-    one = probe(batch_size=2)
-    expected = gradient(torch.tensor([[0.5], [-0.5]]), one.draw().images, one.draw().labels)
-    assert torch.allclose(one.of("1.weight").gradient, expected)
+def test_the_gradient_is_of_the_mean_loss_over_the_sample() -> None:
+    sample = examples(4)
+    expected = gradient(torch.tensor(WEIGHT), sample.images, sample.labels)
+    assert torch.allclose(view(batch_size=2).gradient, expected)
 
 
-def test_squares_are_taken_by_batch_and_by_example() -> None:
-    one = probe(batch_size=2)
-    weight = torch.tensor([[0.5], [-0.5]])
-    images, labels = one.draw().images, one.draw().labels
+def test_squared_gradients_are_of_batches_and_fisher_of_single_examples() -> None:
+    images, labels, weight = examples(4).images, examples(4).labels, torch.tensor(WEIGHT)
     by_batch = [gradient(weight, images[i : i + 2], labels[i : i + 2]).square() for i in (0, 2)]
     by_example = [gradient(weight, images[i : i + 1], labels[i : i + 1]).square() for i in range(4)]
-    assert torch.allclose(one.of("1.weight").squared_gradient, torch.stack(by_batch).mean(0))
-    assert torch.allclose(one.of("1.weight").fisher, torch.stack(by_example).mean(0))
+    of = view(batch_size=2)
+    assert torch.allclose(of.squared_gradient, torch.stack(by_batch).mean(0))
+    assert torch.allclose(of.fisher, torch.stack(by_example).mean(0))
 
 
 @pytest.mark.parametrize("batch_size", [2, 4])
 def test_the_hessian_times_the_gradient(batch_size: int) -> None:
-    one = probe(batch_size)
-    weight = torch.tensor([[0.5], [-0.5]])
+    sample, weight = examples(4), torch.tensor(WEIGHT)
 
     def loss(w: torch.Tensor) -> torch.Tensor:
-        return cross_entropy(one.draw().images.flatten(1) @ w.T / GRASP_TEMPERATURE, one.draw().labels)
+        return cross_entropy(sample.images.flatten(1) @ w.T / GRASP_TEMPERATURE, sample.labels)
 
     hessian = torch.autograd.functional.hessian(loss, weight).view(2, 2)
     slope = torch.autograd.functional.jacobian(loss, weight).view(2)
-    assert torch.allclose(one.of("1.weight").hessian_gradient.view(2), hessian @ slope, rtol=1e-4)
+    assert torch.allclose(view(batch_size).hessian_gradient.view(2), hessian @ slope, rtol=1e-4)
 
 
-def test_a_short_last_batch_is_left_out() -> None:
-    assert torch.equal(probe(batch_size=2, examples=3).of("1.weight").gradient, probe(2, 2).of("1.weight").gradient)
+def test_a_shorter_last_batch_is_left_out() -> None:
+    assert torch.equal(view(batch_size=2, count=3).gradient, view(batch_size=2, count=2).gradient)
 
 
-def test_the_model_is_left_as_it_is() -> None:
-    one = probe(batch_size=2)
-    evidence = one.of("1.weight")
-    for quantity in ("gradient", "squared_gradient", "fisher", "hessian_gradient", "flow"):
-        assert getattr(evidence, quantity).shape == evidence.weight.shape
-    parameter = one.parameters["1.weight"]
+def test_a_sample_smaller_than_a_batch_is_one_batch() -> None:
+    assert torch.equal(view(batch_size=99).gradient, view(batch_size=4).gradient)
+
+
+QUANTITIES = ("gradient", "squared_gradient", "fisher", "hessian_gradient", "flow")
+
+
+def test_the_model_is_not_modified() -> None:
+    of = view(batch_size=2)
+    for quantity in QUANTITIES:
+        assert getattr(of, quantity).shape == of.weight.shape
+    parameter = of.network.parameters["1.weight"]
     assert parameter.grad is None
-    assert parameter.tolist() == [[0.5], [-0.5]]
+    assert parameter.tolist() == WEIGHT
 
 
-def test_a_sample_smaller_than_a_batch_is_one() -> None:
-    assert torch.equal(probe(batch_size=99).of("1.weight").gradient, probe(batch_size=4).of("1.weight").gradient)
+def test_without_a_sample_only_quantities_of_data_are_refused() -> None:
+    of = view_of(None).of("1.weight")
+    for quantity in ("gradient", "squared_gradient", "fisher", "hessian_gradient"):
+        with pytest.raises(UsageError, match="registered without needs_data=True cannot use gradients"):
+            getattr(of, quantity)
+    assert of.weight.tolist() == WEIGHT
+    assert of.flow.tolist() == [[1.0], [1.0]]
+    assert of.noise().shape == of.weight.shape
+
+
+def test_each_quantity_is_computed_once_for_the_whole_network() -> None:
+    drawn = []
+
+    def draw() -> Split:
+        drawn.append(1)
+        return examples(4)
+
+    network = view_of(Sample(draw, 2))
+    for _ in range(3):
+        of = network.of("1.weight")
+        assert torch.equal(of.gradient.square(), of.gradient.square())
+        assert of.squared_gradient.shape == of.weight.shape
+    assert len(drawn) == 1
+
+
+def test_noise_is_drawn_from_the_generator_alone() -> None:
+    views = [view(batch_size=2) for _ in range(2)]
+    before = torch.random.get_rng_state()
+    one, other = (of.noise() for of in views)
+    assert torch.equal(one, other)
+    assert ((one >= 0) & (one < 1)).all()
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert not torch.equal(one, views[0].noise()), "the second draw from one generator differs"
