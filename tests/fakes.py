@@ -1,4 +1,4 @@
-"""Sweeps made of `result.json` files alone, without any training; data files of the right names and sizes alone."""
+"""Fake sweeps and fake data files: run directories without training, and images without content."""
 
 import json
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 from prunesweep.data.settings import Dataset
 from prunesweep.data.sources import SOURCES
@@ -18,8 +19,8 @@ DROP_INS = ["mnist", "fashion_mnist", "kmnist", "qmnist"]
 
 
 def fake_fields(amount: float, seed: int, *overrides: str, **changes: Any) -> dict[str, Any]:
-    """A completed run; accuracy falls as amount grows, and a little with the seed."""
-    gone = round(amount * TOTAL)
+    """Return the fields of a completed run. Accuracy falls with the amount, and slightly with the seed."""
+    pruned = round(amount * TOTAL)
     val = round(DENSE - 0.002 * seed - amount**8 / 2, 4)
     test = round(val - 0.001, 4)
     layers = [
@@ -27,8 +28,13 @@ def fake_fields(amount: float, seed: int, *overrides: str, **changes: Any) -> di
         for name, total in LAYERS.items()
     ]
     epochs = [
-        {"epoch": epoch, "round": int(epoch > 2), "val_accuracy": accuracy, "seconds": 0.5}
-        for epoch, accuracy in enumerate((0.9, DENSE, val - 0.01, val), 1)
+        {"epoch": epoch, "phase": phase, "round": round_number, "val_accuracy": accuracy, "seconds": 0.5}
+        for epoch, phase, round_number, accuracy in (
+            (1, "dense", 0, 0.9),
+            (2, "dense", 0, DENSE),
+            (3, "finetune", 1, val - 0.01),
+            (4, "finetune", 1, val),
+        )
     ]
     return {
         "status": "completed",
@@ -43,11 +49,11 @@ def fake_fields(amount: float, seed: int, *overrides: str, **changes: Any) -> di
         "overrides": [*overrides, f"prune.amount={amount}", f"seed={seed}"],
         "params_total": TOTAL,
         "params_selected": TOTAL,
-        "params_pruned": gone,
-        "params_nonzero": TOTAL - gone,
+        "params_pruned": pruned,
+        "params_nonzero": TOTAL - pruned,
         "sparsity": amount,
         "param_reduction": amount,
-        "compression": TOTAL / max(1, TOTAL - gone),
+        "compression": TOTAL / max(1, TOTAL - pruned),
         "macs_total": 400_000,
         "macs_nonzero": round(400_000 * (1 - amount)),
         "dense": {"val_accuracy": DENSE, "test_accuracy": DENSE - 0.001},
@@ -57,15 +63,24 @@ def fake_fields(amount: float, seed: int, *overrides: str, **changes: Any) -> di
         "history": epochs,
         "rounds": [],
         "dead_layers": [],
-        "params_effective": TOTAL - gone,
+        "params_effective": TOTAL - pruned,
         **changes,
     }
 
 
-def fake_run(folder: Path, fields: dict[str, Any], **config: Any) -> None:
-    """Write a run directory; `config` is put on top of its saved settings."""
-    import yaml
+def fake_round(number: int, amount: float, seed: int, **changes: Any) -> dict[str, Any]:
+    """Return the entry of an earlier round in `rounds`: the measurements of a run without its identity."""
+    fields = fake_fields(amount, seed)
+    names = (
+        *("amount", "params_total", "params_selected", "params_pruned", "params_nonzero", "params_effective"),
+        *("sparsity", "param_reduction", "compression", "macs_total", "macs_nonzero"),
+        *("pruned", "final", "layers", "dead_layers"),
+    )
+    return {"round": number, **{name: fields[name] for name in names}, **changes}
 
+
+def fake_run(folder: Path, fields: dict[str, Any], **config: Any) -> None:
+    """Write a run directory. `config` overrides its saved settings, with `__` for a dot."""
     settings: dict[str, Any] = {
         "model": {"name": fields["model"]},
         "dataset": {"name": fields["dataset"], "validation": 5000},
@@ -90,7 +105,7 @@ def grey(name: str, root: Path, **fields: object) -> Dataset:
 
 
 def written(name: str, root: Path) -> Path:
-    """Made-up files of the right names and sizes; the label of image i is i modulo 10."""
+    """Write the files of a data set with black images. The label of image i is i modulo 10."""
     for file in SOURCES[name].files:
         path = root / file.path
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -21,17 +21,17 @@ def test_directions() -> None:
     assert objective("final.val_loss").direction == "minimize"
 
 
-def test_what_is_no_number_is_no_value() -> None:
+def test_a_value_that_is_not_a_finite_number_is_an_error() -> None:
     with pytest.raises(ArithmeticError, match="compression is None"):
         objective("compression").value(RESULT)
     with pytest.raises(ArithmeticError, match="is nan"):
         objective("val_accuracy").value({"final": {"val_accuracy": math.nan}})
 
 
-def test_the_test_split_never_chooses() -> None:
+def test_scores_on_test_images_are_not_objectives() -> None:
     assert not any("test" in name for name in OBJECTIVES)
     for name in ("test_accuracy", "final.test_loss"):
-        with pytest.raises(UsageError, match=f"the test split .* never chooses. Use {name.replace('test', 'val')}"):
+        with pytest.raises(UsageError, match=f"test images .* never for selection. Use {name.replace('test', 'val')}"):
             objective(name)
 
 
@@ -40,7 +40,7 @@ def test_the_test_split_never_chooses() -> None:
     [
         ({"objectives": []}, "name at least one objective"),
         ({"objectives": ["val_acuracy"]}, "Did you mean 'val_accuracy'?"),
-        ({"objectives": ["val_accuracy", "final.val_accuracy"]}, "names one objective twice"),
+        ({"objectives": ["val_accuracy", "final.val_accuracy"]}, "contains the same objective twice"),
         ({"replicates": 0}, "search.replicates=0: must be at least 1"),
         ({"heartbeat": 0}, "search.heartbeat=0: must be at least 1"),
     ],

@@ -4,13 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from prunesweep.results.pareto import (
-    attainment,
-    hypervolume,
-    knee,
-    pareto,
-    smallest_within,
-)
+from prunesweep.results.pareto import attainment, hypervolume, knee, pareto
 
 LESS = (False, False)
 NAN = float("nan")
@@ -18,8 +12,8 @@ NAN = float("nan")
 # accuracy
 #  3 |        d
 #  2 |     b
-#  1 |  a     c     c is dominated by b and d; the parameters left grow to the right.
-#    +---1--2--3
+#  1 |  a     c     c is dominated by b and d
+#    +---1--2--3     parameters left
 NETWORKS = [(1, 1), (2, 2), (3, 1), (3, 3)]
 FEW_AND_ACCURATE = (False, True)
 
@@ -33,7 +27,7 @@ def dominates(one: tuple[float, ...], other: tuple[float, ...], maximize: tuple[
     return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
 
 
-def test_the_pareto_set_is_what_nothing_dominates() -> None:
+def test_the_pareto_set_contains_the_points_that_no_other_dominates() -> None:
     assert pareto(NETWORKS, FEW_AND_ACCURATE).tolist() == [True, True, False, True]
     assert pareto(NETWORKS, LESS).tolist() == [True, False, False, False]
 
@@ -49,7 +43,7 @@ def test_the_pareto_set_is_what_nothing_dominates() -> None:
     ],
     ids=["none", "equal", "weakly dominated", "a NaN", "only NaN"],
 )
-def test_the_pareto_set_of(points: list[tuple[float, float]], expected: list[bool]) -> None:
+def test_the_pareto_set_of_special_cases(points: list[tuple[float, float]], expected: list[bool]) -> None:
     assert pareto(points, LESS).tolist() == expected
 
 
@@ -61,7 +55,7 @@ def test_the_pareto_set_agrees_with_its_definition(
     assert pareto(points, maximize).tolist() == expected
 
 
-def test_the_hypervolume_adds_up_rectangles() -> None:
+def test_the_hypervolume_is_a_sum_of_rectangles() -> None:
     # From the reference (4, 0): a spans 3 x 1, b adds 2 x 1 above it, d adds 1 x 1 above that.
     assert hypervolume(NETWORKS, (4, 0), FEW_AND_ACCURATE) == 6
     assert hypervolume([(1, 1)], (4, 0), FEW_AND_ACCURATE) == 3
@@ -69,20 +63,20 @@ def test_the_hypervolume_adds_up_rectangles() -> None:
 
 
 @pytest.mark.parametrize("points", [[], [(5, 1)], [(4, 1)], [(1, 0)], [(NAN, 1)]])
-def test_what_is_no_better_than_the_reference_has_no_volume(points: list[tuple[float, float]]) -> None:
+def test_points_that_are_not_better_than_the_reference_have_no_volume(points: list[tuple[float, float]]) -> None:
     assert hypervolume(points, (4, 0), FEW_AND_ACCURATE) == 0
 
 
 @given(clouds, st.tuples(values, values), directions)
-def test_a_further_point_never_lowers_the_hypervolume(
-    points: list[tuple[float, float]], further: tuple[float, float], maximize: tuple[bool, bool]
+def test_another_point_never_lowers_the_hypervolume(
+    points: list[tuple[float, float]], another: tuple[float, float], maximize: tuple[bool, bool]
 ) -> None:
     reference = tuple(-1.0 if more else 7.0 for more in maximize)
-    assert hypervolume([*points, further], reference, maximize) >= hypervolume(points, reference, maximize) > 0
+    assert hypervolume([*points, another], reference, maximize) >= hypervolume(points, reference, maximize) > 0
 
 
 @given(clouds, directions)
-def test_the_hypervolume_is_that_of_the_pareto_set(
+def test_the_hypervolume_depends_on_the_pareto_set_only(
     points: list[tuple[float, float]], maximize: tuple[bool, bool]
 ) -> None:
     reference = tuple(-1.0 if more else 7.0 for more in maximize)
@@ -108,39 +102,20 @@ def test_the_knee_is_where_the_frontier_bends() -> None:
     ],
     ids=["none", "two", "straight", "bent the other way", "equal", "a NaN"],
 )
-def test_there_is_no_knee_in(points: list[tuple[float, float]]) -> None:
+def test_a_frontier_without_a_knee(points: list[tuple[float, float]]) -> None:
     assert knee(points, FEW_AND_ACCURATE) is None
 
 
 @given(clouds, st.floats(0.5, 20), st.floats(-5, 5))
-def test_the_knee_is_a_pareto_point_and_knows_no_scale(
+def test_the_knee_is_a_pareto_point_and_does_not_depend_on_the_scale(
     points: list[tuple[float, float]], factor: float, shift: float
 ) -> None:
-    found = knee(points, FEW_AND_ACCURATE)
-    if found is not None:
-        assert pareto(points, FEW_AND_ACCURATE)[found]
+    index = knee(points, FEW_AND_ACCURATE)
+    if index is not None:
+        assert pareto(points, FEW_AND_ACCURATE)[index]
         moved = knee([(x * factor + shift, y) for x, y in points], FEW_AND_ACCURATE)
         assert moved is not None
         assert pareto(points, FEW_AND_ACCURATE)[moved]
-
-
-def test_the_smallest_within_a_limit() -> None:
-    cost, loss = [5, 1, 3, 3, 4], [0.0, 9.0, 1.0, 0.5, NAN]
-    assert [smallest_within(cost, loss, limit) for limit in (-1, 0, 0.5, 1, 9)] == [None, 0, 3, 3, 1]
-    assert smallest_within([], [], 1) is None
-
-
-@given(clouds, values, values)
-def test_a_wider_limit_never_gives_a_larger_network(
-    points: list[tuple[float, float]], limit: float, wider: float
-) -> None:
-    cost, loss = zip(*points, strict=True)
-    narrow = smallest_within(cost, loss, limit)
-    if narrow is not None:
-        wide = smallest_within(cost, loss, limit + wider)
-        assert wide is not None
-        assert loss[narrow] <= limit
-        assert cost[wide] <= cost[narrow]
 
 
 def test_the_attainment_surfaces_of_two_seeds() -> None:
@@ -158,15 +133,17 @@ def test_the_attainment_surface_of_nothing_is_empty() -> None:
 
 
 @given(clouds, directions)
-def test_what_one_set_attains_is_its_pareto_set(points: list[tuple[float, float]], maximize: tuple[bool, bool]) -> None:
+def test_the_attainment_surface_of_one_set_is_its_pareto_set(
+    points: list[tuple[float, float]], maximize: tuple[bool, bool]
+) -> None:
     front = np.unique(np.asarray(points)[pareto(points, maximize)], axis=0)
     for share in (0.5, 1):
         assert_array_equal(np.unique(attainment(points, [7] * len(points), share, maximize), axis=0), front)
 
 
 @given(st.lists(st.tuples(values, values, st.integers(0, 3)), min_size=1, max_size=12))
-def test_what_all_sets_attain_each_of_them_does(rows: list[tuple[float, float, int]]) -> None:
+def test_each_set_attains_what_all_sets_attain(rows: list[tuple[float, float, int]]) -> None:
     points, sets = [row[:2] for row in rows], [row[2] for row in rows]
     for x, y in attainment(points, sets, 1, LESS):
         for one in set(sets):
-            assert any(a <= x and b <= y for (a, b), own in zip(points, sets, strict=True) if own == one)
+            assert any(a <= x and b <= y for (a, b), label in zip(points, sets, strict=True) if label == one)

@@ -19,13 +19,13 @@ def test_every_figure_is_possible_and_has_a_source(model: str) -> None:
 
 
 @pytest.mark.parametrize(("model", "nonzeros"), [("lenet_300_100", 4_988), ("lenet5_caffe", 3_993)])
-def test_what_is_kept_agrees_with_the_count_in_the_scored_weights(model: str, nonzeros: int) -> None:
+def test_the_kept_percentage_agrees_with_the_count_in_the_published_weights(model: str, nonzeros: int) -> None:
     (surgery,) = [row for row in published(model, "mnist") if row.method == "DNS"]
     assert surgery.checked == "scored"
     assert surgery.kept / 100 * TOTAL[model] == pytest.approx(nonzeros, rel=0.005)
 
 
-def test_nothing_is_claimed_for_other_networks_and_data() -> None:
+def test_there_are_no_published_results_for_other_networks_and_data_sets() -> None:
     assert published("lenet5", "mnist") == []
     assert published("lenet5_caffe", "mnist5k") == []
     assert published("sources", "mnist") == []

@@ -1,123 +1,113 @@
-import csv
-import io
 import json
 from pathlib import Path
 
 import pytest
+from fakes import fake_fields, fake_run
 
-from prunesweep.errors import UsageError
-from prunesweep.results.result import write, write_failed
-from prunesweep.results.run_directory import Job, read
-from prunesweep.results.schema import NUMBERS, SCORES, TEXTS, misfit
-from prunesweep.results.tables import flat, table
+from prunesweep.results.result import write
+from prunesweep.results.run_directory import find_runs, read_run
 
 
-def job(sweep: Path, name: str) -> Path:
-    folder = sweep / name
-    (folder / ".hydra").mkdir(parents=True)
-    return folder
+def folder(sweep: Path, name: str) -> Path:
+    path = sweep / name
+    (path / ".hydra").mkdir(parents=True)
+    return path
 
 
-def test_jobs_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+def test_runs_are_sorted_by_their_numbers(tmp_path: Path) -> None:
     for name in ("10", "9", "0", "1/b", "1/a"):
-        write(job(tmp_path, name), {"status": "completed", "seed": name})
-    assert [found.name for found in read(tmp_path)] == ["0", "1/a", "1/b", "9", "10"]
+        write(folder(tmp_path, name), {"status": "failed", "overrides": []})
+    assert [run.name for run in find_runs(tmp_path)] == ["0", "1/a", "1/b", "9", "10"]
 
 
-def test_a_failed_job_says_why(tmp_path: Path) -> None:
-    write_failed(job(tmp_path, "0"), ["seed=1"], UsageError("a=1: must be 2."))
-    write_failed(job(tmp_path, "1"), ["seed=2"], KeyError("x"))
-    first, second = read(tmp_path)
-    assert (first.status, first.fields["error"], first.fields["overrides"]) == ("failed", "a=1: must be 2.", ["seed=1"])
-    assert second.fields["error"] == "KeyError: 'x'"
+def test_a_completed_run(tmp_path: Path) -> None:
+    fake_run(tmp_path / "0", fake_fields(0.5, 3))
+    run = read_run(tmp_path / "0")
+    assert (run.name, run.status, run.completed, run.error) == (".", "completed", True, "")
+    assert run.overrides == ["prune.amount=0.5", "seed=3"]
+    assert run.result["seed"] == 3
+
+
+def test_a_failed_run_has_its_reason_and_overrides(tmp_path: Path) -> None:
+    write(folder(tmp_path, "0"), {"status": "failed", "error": "diverged", "overrides": ["seed=1"]})
+    (run,) = find_runs(tmp_path)
+    assert (run.status, run.completed, run.error, run.overrides) == ("failed", False, "diverged", ["seed=1"])
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"model": "lenet5"}', "[" * 100_000, '{"status": NaN}'])
-def test_a_job_with_a_broken_result_is_unreadable(content: str, tmp_path: Path) -> None:
-    (job(tmp_path, "0") / "result.json").write_text(content)
-    (found,) = read(tmp_path)
-    assert found.status == "unreadable"
-    assert found.fields["error"].startswith("result.json: ")
+def test_a_run_with_a_broken_result_is_unreadable(content: str, tmp_path: Path) -> None:
+    (folder(tmp_path, "0") / "result.json").write_text(content)
+    (run,) = find_runs(tmp_path)
+    assert run.status == "unreadable"
+    assert run.error.startswith("result.json: ")
 
 
-def test_a_job_without_a_result_is_unfinished(tmp_path: Path) -> None:
-    job(tmp_path, "0")
-    (found,) = read(tmp_path)
-    assert found.status == "unfinished"
+def test_a_result_of_another_layout_is_unreadable(tmp_path: Path) -> None:
+    fake_run(tmp_path / "0", {**fake_fields(0.5, 1), "schema_version": 0})
+    run = read_run(tmp_path / "0")
+    assert (run.status, run.error) == ("unreadable", "result.json: schema_version 0, this release reads 1")
+
+
+def test_a_run_without_a_result_is_unfinished(tmp_path: Path) -> None:
+    folder(tmp_path, "0")
+    (run,) = find_runs(tmp_path)
+    assert (run.status, run.overrides) == ("unfinished", [])
+
+
+def test_settings_are_those_of_the_complete_config(tmp_path: Path) -> None:
+    fake_run(tmp_path, fake_fields(0.5, 3))
+    assert read_run(tmp_path).settings == {
+        "model.name": "lenet5",
+        "dataset.name": "mnist",
+        "dataset.validation": 5000,
+        "seed": 3,
+        "layers.include": "[*]",
+        "layers.kinds": "[conv, fc]",
+        "prune.amount": 0.5,
+        "prune.criterion": "l1",
+        "store.dir": "/elsewhere/3",
+    }
+
+
+@pytest.mark.parametrize("config", [None, "a: [", "- 1\n- 2\n", "\x00"])
+def test_without_a_readable_config_settings_are_the_overrides(config: str | None, tmp_path: Path) -> None:
+    fake_run(tmp_path, fake_fields(0.5, 0))
+    path = tmp_path / ".hydra" / "config.yaml"
+    path.unlink()
+    if config is not None:
+        path.write_text(config)
+    assert read_run(tmp_path).settings == {"prune.amount": "0.5", "seed": "0"}
+
+
+def test_settings_of_every_kind(tmp_path: Path) -> None:
+    fake_run(tmp_path, fake_fields(0.5, 0))
+    (tmp_path / ".hydra" / "config.yaml").write_text(
+        "# a comment\na:\n  list:\n  - x\n  - 1\n  text: 'two\n\n    lines'\n"
+        "  none: null\n  empty: {}\n  far: .inf\nb: true\n"
+    )
+    assert read_run(tmp_path).settings == {
+        "a.list": "[x, 1]",
+        "a.text": "two\nlines",
+        "a.none": None,
+        "a.empty": "{}",
+        "a.far": "inf",
+        "b": True,
+    }
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"),
+    ("content", "is_read"),
     [
-        ({"schema_version": 99}, "schema_version 99, this release reads 1"),
-        ({"overrides": None}, "'overrides' is no list of texts"),
-        ({"model": 1}, "'model' is no text"),
-        ({"macs_nonzero": None}, "'macs_nonzero' is no number of at least 0"),
-        ({"seed": 1.5}, "'seed' is no whole number"),
-        ({"sparsity": True}, "'sparsity' is no number of at least 0"),
-        ({"final": {"val_accuracy": 0.5}}, "'final.test_accuracy' is no number from 0 to 1"),
-        ({"dense": {"val_accuracy": 1.5, "test_accuracy": 0.5}}, "'dense.val_accuracy' is no number from 0 to 1"),
-        ({"layers": [1]}, "'layers' is no list of entries with total, nonzero, sparsity"),
-        ({"layers": [{"total": 1, "nonzero": 1, "sparsity": 0}]}, "'layers' are not named"),
-        ({"history": None}, "'history' is no list of entries with round, val_accuracy, seconds"),
-        ({"dead_layers": [1]}, "'dead_layers' is no list of texts"),
-        ({"rounds": None}, "'rounds' is no list of entries"),
-        ({"rounds": [{"round": 1}]}, "round 1: 'amount' is no number of at least 0"),
+        ({"environment": {"torch": "2"}, "steps": [{"step": "Init", "digest": "ab"}]}, True),
+        ({"environment": {}, "steps": [{"step": "Init"}]}, False),
+        ({"steps": []}, False),
+        ([], False),
     ],
 )
-def test_a_result_of_another_layout_says_where(change: dict[str, object], reason: str) -> None:
-    scores = {"val_accuracy": 0.5, "test_accuracy": 0.5}
-    fields = {
-        "status": "completed",
-        "overrides": [],
-        "seed": 0,
-        "layers": [],
-        "history": [],
-        "rounds": [],
-        "dead_layers": [],
-        **dict.fromkeys(NUMBERS, 1),
-        **dict.fromkeys(TEXTS, "a"),
-        **dict.fromkeys(SCORES, scores),
-    }
-    assert misfit(fields) is None
-    assert misfit({**fields, **change}) == f"result.json: {reason}"
+def test_provenance_is_read_if_it_is_complete(content: object, is_read: bool, tmp_path: Path) -> None:
+    (tmp_path / "provenance.json").write_text(json.dumps(content))
+    assert read_run(tmp_path).provenance == (content if is_read else None)
 
 
-def test_nothing_that_is_not_json_is_written(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        write(tmp_path, {"loss": float("nan")})
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_nested_fields_are_flattened_with_a_dot() -> None:
-    fields = {
-        "overrides": ["a=1", "b=2"],
-        "final": {"test_accuracy": 0.5},
-        "layers": [{"name": "fc", "kind": "fc", "total": 4, "nonzero": 2, "sparsity": 0.5}],
-        "history": [{"epoch": 1}],
-        "seed": 3,
-    }
-    assert flat(fields) == {
-        "overrides": "a=1 b=2",
-        "final.test_accuracy": 0.5,
-        "layers.fc.total": 4,
-        "layers.fc.nonzero": 2,
-        "layers.fc.sparsity": 0.5,
-        "seed": 3,
-    }
-
-
-def test_the_table_has_a_row_for_each_run_and_the_union_of_columns() -> None:
-    done = {"status": "completed", "x": 1, "rounds": [{"round": 1, "x": 2}]}
-    text = table([Job("0", done), Job("1", {"status": "failed", "error": 'a, "b"'})])
-    shared = {"run": "0", "status": "completed", "error": ""}
-    assert list(csv.DictReader(io.StringIO(text))) == [
-        {**shared, "point": "round", "round": "1", "x": "2"},
-        {**shared, "point": "final", "round": "2", "x": "1"},
-        {"run": "1", "status": "failed", "point": "final", "round": "1", "x": "", "error": 'a, "b"'},
-    ]
-
-
-def test_results_are_plain_json(tmp_path: Path) -> None:
-    write(tmp_path, {"status": "completed"})
-    assert json.loads((tmp_path / "result.json").read_text()) == {"status": "completed"}
+def test_a_run_may_have_no_provenance(tmp_path: Path) -> None:
+    assert read_run(tmp_path).provenance is None

@@ -1,4 +1,4 @@
-"""Nested plain values, as JSON and YAML hold them, under dotted names."""
+"""Dotted names for nested plain values, such as the content of JSON and YAML files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import Any
 
 
 def leaves(values: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """The values in nested dictionaries and lists, each with its dotted name; an empty one is a value itself."""
+    """Yield the dotted name and the value of each leaf in nested dictionaries and lists.
+
+    List items are named by their index. An empty dictionary or list is a leaf.
+    """
     items: list[tuple[Any, Any]]
     if isinstance(values, dict) and values:
         items = list(values.items())

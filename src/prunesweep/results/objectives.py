@@ -1,4 +1,4 @@
-"""What a search may optimise: fields of a run's result, each with the direction that is better."""
+"""The objectives of a search: numeric fields of `result.json`, each with the direction that is better."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from prunesweep.roles import Role
 
 @dataclass(frozen=True)
 class Objective:
-    """A field of `result.json` by its dotted name.
+    """A numeric field of `result.json`.
 
     Attributes:
-        worst: the value that counts for nothing, from which a hypervolume is measured: a number, or the field that
-            holds it.
+        field: The dotted name of the field.
+        maximize: Whether larger values are better.
+        worst: The reference for hypervolumes, at which a network is worthless: a number, or the name of the field
+            that contains it.
     """
 
     field: str
@@ -27,14 +29,14 @@ class Objective:
 
     @property
     def direction(self) -> Literal["maximize", "minimize"]:
-        """As Optuna names it."""
+        """The direction under the name that Optuna uses."""
         return "maximize" if self.maximize else "minimize"
 
     def value(self, result: Mapping[str, Any]) -> float:
-        """The field's value in `result`.
+        """Return the value of the field in `result`.
 
         Raises:
-            ArithmeticError: it is no finite number.
+            ArithmeticError: The value is not a finite number.
         """
         value = _look_up(result, self.field)
         if value is None or not math.isfinite(value):
@@ -42,7 +44,7 @@ class Objective:
         return float(value)
 
     def reference(self, result: Mapping[str, Any]) -> float:
-        """`worst` as a number, in the network of `result`."""
+        """Return `worst` as a number for the network of `result`."""
         return float(_look_up(result, self.worst)) if isinstance(self.worst, str) else self.worst
 
 
@@ -67,33 +69,36 @@ OBJECTIVES = {
         Objective("theoretical_speedup", maximize=True, worst=1.0),
     )
 }
-"""A guess (a uniform one of CLASSES classes) is the worst loss, the dense network the worst of every size."""
-SHORT = {"val_accuracy": "final.val_accuracy", "val_loss": "final.val_loss"}
+"""All objectives by field. The worst loss is that of a uniform guess, the worst size is that of the dense network."""
+
+ALIASES = {"val_accuracy": "final.val_accuracy", "val_loss": "final.val_loss"}
 
 
 def objective(name: str) -> Objective:
-    """The objective called `name`; `val_accuracy` is the final one.
+    """Return the objective for a field or an alias. `val_accuracy` is an alias of `final.val_accuracy`.
 
     Raises:
-        UsageError: there is none; the test split is for the record and never chooses.
+        UsageError: There is no such objective. Scores on test images are not allowed, because they must not influence
+            the selection of networks.
     """
     if "test_" in name:
         raise UsageError(
-            f"search.objectives=[{name}]: the test split is scored for the record and never chooses. "
+            f"search.objectives=[{name}]: test images are used only for the reported numbers, never for selection. "
             f"Use {name.replace('test_', 'val_')}."
         )
-    check_choice("search.objectives", name, [*SHORT, *OBJECTIVES])
-    return OBJECTIVES[SHORT.get(name, name)]
+    check_choice("search.objectives", name, [*ALIASES, *OBJECTIVES])
+    return OBJECTIVES[ALIASES.get(name, name)]
 
 
 @dataclass
 class SearchSettings:
-    """What a search (`search=tradeoff`) optimises and where it keeps its trials.
+    """Settings of a search, such as `search=tradeoff`: what it optimises and where it stores its trials.
 
     Attributes:
-        replicates: runs a trial, of so many successive seeds; the search sees their mean.
-        storage: URL of a database that several machines share; without one an SQLite file in the sweep's directory.
-        heartbeat: seconds of silence after which another machine is taken for dead and its trials are done again.
+        objectives: Names of the objectives.
+        replicates: Number of runs per trial, with consecutive seeds. The search optimises their mean.
+        storage: URL of a database that several machines share. None uses an SQLite file in the sweep directory.
+        heartbeat: Seconds without a sign of life after which the trials of another machine are run again.
     """
 
     objectives: list[str] = field(default_factory=lambda: ["val_accuracy", "param_reduction"], metadata=Role.SEARCH.tag)
@@ -103,14 +108,13 @@ class SearchSettings:
 
     def __post_init__(self) -> None:
         if not self.objectives:
-            raise UsageError("search.objectives=[]: name at least one objective, like val_accuracy.")
-        found = [objective(name) for name in self.objectives]
-        if len(set(found)) < len(found):
-            raise UsageError(f"search.objectives={self.objectives}: names one objective twice.")
+            raise UsageError("search.objectives=[]: name at least one objective, such as val_accuracy.")
+        if len(set(self.goals)) < len(self.goals):
+            raise UsageError(f"search.objectives={self.objectives}: contains the same objective twice.")
         check_range("search.replicates", self.replicates, 1)
         check_range("search.heartbeat", self.heartbeat, 1)
 
     @property
     def goals(self) -> list[Objective]:
-        """The objectives, in order."""
+        """The objectives, in the given order."""
         return [objective(name) for name in self.objectives]

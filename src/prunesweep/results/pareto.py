@@ -1,7 +1,7 @@
-"""Trade-offs between two or more figures, as pure functions: arrays in, arrays out.
+"""Pareto sets and related quantities, as functions of arrays.
 
-An array of points has the shape [points, objectives]; `maximize` says of each objective whether more of it is better.
-A point with a NaN takes part in nothing.
+Points have the shape [points, objectives]. `maximize` contains one bool per objective: whether larger values are
+better. Points with a NaN are ignored.
 """
 
 from __future__ import annotations
@@ -17,45 +17,52 @@ Mask = NDArray[np.bool_]
 
 
 def pareto(points: ArrayLike, maximize: Sequence[bool]) -> Mask:
-    """Which of `points` no other dominates: is at least as good in every objective and better in one.
+    """Return which points are not dominated.
+
+    A point is dominated if another one is at least as good in every objective and better in at least one. Equal points
+    do not dominate each other.
 
     Args:
-        points: [points, objectives]; of equal points all are kept or none.
-        maximize: one for each objective.
+        points: [points, objectives].
+        maximize: One bool per objective.
 
     Returns:
         A boolean mask, [points].
     """
     costs = _costs(points, maximize)
-    whole = ~np.isnan(costs).any(axis=1)
+    valid = ~np.isnan(costs).any(axis=1)
     mask = np.zeros(len(costs), dtype=bool)
-    if whole.any():
-        mask[whole] = moocore.is_nondominated(costs[whole], keep_weakly=True)
+    if valid.any():
+        mask[valid] = moocore.is_nondominated(costs[valid], keep_weakly=True)
     return mask
 
 
 def hypervolume(points: ArrayLike, reference: Sequence[float], maximize: Sequence[bool]) -> float:
-    """The volume between `points` and `reference` that at least one point dominates; a larger one is better.
+    """Return the volume of the region between `reference` and `points`. Larger is better.
 
     Args:
-        points: [points, objectives]; one that is not better than `reference` in every objective adds nothing.
-        reference: one value for each objective; the unit of the result is the product of the objectives' units.
-        maximize: one for each objective.
+        points: [points, objectives]. Points that are not better than `reference` in every objective add nothing.
+        reference: One value per objective.
+        maximize: One bool per objective.
+
+    Returns:
+        The volume, in the product of the units of the objectives.
     """
     costs = _costs(points, maximize)
-    whole = costs[~np.isnan(costs).any(axis=1)]
-    return float(moocore.hypervolume(whole, ref=_costs([reference], maximize)[0])) if len(whole) else 0.0
+    valid = costs[~np.isnan(costs).any(axis=1)]
+    return float(moocore.hypervolume(valid, ref=_costs([reference], maximize)[0])) if len(valid) else 0.0
 
 
 def knee(points: ArrayLike, maximize: Sequence[bool]) -> int | None:
-    """The index of the point at which a frontier bends most, or None where it does not bend.
+    """Return the index of the point at which the Pareto set bends most, or None if it does not bend.
 
-    Of the Pareto points, both objectives scaled to [0, 1] over them, the one that lies farthest on the good side of the
-    line between the two ends (the distance of Satopää et al., "Finding a kneedle in a haystack", 2011).
+    Both objectives are scaled to [0, 1] over the Pareto set. The knee is the Pareto point that is farthest from the
+    line between the two ends, on the better side of it (the distance of Satopää et al., "Finding a 'kneedle' in a
+    haystack", 2011).
 
     Args:
-        points: [points, 2]; scale the objectives beforehand as they are to be drawn, a count by its logarithm say.
-        maximize: one for each objective.
+        points: [points, 2], transformed as they are drawn, for example a count as its logarithm.
+        maximize: One bool per objective.
     """
     costs = _costs(points, maximize)
     front = np.flatnonzero(pareto(points, maximize))
@@ -64,52 +71,38 @@ def knee(points: ArrayLike, maximize: Sequence[bool]) -> int | None:
     low, high = costs[front].min(axis=0), costs[front].max(axis=0)
     if (low == high).any():
         return None
-    depth = 1 - ((costs[front] - low) / (high - low)).sum(axis=1)  # 0 on the line, > 0 below it, where both are low
-    best = int(depth.argmax())
-    return int(front[best]) if depth[best] > 1e-9 else None
-
-
-def smallest_within(cost: ArrayLike, loss: ArrayLike, limit: float) -> int | None:
-    """The index of the lowest `cost` among those whose `loss` is at most `limit`; of equal costs the lowest loss.
-
-    Args:
-        cost: [points], parameters left say.
-        loss: [points], what accuracy was lost, say.
-        limit: in the unit of `loss`.
-    """
-    costs, losses = np.asarray(cost, float), np.asarray(loss, float)
-    allowed = np.flatnonzero((losses <= limit) & ~np.isnan(costs))
-    if not len(allowed):
-        return None
-    return int(allowed[np.lexsort((losses[allowed], costs[allowed]))[0]])
+    distance = 1 - ((costs[front] - low) / (high - low)).sum(axis=1)  # [front]; 0 on the line, above 0 if better
+    best = int(distance.argmax())
+    return int(front[best]) if distance[best] > 1e-9 else None
 
 
 def attainment(points: ArrayLike, sets: ArrayLike, share: float, maximize: Sequence[bool]) -> Floats:
-    """The corners of the empirical attainment surface: what at least `share` of the sets attain.
+    """Return the corners of the region that at least a share of the sets attains (empirical attainment surface).
 
-    A set attains a point if one of its own is at least as good in every objective (Grunert da Fonseca et al. 2001).
+    A set attains a location if one of its points is at least as good in every objective (Grunert da Fonseca et al.,
+    "Inferential performance assessment of stochastic optimisers and the attainment function", 2001).
 
     Args:
         points: [points, objectives].
-        sets: [points], the set of each point; a seed, say.
-        share: in (0, 1]: 0.5 gives the median surface, 1 what every set attains.
-        maximize: one for each objective.
+        sets: [points], the set of each point, for example its seed.
+        share: In (0, 1]. 0.5 gives the median surface, 1 gives the surface that every set attains.
+        maximize: One bool per objective.
 
     Returns:
-        [corners, objectives], none dominated by another, in rising order of the first objective.
+        [corners, objectives], none dominated by another, sorted by the first objective.
     """
     costs, labels = _costs(points, maximize), np.asarray(sets)
-    whole = ~np.isnan(costs).any(axis=1)
-    if not whole.any():
+    valid = ~np.isnan(costs).any(axis=1)
+    if not valid.any():
         return np.empty((0, len(maximize)))
-    numbers = np.unique(labels[whole], return_inverse=True)[1]
-    order = np.argsort(numbers, kind="stable")  # moocore takes the sets one after the other
-    surface = moocore.eaf(costs[whole][order], numbers[order] + 1, percentiles=[100 * share])[:, :-1]
+    numbers = np.unique(labels[valid], return_inverse=True)[1]
+    order = np.argsort(numbers, kind="stable")  # moocore expects the points of each set to be adjacent
+    surface = moocore.eaf(costs[valid][order], numbers[order] + 1, percentiles=[100 * share])[:, :-1]
     corners = _costs(surface, maximize)
     return corners[np.argsort(corners[:, 0], kind="stable")]
 
 
 def _costs(points: ArrayLike, maximize: Sequence[bool]) -> Floats:
-    """`points` with the sign of each maximised objective turned, so that less is better everywhere; its own inverse."""
+    """Return `points` with maximised objectives negated, so that less is better everywhere. It is its own inverse."""
     array = np.asarray(points, float).reshape(-1, len(maximize))
     return array * np.where(np.asarray(maximize), -1.0, 1.0)

@@ -1,4 +1,4 @@
-"""Published pruning results of LeNets on MNIST, read from `published.yaml`, which says what was verified and how."""
+"""Published pruning results for LeNets on MNIST, with their sources and how each figure was verified."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from importlib.resources import files
 import yaml
 
 DATASET = "mnist"
-"""The data set that all these results are on."""
+"""The data set of all published results."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """One published network.
+    """The result of one published network.
 
     Attributes:
-        dense: error before pruning on the 10,000 test images, in percent; None where it is not given.
-        error: error after pruning, in percent.
-        kept: percent of parameters that are left.
-        of: what `kept` is a percentage of: "weights", "weights and biases", or None where that is not said.
-        checked: "scored" again from the authors' weights, "read" in the paper, or "quoted" by another one.
-        source: authors, title, place and year.
+        dense: Error before pruning on the 10,000 test images, in percent. None if it is not reported.
+        error: Error after pruning, in percent.
+        kept: Percentage of parameters that are left.
+        of: The parameters that `kept` refers to: "weights", "weights and biases", or None if it is not reported.
+        checked: How the figure was verified: "scored" (the authors' weights were evaluated again), "read" (in the
+            paper) or "quoted" (by another paper).
+        source: Authors, title, venue and year.
     """
 
     method: str
@@ -35,9 +36,9 @@ class Published:
 
 
 def published(model: str, dataset: str) -> list[Published]:
-    """What was published for `model` on `dataset`, under the names of `conf/`; nothing for most of them."""
+    """Return the published results for a network and a data set, by their option names; often there are none."""
     if dataset != DATASET:
         return []
-    tables = yaml.safe_load(files("prunesweep").joinpath("published.yaml").read_text(encoding="utf-8"))
+    tables = yaml.safe_load(files("prunesweep.results").joinpath("published.yaml").read_text(encoding="utf-8"))
     sources = tables.pop("sources")
     return [Published(**{**row, "source": sources[row["source"]]}) for row in tables.get(model, [])]

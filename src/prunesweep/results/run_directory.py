@@ -20,6 +20,9 @@ from prunesweep.results.result import PROVENANCE, RESULT
 from prunesweep.results.schema import schema_error
 
 CONFIG = Path(".hydra") / "config.yaml"
+SEARCH_RESULTS = "optimization_results.yaml"
+CONFIRMED = "confirmed"
+"""The folder in a search's directory with the runs of `prunesweep confirm`. They are a sweep of their own."""
 
 Value = str | int | float | bool | None
 Settings = Mapping[str, Value]
@@ -90,10 +93,22 @@ def read_run(folder: Path) -> RunDirectory:
 
 
 def find_runs(sweep: Path) -> list[RunDirectory]:
-    """Return all runs below the directory `sweep`, in the order of their numbers."""
-    folders = [path.parent for path in sweep.glob("**/.hydra")]
+    """Return all runs below the directory `sweep`, in the order of their numbers.
+
+    The runs of `prunesweep confirm` are not part of the search that they confirm.
+    """
+    folders = [path.parent for path in sweep.glob("**/.hydra") if not _confirms(path, sweep)]
     runs = [RunDirectory(folder, folder.relative_to(sweep).as_posix(), read_result(folder)) for folder in folders]
     return sorted(runs, key=_numeric_order)
+
+
+def _confirms(path: Path, sweep: Path) -> bool:
+    """Whether `path` belongs to a run that confirms a search in or below `sweep`."""
+    parts = path.relative_to(sweep).parts
+    return any(
+        name == CONFIRMED and sweep.joinpath(*parts[:depth], SEARCH_RESULTS).exists()
+        for depth, name in enumerate(parts)
+    )
 
 
 def _numeric_order(run: RunDirectory) -> list[tuple[int, int, str]]:

@@ -1,4 +1,4 @@
-"""A run's result, `result.json`, and many of them as one table."""
+"""`results.csv`: the results of many runs as one table."""
 
 from __future__ import annotations
 
@@ -11,20 +11,33 @@ from prunesweep.results.run_directory import RunDirectory
 
 TABLE = "results.csv"
 
+SHARED_BY_ROUNDS = (
+    *("status", "model", "dataset", "seed", "device", "threads", "dense_digest", "overrides"),
+    *("criterion", "scope", "structure", "schedule", "dense", "schema_version"),
+)
+"""Fields of a run that are also true of its earlier rounds.
 
-def points(fields: dict[str, Any]) -> list[dict[str, Any]]:
-    """The points of the trade-off that a run holds: those of its earlier rounds, then its own, as if each were a run.
+All other fields describe the final network (`digest`, `compact`) or the whole run (`seconds`, `steps_total`).
+"""
 
-    Each tells by `point` whether it is the run's `final` one or that of a `round`.
+
+def points(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the measured points of a run, earlier rounds first, each with the fields of a single run.
+
+    The field `point` is `final` for the network that the run ended with, and `round` for earlier ones. Earlier rounds
+    have no field that is known only of the final network or of the whole run.
     """
-    own = {key: value for key, value in fields.items() if key != "rounds"}
-    rounds = fields.get("rounds", [])
-    final = {"point": "final", "round": len(rounds) + 1, **own}
-    return [{**own, "point": "round", **earlier} for earlier in rounds] + [final]
+    rounds = result.get("rounds", [])
+    shared = {key: result[key] for key in SHARED_BY_ROUNDS if key in result}
+    final = {key: value for key, value in result.items() if key != "rounds"}
+    return [
+        *({"point": "round", **shared, **earlier} for earlier in rounds),
+        {"point": "final", "round": len(rounds) + 1, **final},
+    ]
 
 
 def flat(fields: dict[str, Any]) -> dict[str, Any]:
-    """One row: nested fields under dotted names, a layer's under its name; the history stays in `result.json`."""
+    """Return one table row: nested fields under dotted names, layers under their names, without the history."""
     row: dict[str, Any] = {}
     for key, value in fields.items():
         if key in ("overrides", "dead_layers"):
@@ -44,12 +57,15 @@ def flat(fields: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def table(jobs: Iterable[RunDirectory]) -> str:
-    """`results.csv`: one row a point, in the union of their columns; `point` is `final` in one row of each run."""
-    rows = [{"run": job.name, **flat(point)} for job in jobs for point in points(job.result)]
-    columns = list(dict.fromkeys(column for row in rows for column in row))
+def table(runs: Iterable[RunDirectory]) -> str:
+    """Return `results.csv`: one row per measured point, with the columns of all rows.
+
+    A run has exactly one row whose `point` is `final`, whether it completed or not.
+    """
+    rows = [{"run": run.name, **flat(point)} for run in runs for point in points(run.result)]
+    final_first = sorted(rows, key=lambda row: row["point"] != "final")  # only final rows have all columns, in order
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer = csv.DictWriter(text, dict.fromkeys(column for row in final_first for column in row), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
