@@ -19,7 +19,8 @@ def main(cfg: DictConfig) -> float:
     """Run the experiment that `cfg` describes and return the final validation accuracy."""
     run_config = config.build(cfg)  # reports bad settings before the slow import of torch
     from prunesweep.experiment.run import run
-    from prunesweep.report.console.terminal import line, progress
+    from prunesweep.report.console.progress import progress
+    from prunesweep.report.console.terminal import line
     from prunesweep.results.run_directory import read_run
     from prunesweep.tracking.logger import track
 

@@ -1,32 +1,50 @@
 import pytest
 from fakes import TOTAL, fake_fields
 
-from prunesweep.report.compute.costs import AXES, costs, finetuning, stage
+from prunesweep.report.compute.costs import AXES, as_of_round
 
 
-def test_every_axis_has_a_cost() -> None:
-    found = costs(fake_fields(0.5, 0))
-    assert list(found) == list(AXES)
-    assert found["params_nonzero"] == TOTAL - 30_853
-    assert found["compression"] == pytest.approx(2, rel=1e-3)
-    assert (found["finetuning_epochs"], found["finetuning_seconds"]) == (2, 1.0)
-    assert found["file_bytes"] is None
+def costs(result: dict[str, object]) -> dict[str, float | None]:
+    return {name: axis.cost(result) for name, axis in AXES.items()}
 
 
-def test_what_the_result_tells_of_a_file_and_of_nothing_left() -> None:
+def history(*phases: str) -> list[dict[str, object]]:
+    """Epochs of two seconds each. As in a gradual run of an older release, all rounds are 0."""
+    return [{"phase": phase, "round": 0, "val_accuracy": 0.9, "seconds": 2.0} for phase in phases]
+
+
+def test_the_costs_of_a_run() -> None:
+    assert costs(fake_fields(0.5, 0)) == {
+        "params_nonzero": TOTAL - 30_853,
+        "compression": pytest.approx(2, rel=1e-3),
+        "macs_nonzero": 200_000,
+        "file_bytes": None,
+        "finetuning_epochs": 2,
+        "finetuning_seconds": 1.0,
+    }
+
+
+def test_the_costs_of_a_compact_network_and_of_an_empty_one() -> None:
     found = costs(fake_fields(1.0, 0, compact={"file_bytes": 7}))
     assert (found["file_bytes"], found["compression"], found["params_nonzero"]) == (7, None, 0)
 
 
-def test_fine_tuning_begins_with_the_first_pruning() -> None:
-    history = [{"round": number} for number in (0, 0, 1, 2)]
-    assert finetuning(history) == [{"round": 1}, {"round": 2}]
-    assert finetuning([]) == []
+@pytest.mark.parametrize(
+    ("phases", "epochs"),
+    [
+        (["dense"] * 5 + ["ramp"] * 10 + ["finetune"] * 2, 12),  # gradual
+        (["dense"] * 5 + ["ticket"] * 10 + ["control"] * 10, 20),  # lottery, control=reinit
+        (["dense"] * 5, 0),
+    ],
+)
+def test_all_epochs_after_the_dense_training_are_counted(phases: list[str], epochs: int) -> None:
+    found = costs(fake_fields(0.5, 0, history=history(*phases)))
+    assert (found["finetuning_epochs"], found["finetuning_seconds"]) == (epochs, 2.0 * epochs)
 
 
-def test_a_stage_costs_what_was_spent_up_to_it() -> None:
-    history = [{"round": number, "val_accuracy": 0.9, "seconds": 2.0} for number in (0, 1, 1, 2)]
-    fields = fake_fields(0.5, 0, history=history, compact={"file_bytes": 7})
-    found = costs(stage(fields, {"round": 1, "params_nonzero": 50_000, "macs_nonzero": 9}))
+def test_an_earlier_round_costs_the_epochs_up_to_it() -> None:
+    epochs = [{"phase": "ticket", "round": number, "val_accuracy": 0.9, "seconds": 2.0} for number in (1, 1, 2)]
+    result = fake_fields(0.5, 0, history=history("dense") + epochs, compact={"file_bytes": 7})
+    found = costs(as_of_round(result, {"round": 1, "params_nonzero": 50_000, "macs_nonzero": 9}))
     assert (found["params_nonzero"], found["macs_nonzero"], found["file_bytes"]) == (50_000, 9, None)
     assert (found["finetuning_epochs"], found["finetuning_seconds"]) == (2, 4.0)

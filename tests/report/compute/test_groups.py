@@ -4,7 +4,7 @@ import pytest
 from fakes import Sweep, fake_fields, fake_run
 
 from prunesweep.report.compute.gather import gather
-from prunesweep.report.compute.groups import Spread, experiments
+from prunesweep.report.compute.groups import Spread, duplicates, experiments, over_seeds
 
 
 def test_a_spread() -> None:
@@ -12,24 +12,48 @@ def test_a_spread() -> None:
     assert Spread.of([1.0]) == Spread(1.0, None)
 
 
-def test_runs_that_differ_in_their_seed_alone_are_one_experiment(sweep: Sweep) -> None:
-    first, second = experiments(gather([sweep(amounts=(0.5, 0.9), seeds=(0, 1))]).done)
+def test_runs_that_differ_only_in_their_seed_are_one_experiment(sweep: Sweep) -> None:
+    first, second = experiments(gather([sweep(amounts=(0.5, 0.9), seeds=(0, 1))]).completed)
     assert (first.runs, second.runs) == ((0, 1), (2, 3))
+    assert (first.seeds, first.duplicates) == (2, ())
     assert first.val.mean == pytest.approx(0.98 - 0.001 - 0.5**8 / 2, abs=1e-4)
     assert first.val.sd == pytest.approx(0.002 / 2**0.5)
     assert first.val_drop.mean == pytest.approx(0.001 + 0.5**8 / 2, abs=1e-4)
     assert first.costs["params_nonzero"] == 30_853
 
 
-def test_a_cost_that_one_run_does_not_tell_is_not_known(tmp_path: Path) -> None:
+def test_the_same_run_in_two_sweeps_counts_once(sweep: Sweep) -> None:
+    both = gather([sweep("one", (0.5, 0.9), (0,)), sweep("two", (0.5,), (0, 1))]).completed
+    first, second = experiments(both)
+    assert (first.runs, first.duplicates, first.seeds) == ((0, 3), (2,), 2)
+    assert first.val.sd == pytest.approx(0.002 / 2**0.5)  # of two values, not of three
+    assert (second.runs, second.duplicates, second.val.sd) == ((1,), (), None)
+    assert duplicates(both) == [2]
+
+
+def test_a_sweep_read_twice_has_no_spread(sweep: Sweep) -> None:
+    both = gather([sweep("one", (0.5,), (0,)), sweep("two", (0.5,), (0,))]).completed
+    (found,) = experiments(both)
+    assert (found.runs, found.duplicates, found.seeds, found.test.sd) == ((0,), (1,), 1, None)
+
+
+def test_the_same_seed_on_another_device_is_not_another_seed(tmp_path: Path) -> None:
+    for number, (seed, val) in enumerate([(0, 0.90), (0, 0.94), (1, 0.96)]):
+        final = {"val_accuracy": val, "test_accuracy": val}
+        fake_run(tmp_path / str(number), fake_fields(0.5, seed, digest=str(number), final=final))
+    (found,) = experiments(gather([tmp_path]).completed)
+    assert (found.runs, found.seeds) == ((0, 1, 2), 2)
+    assert (found.val.mean, found.val.sd) == (pytest.approx(0.94), pytest.approx(0.04 / 2**0.5))
+
+
+def test_runs_with_the_same_seed_are_averaged_first(sweep: Sweep) -> None:
+    runs = gather([sweep(amounts=(0.2, 0.8), seeds=(0, 1))]).completed
+    spread = over_seeds(runs, lambda result: result["amount"] + result["seed"])
+    assert (spread.mean, spread.sd) == (pytest.approx(1.0), pytest.approx(2**-0.5))
+
+
+def test_a_cost_is_unknown_if_one_run_does_not_contain_it(tmp_path: Path) -> None:
     fake_run(tmp_path / "0", fake_fields(0.5, 0, compact={"file_bytes": 7}))
     fake_run(tmp_path / "1", fake_fields(0.5, 1))
-    (found,) = experiments(gather([tmp_path]).done)
+    (found,) = experiments(gather([tmp_path]).completed)
     assert found.costs["file_bytes"] is None
-
-
-def test_networks_of_different_names_are_never_one_experiment(tmp_path: Path) -> None:
-    for number, model in enumerate(("a", "b")):
-        fake_run(tmp_path / str(number), fake_fields(0.5, 0, model=model))
-        (tmp_path / str(number) / ".hydra" / "config.yaml").unlink()
-    assert len(experiments(gather([tmp_path]).done)) == 2

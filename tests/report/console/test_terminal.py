@@ -1,103 +1,94 @@
-import io
+import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import Sweep
+from fakes import Sweep, fake_fields
 
-from prunesweep.chain.observations import Evaluate
-from prunesweep.report.console.terminal import conclude, progress, show, summarize
-from prunesweep.results.run_directory import Job
-
-
-def fields(amount: float, *overrides: str) -> dict[str, Any]:
-    return {
-        "status": "completed",
-        "overrides": [*overrides, f"prune.amount={amount}"],
-        "amount": amount,
-        "sparsity": amount,
-        "params_total": 61_706,
-        "params_nonzero": 49_412,
-        "param_reduction": 0.19924,
-        "dense": {"test_accuracy": 0.9912},
-        "pruned": {"test_accuracy": 0.9},
-        "final": {"test_accuracy": 0.99},
-        "seconds": 1.25,
-    }
+from prunesweep.report.console.terminal import conclude, cut, percent, show, summarize
+from prunesweep.results.run_directory import RunDirectory
 
 
-def test_a_row_says_what_was_cut_and_what_it_cost() -> None:
-    summary = summarize([Job("0", fields(0.2))])
+def run(name: str, amount: float, seed: int = 0, *overrides: str, **changes: Any) -> RunDirectory:
+    directory = RunDirectory(Path(name), name, fake_fields(amount, seed, *overrides, **changes))
+    directory.__dict__["settings"] = {"prune.amount": amount, "seed": seed}  # in place of the file
+    return directory
+
+
+def failed(name: str) -> RunDirectory:
+    return RunDirectory(Path(name), name, {"status": "failed", "overrides": ["seed=1"], "error": "training diverged"})
+
+
+def test_fractions_as_percentages() -> None:
+    assert [percent(0.98765), percent(0.5, 0), cut(0.1992), cut(0.0)] == ["98.77 %", "50 %", "-19.92 %", "0.00 %"]
+
+
+def test_a_row_contains_sizes_and_accuracies() -> None:
+    summary = summarize([run("0", 0.2)])
     assert summary.columns == (
-        "run",
-        "amount",
-        "sparsity",
-        "parameters",
-        "reduction",
-        "dense",
-        "pruned",
-        "final",
-        "seconds",
+        *("run", "amount", "sparsity", "parameters", "reduction", "dense", "pruned", "final", "seconds"),
     )
     assert summary.rows == [
-        ("0", "0.2", "20.00 %", "61,706 -> 49,412", "-19.92 %", "99.12 %", "90.00 %", "99.00 %", "1.2")
+        ("0", "0.2", "20.00 %", "61,706 -> 49,365", "-20.00 %", "97.90 %", "87.90 %", "97.90 %", "1.5")
     ]
     assert summary.verdict == "1 of 1 runs completed"
 
 
-def test_nothing_cut_has_no_sign() -> None:
-    assert summarize([Job("0", {**fields(0.0), "param_reduction": 0.0})]).rows[0][4] == "0.00 %"
-
-
-def test_what_jobs_differ_in_stands_in_front() -> None:
-    jobs = [Job(str(seed), fields(0.2, "model=lenet5", f"seed={seed}")) for seed in (0, 1)]
-    summary = summarize(jobs)
+def test_other_settings_that_differ_have_a_column() -> None:
+    summary = summarize([run(str(seed), 0.2, seed, "model=lenet5") for seed in (0, 1)])
     assert summary.columns[:3] == ("run", "settings", "amount")
     assert [row[1] for row in summary.rows] == ["seed=0", "seed=1"]
 
 
-def test_a_failure_is_named_with_its_settings_and_reason() -> None:
-    lost = {"status": "failed", "overrides": ["seed=1"], "error": "training diverged"}
-    summary = summarize([Job("0", fields(0.2)), Job("1", lost)])
+def test_a_failure_has_its_overrides_and_its_reason() -> None:
+    summary = summarize([run("0", 0.2), failed("1")])
     assert summary.failures == ["run 1 failed (seed=1): training diverged"]
     assert summary.verdict == "1 of 2 runs completed, 1 did not"
 
 
-def test_concluding_writes_the_report_and_says_where(sweep: Sweep, capsys: pytest.CaptureFixture[str]) -> None:
+def test_duplicates_are_counted_in_the_verdict() -> None:
+    summary = summarize([run("one/0", 0.2), run("one/1", 0.5), run("two/0", 0.2)])
+    assert len(summary.rows) == 3
+    assert summary.verdict == "3 of 3 runs completed; 1 of them repeat another run exactly and count once"
+
+
+def test_concluding_prints_the_table_and_the_files_of_the_report(
+    sweep: Sweep, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = sweep(amounts=(0.5,), seeds=(0, 1))
     conclude([folder], folder)
     out = capsys.readouterr().out
     assert "61,706 -> 30,853" in out
-    assert [Path(line).name for line in out.splitlines()[-4:]] == [
-        "results.csv",
-        "frontier.csv",
-        "frontier.png",
-        "report.html",
-    ]
+    files = ["results.csv", "frontier.csv", "frontier.png", "report.html"]
+    assert [Path(line).name for line in out.splitlines()[-4:]] == files
     lines = (folder / "results.csv").read_text().splitlines()
     assert len(lines) == 3
     assert "final.test_accuracy" in lines[0]
 
 
-def test_a_long_table_is_cut_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    show(summarize([Job(str(number), fields(0.2)) for number in range(201)]))
+def test_long_lists_are_shortened(capsys: pytest.CaptureFixture[str]) -> None:
+    one = run("0", 0.2)
+    show(summarize([replace(one, name=str(number)) for number in range(201)]))
     out = capsys.readouterr().out
     assert "│ 199 " in out
     assert "│ 200 " not in out
-    assert "the first 200 runs; results.csv and report.html hold all 201" in out
+    assert "Only the first 200 of 201 runs are shown. results.csv has all." in out
+    show(summarize([failed(str(number)) for number in range(201)]))
+    out = capsys.readouterr().out
+    assert "run 199 failed" in out
+    assert "run 200 failed" not in out
+    assert "Only the first 200 of 201 failures are shown." in out
 
 
-def test_the_verdict_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
-    for jobs in ([Job("0", fields(0.2))], [Job("0", {"status": "failed", "error": "why"})]):
-        show(summarize(jobs))
-        assert capsys.readouterr().out.count(f"{len(jobs)} runs completed") == 1
+@pytest.mark.parametrize("runs", [[run("0", 0.2)], [failed("0")]])
+def test_the_verdict_is_printed_once(runs: list[RunDirectory], capsys: pytest.CaptureFixture[str]) -> None:
+    show(summarize(runs))
+    assert capsys.readouterr().out.count("of 1 runs completed") == 1
 
 
-def test_no_progress_bar_in_a_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    log = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", log)
-    with progress(3) as on_step:
-        on_step(0, Evaluate("data"), {})
-        on_step(1, Evaluate("data"), {"epoch": 1, "train_loss": 0.5, "val_accuracy": 0.9})
-    assert log.getvalue() == ""
+def test_a_report_does_not_wait_for_torch() -> None:
+    code = "import sys, prunesweep.report.console.terminal; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -4,7 +4,7 @@ from prunesweep.report.compute.gather import gather
 from prunesweep.report.render.files import write_report
 
 
-def test_four_files_and_nothing_else_again_the_same(sweep: Sweep) -> None:
+def test_a_report_has_four_files_and_is_the_same_when_written_again(sweep: Sweep) -> None:
     folder = sweep(amounts=(0.5, 0.9))
     out = folder.parent / "new" / "out"
     paths = write_report(gather([folder]), out)

@@ -1,20 +1,20 @@
-"""The page in a real browser, Debian's Chromium; without one these tests are skipped."""
+"""The page in a real browser. These tests are skipped if Chromium is not installed."""
 
 import base64
 import gzip
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fakes import Sweep, fake_fields, fake_run
+from fakes import Sweep, fake_fields, fake_round, fake_run
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from prunesweep.report.compute.gather import gather
+from prunesweep.report.compute.gather import Runs, gather
 from prunesweep.report.compute.values import compute
 from prunesweep.report.render.page import page, payload
+from prunesweep.results.run_directory import RunDirectory
 
 CHROMIUM = shutil.which("chromium")
 QUIET = (
@@ -35,7 +35,7 @@ def browser() -> Iterator[Browser]:
 
 
 class Opened:
-    """A page, and what it complained about or asked the network for."""
+    """An open page, with its errors and its network requests as `complaints`."""
 
     def __init__(self, browser: Browser, path: Path, width: int = 1280, dark: bool = False) -> None:
         context = browser.new_context(
@@ -43,7 +43,7 @@ class Opened:
         )
         self.page: Page = context.new_page()
         self.complaints: list[str] = []
-        self.page.on("console", lambda told: self.complaints.extend([told.text] * (told.type == "error")))
+        self.page.on("console", lambda entry: self.complaints.extend([entry.text] * (entry.type == "error")))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", lambda request: self.complaints.append(request.url))
         self.page.goto(path.as_uri())
@@ -75,7 +75,7 @@ WHOLE_TITLES = """chart => {
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
-def test_every_chart_is_drawn_at_any_width_without_a_complaint(
+def test_every_chart_is_drawn_at_any_width_without_errors(
     width: int, dark: bool, sweep: Sweep, browser: Browser
 ) -> None:
     folder = sweep()
@@ -84,9 +84,9 @@ def test_every_chart_is_drawn_at_any_width_without_a_complaint(
     opened = Opened(browser, report(folder), width, dark)
     for chart in CHARTS:
         assert opened.page.locator(f"#{chart} .main-svg").first.is_visible(), chart
-        assert opened.page.evaluate(WHOLE_TITLES, chart), f"an axis of {chart} has its title cut off"
+        assert opened.page.evaluate(WHOLE_TITLES, chart), f"the title of an axis of {chart} is cut off"
     ticks = opened.page.locator("#frontier .xaxislayer-above .xtick").all_text_contents()
-    assert {"1,000", "10,000"} < set(ticks), "written out, and some between the powers of ten"
+    assert {"1,000", "10,000"} < set(ticks), "labels in full, also between the powers of ten"
     assert opened.complaints == []
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
     background = opened.page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -97,7 +97,7 @@ def test_every_chart_is_drawn_at_any_width_without_a_complaint(
     ("accuracies", "between"),
     [((0.967, 0.968, 0.966, 0.969), {"96.7", "96.8"}), ((0.97, 0.974, 0.966, 0.972), {"96.8", "97", "97.2"})],
 )
-def test_accuracies_that_are_close_have_ticks_between_them(
+def test_close_accuracies_have_ticks_between_them(
     accuracies: tuple[float, ...], between: set[str], tmp_path: Path, browser: Browser
 ) -> None:
     scores = [{"val_accuracy": accuracy, "test_accuracy": accuracy} for accuracy in accuracies]
@@ -107,14 +107,14 @@ def test_accuracies_that_are_close_have_ticks_between_them(
     assert between <= set(ticks)
 
 
-def test_the_slider_the_axis_and_the_colour(sweep: Sweep, browser: Browser) -> None:
+def test_slider_axis_and_colour(sweep: Sweep, browser: Browser) -> None:
     opened = Opened(browser, report(sweep()))
     shown = opened.page
     # Drops of validation accuracy, mean of seeds 0 and 1: 0.1 + 50 amount^8 points.
     assert opened.chosen() == "prune.amount=0.5"
     shown.locator("#within").focus()
     for _ in range(10):
-        shown.keyboard.press("ArrowRight")  # 0.5 -> 1 point: not yet 0.8, which loses 8.5
+        shown.keyboard.press("ArrowRight")  # from 0.5 to 1 point; amount 0.8 loses 8.5
     assert opened.chosen() == "prune.amount=0.5"
     shown.locator("#within-number").fill("9")
     assert opened.chosen() == "prune.amount=0.8"
@@ -134,7 +134,7 @@ def test_the_slider_the_axis_and_the_colour(sweep: Sweep, browser: Browser) -> N
     assert shown.evaluate("document.getElementById('frontier').data.slice(0, 2).map(t => t.name)") == ["0", "1"]
     shown.locator("#scale").select_option("near")
     shown.locator("#attained").check()
-    assert shown.evaluate(drawn, "attained by a seed")
+    assert shown.evaluate(drawn, "attained by at least one seed")
     assert opened.complaints == []
 
 
@@ -146,7 +146,7 @@ def test_the_table_sorts_filters_and_opens_by_keyboard(sweep: Sweep, browser: Br
     head.focus()
     shown.keyboard.press("Enter")
     assert opened.cells("parameters left")[:3] == ["617", "617", "6,171"]
-    shown.keyboard.press("Enter")  # the button has kept the focus
+    shown.keyboard.press("Enter")  # the button keeps the focus
     assert opened.cells("parameters left")[0] == "49,365"
     assert shown.locator("th[aria-sort=descending]").inner_text().startswith("parameters left")
     shown.locator("#filter").fill("seed=1 sparsity>=0.9")
@@ -172,7 +172,7 @@ def test_values_from_configs_are_text(sweep: Sweep, browser: Browser) -> None:
     shown.locator("#colour").select_option("prune.criterion")
     shown.locator("#table tbody button").last.click()
     assert EVIL in shown.locator("tr.detail").inner_text()
-    assert EVIL in shown.locator("#lost").inner_text()
+    assert EVIL in shown.locator("#failed").inner_text()
     assert EVIL in shown.locator("h1").inner_text()
     assert shown.evaluate("window.owned") is None
     assert shown.locator("img").count() == 0
@@ -181,15 +181,16 @@ def test_values_from_configs_are_text(sweep: Sweep, browser: Browser) -> None:
 
 def test_ten_thousand_runs_are_paged(browser: Browser, tmp_path: Path) -> None:
     fake_run(tmp_path / "0", fake_fields(0.5, 0))
-    (run,) = gather([tmp_path]).done
-    runs = gather([tmp_path])
-    many = [
-        replace(run, name=str(number), fields=fake_fields(number % 997 / 1000, number % 5),
-                settings={**run.settings, "prune.amount": number % 997 / 1000})
-        for number in range(10_000)
-    ]  # fmt: skip
+    (run,) = gather([tmp_path]).completed
+
+    def numbered(number: int) -> RunDirectory:
+        fields = fake_fields(number % 997 / 1000, number % 5, digest=str(number))
+        directory = RunDirectory(run.folder, str(number), fields)
+        directory.__dict__["settings"] = {**run.settings, "prune.amount": number % 997 / 1000}  # in place of the file
+        return directory
+
     path = tmp_path / "report.html"
-    path.write_text(page(compute(replace(runs, done=many)), tmp_path))
+    path.write_text(page(compute(Runs(("sweep",), tuple(map(numbered, range(10_000))))), tmp_path))
     assert path.stat().st_size < 6e6
     opened = Opened(browser, path)
     assert opened.page.locator("#table tbody tr").count() == 25
@@ -203,12 +204,12 @@ def test_ten_thousand_runs_are_paged(browser: Browser, tmp_path: Path) -> None:
 def test_a_sweep_without_a_completed_run_still_has_a_page(browser: Browser, tmp_path: Path) -> None:
     fake_run(tmp_path / "0", fake_fields(0.5, 0, status="failed", error="why"))
     opened = Opened(browser, report(tmp_path))
-    assert "failed" in opened.page.locator("#lost").inner_text()
+    assert "failed" in opened.page.locator("#failed").inner_text()
     assert opened.page.locator("main").is_hidden()
     assert opened.complaints == []
 
 
-def test_published_results_can_be_laid_over(tmp_path: Path, browser: Browser) -> None:
+def test_published_results_can_be_shown(tmp_path: Path, browser: Browser) -> None:
     for number, amount in enumerate((0.5, 0.9)):
         fields = fake_fields(amount, 0, model="lenet_300_100", params_total=266_610)
         fake_run(tmp_path / str(number), fields)
@@ -221,7 +222,7 @@ def test_published_results_can_be_laid_over(tmp_path: Path, browser: Browser) ->
     assert opened.page.locator("#published").is_disabled()
 
 
-def test_the_page_holds_its_data_whole(sweep: Sweep) -> None:
+def test_the_page_contains_its_complete_data(sweep: Sweep) -> None:
     folder = sweep()
     values = compute(gather([folder]))
     text = page(values, folder)
@@ -230,8 +231,54 @@ def test_the_page_holds_its_data_whole(sweep: Sweep) -> None:
     assert "http://" not in text.split("<script")[0]
 
 
-def test_the_payload_names_shared_settings_once(sweep: Sweep) -> None:
+def test_the_payload_contains_shared_settings_once(sweep: Sweep) -> None:
     found = payload(compute(gather([sweep()])), Path())
     assert found["settings"]["shared"]["model.name"] == "lenet5"
     assert found["settings"]["varying"]["prune.amount"]["values"] == [0.2, 0.5, 0.8, 0.9, 0.99]
     assert found["runs"]["curve"][0] == pytest.approx([0.88, 0.97, 0.98], abs=1e-4)
+
+
+def curve(**changes: object) -> list[float]:
+    run = RunDirectory(Path("0"), "0", fake_fields(0.5, 0, **changes))
+    data = payload(compute(Runs(("sweep",), (run,))), Path())
+    return list(data["runs"]["curve"][0])
+
+
+def history(*phases: str) -> list[dict[str, object]]:
+    return [
+        {"phase": phase, "round": 0, "val_accuracy": number / 10, "seconds": 1.0} for number, phase in enumerate(phases)
+    ]
+
+
+SCORES = {
+    "dense": {"val_accuracy": 0.98, "test_accuracy": 0.98},
+    "pruned": {"val_accuracy": 0.88, "test_accuracy": 0.88},
+}
+
+
+def test_the_curve_of_fine_tuning_begins_directly_after_pruning() -> None:
+    assert curve(**SCORES, history=history("dense", "dense", "finetune")) == [0.88, 0.2]
+
+
+def test_the_curve_of_a_gradual_run_begins_with_the_dense_network() -> None:
+    assert curve(**SCORES, history=history("dense", "ramp", "ramp", "finetune")) == [0.98, 0.1, 0.2, 0.3]
+
+
+def test_duplicates_are_listed_with_the_run_that_they_repeat(sweep: Sweep, browser: Browser) -> None:
+    one, two = sweep("one", (0.5, 0.9), (0,)), sweep("two", (0.5,), (0,))
+    path = one / "report.html"
+    path.write_text(page(compute(gather([one, two])), one))
+    opened = Opened(browser, path)
+    assert opened.page.locator("#count").inner_text() == "3 of 3 runs"
+    opened.page.locator("#table tbody button").last.click()
+    first = opened.cells("run")[0]
+    assert f"Duplicate of run {first}" in opened.page.locator("tr.detail").inner_text()
+    assert "over 1 seed." in opened.page.locator("#chosen").inner_text()
+
+
+def test_earlier_rounds_are_drawn_at_their_own_cost(tmp_path: Path, browser: Browser) -> None:
+    fake_run(tmp_path / "0", fake_fields(0.9, 0, rounds=[fake_round(1, 0.5, 0)]))
+    opened = Opened(browser, report(tmp_path))
+    drawn = "document.getElementById('frontier').data.find(t => t.name.startsWith('earlier rounds')).x"
+    assert opened.page.evaluate(drawn) == [30_853]
+    assert opened.complaints == []

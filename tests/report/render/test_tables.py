@@ -9,7 +9,7 @@ from prunesweep.report.compute.values import compute
 from prunesweep.report.render.tables import frontier_table, label
 
 
-def test_a_row_for_each_member_the_smallest_network_first(sweep: Sweep) -> None:
+def test_a_row_per_member_the_smallest_network_first(sweep: Sweep) -> None:
     rows = list(csv.DictReader(io.StringIO(frontier_table(compute(gather([sweep()]))))))
     assert [row["params_nonzero"] for row in rows] == ["617", "6171", "12341", "30853", "49365"]
     first = rows[0]
@@ -21,10 +21,16 @@ def test_a_row_for_each_member_the_smallest_network_first(sweep: Sweep) -> None:
     assert [row["knee"] for row in rows].count("True") == 1
 
 
-def test_a_table_of_nothing_has_a_header(tmp_path: Path) -> None:
+def test_a_table_without_runs_has_a_header(tmp_path: Path) -> None:
     assert frontier_table(compute(gather([tmp_path]))) == "dataset\n"
 
 
-def test_a_label_tells_what_was_swept(sweep: Sweep) -> None:
+def test_a_label_contains_the_varied_settings(sweep: Sweep) -> None:
     values = compute(gather([sweep()]))
     assert label(values, values.experiments[0]) == "prune.amount=0.2"
+
+
+def test_the_same_run_in_two_sweeps_is_one_seed(sweep: Sweep) -> None:
+    both = gather([sweep("one", (0.5,), (0,)), sweep("two", (0.5,), (0,))])
+    (row,) = csv.DictReader(io.StringIO(frontier_table(compute(both))))
+    assert (row["seeds"], row["val_accuracy.sd"], row["runs"]) == ("1", "", both.completed[0].name)

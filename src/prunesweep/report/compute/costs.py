@@ -1,57 +1,67 @@
-"""What a network, or the making of it, costs: the axes against which accuracy is drawn."""
+"""The costs of a network, against which accuracy is drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from prunesweep.results.history import after_dense
+
+Result = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Axis:
-    """Something that a network or its making costs.
+    """A cost of a network or of its training.
 
     Attributes:
-        label: what it is, with its unit and what it is of.
-        log: whether it is to be drawn by its logarithm.
-        more: whether more of it is better.
+        label: The axis title: a short name, then the unit and what it refers to in parentheses.
+        cost: Computes the cost from the fields of a result. None means that the result does not contain it.
+        log: Whether it is drawn on a logarithmic scale.
+        more: Whether larger values are better.
     """
 
     label: str
+    cost: Callable[[Result], float | None]
     log: bool = True
     more: bool = False
 
 
+def _compression(result: Result) -> float | None:
+    left = result["params_nonzero"]
+    return result["params_total"] / left if left else None
+
+
+def _file_bytes(result: Result) -> float | None:
+    return (result.get("compact") or {}).get("file_bytes")
+
+
+def _finetuning_epochs(result: Result) -> float:
+    return len(after_dense(result["history"]))
+
+
+def _finetuning_seconds(result: Result) -> float:
+    return sum(float(epoch["seconds"]) for epoch in after_dense(result["history"]))
+
+
 AXES = {
-    "params_nonzero": Axis("Parameters left (weights and biases, whole network)"),
-    "compression": Axis("Compression (parameters of the whole network / parameters left)", more=True),
-    "macs_nonzero": Axis("Multiply-adds left for one image (theoretical: every pruned weight skipped)"),
-    "file_bytes": Axis("File of the compact network (bytes of safetensors, pruned channels really gone)"),
-    "finetuning_epochs": Axis("Fine-tuning (epochs after the first pruning)", log=False),
-    "finetuning_seconds": Axis("Fine-tuning (seconds of training passes where they were computed)", log=False),
+    "params_nonzero": Axis(
+        "Parameters left (weights and biases of the whole network)", lambda result: result["params_nonzero"]
+    ),
+    "compression": Axis("Compression (parameters of the whole network / parameters left)", _compression, more=True),
+    "macs_nonzero": Axis(
+        "Multiply-adds per image (theoretical: every pruned weight is skipped)", lambda result: result["macs_nonzero"]
+    ),
+    "file_bytes": Axis("File size (bytes of the compact network, without its pruned channels)", _file_bytes),
+    "finetuning_epochs": Axis("Fine-tuning epochs (all after the dense training)", _finetuning_epochs, log=False),
+    "finetuning_seconds": Axis(
+        "Fine-tuning time (seconds of all training passes after the dense training)", _finetuning_seconds, log=False
+    ),
 }
 
 
-def costs(fields: Mapping[str, Any]) -> dict[str, float | None]:
-    """What the network of a result costs on every axis; None where the result does not tell."""
-    epochs = finetuning(fields["history"])
-    left = fields["params_nonzero"]
-    return {
-        "params_nonzero": left,
-        "compression": fields["params_total"] / left if left else None,
-        "macs_nonzero": fields["macs_nonzero"],
-        "file_bytes": (fields.get("compact") or {}).get("file_bytes"),
-        "finetuning_epochs": len(epochs),
-        "finetuning_seconds": sum(epoch["seconds"] for epoch in epochs),
-    }
-
-
-def finetuning(history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The epochs after the first pruning."""
-    return [epoch for epoch in history if epoch["round"] > 0]
-
-
-def stage(fields: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
-    """An earlier round of the result `fields` as if the run had ended with it."""
-    history = [epoch for epoch in fields["history"] if epoch["round"] <= entry["round"]]
-    return {**fields, **entry, "history": history, "compact": None}
+def as_of_round(result: Result, entry: Result) -> dict[str, Any]:
+    """Return the result of a run as if it had ended with the earlier round `entry`."""
+    history = [epoch for epoch in result["history"] if epoch["round"] <= entry["round"]]
+    return {**result, **entry, "history": history, "compact": None}

@@ -1,37 +1,41 @@
-"""What each cost trades for accuracy: frontiers, their knees, and how they vary with the seed.
+"""Frontiers of accuracy against cost, their knees, and how they vary over seeds.
 
-Whatever chooses looks at validation accuracy: a frontier's members, its knee, the cheapest network within a limit, the
-networks of a seed that an attainment surface is made of. What is then told of the chosen ones is test accuracy.
+Networks are selected by validation accuracy only: the members of a frontier, its knee, the cheapest network within a
+limit, and the networks of each seed in an attainment surface. Test accuracy is reported for the selected networks and
+never used to select them.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from prunesweep.report.compute.costs import AXES
-from prunesweep.report.compute.gather import Run, Value
 from prunesweep.report.compute.groups import Experiment, Spread
 from prunesweep.results.pareto import attainment, hypervolume, knee, pareto
+from prunesweep.results.run_directory import RunDirectory, Value
 
-MOST_VALUES = 8
-"""A setting with more values than these gets no frontier for each of them."""
+MAX_VALUES = 8
+"""A setting with more values than this gets no frontier per value."""
 CHANCE = 0.1
-"""The accuracy of guessing, of ten classes as large as each other."""
+"""The accuracy of guessing among ten classes of equal size."""
+SMALLEST_ERROR = 1e-4
+"""Replaces an error of zero, which has no logarithm: one of 10,000 images."""
 
 
 @dataclass(frozen=True)
 class Frontier:
-    """What one axis trades for accuracy; members are indices of experiments, in the order of their cost, best first.
+    """The frontier of accuracy against one cost. Its members are indices of experiments, the cheapest first.
 
     Attributes:
-        members: the Pareto set by mean validation accuracy.
-        of_value: swept key -> value -> the Pareto set among the experiments with that value.
-        choices: the Pareto set by mean drop of validation accuracy: the first one within a limit is the cheapest.
-        knee: the member at which the frontier bends most.
-        surfaces: share of the seeds, "all", "half" or "one" -> corners (cost, test accuracy).
+        members: The Pareto set by mean validation accuracy.
+        of_value: Setting -> value -> the Pareto set of the experiments with that value.
+        choices: The Pareto set by mean drop of validation accuracy. Its first member within a limit is the cheapest
+            experiment within that limit.
+        knee: The member at which the frontier bends most, or None.
+        surfaces: Share of the seeds (`one`, `half`, `all`) -> corners (cost, test accuracy) of the attainment surface.
     """
 
     members: list[int]
@@ -42,105 +46,116 @@ class Frontier:
 
 
 def frontier(
-    axis: str, own: Sequence[int], keys: Sequence[str], runs: Sequence[Run], experiments: Sequence[Experiment]
+    axis: str,
+    candidates: Iterable[int],
+    keys: Sequence[str],
+    runs: Sequence[RunDirectory],
+    experiments: Sequence[Experiment],
 ) -> Frontier:
-    """The frontier of `axis` among the experiments `own`; for each of `keys` that takes few values, one for each."""
-    known = [index for index in own if experiments[index].costs[axis] is not None]
-    members = _cheapest(axis, known, [experiments[index].val.mean for index in known], experiments)
-    bend = knee([_drawn(axis, experiments[index]) for index in members], (AXES[axis].more, False))
+    """Return the frontier for the cost `axis`.
+
+    Args:
+        axis: A key of `AXES`.
+        candidates: Indices of the experiments to compare. Those without a known cost are left out.
+        keys: Settings for which to compute one frontier per value, if they have few values.
+        runs: All completed runs.
+        experiments: All experiments.
+    """
+    known = [index for index in candidates if experiments[index].costs[axis] is not None]
+    members = _by_validation(axis, known, experiments)
+    bend = knee([_as_drawn(axis, experiments[index]) for index in members], (AXES[axis].more, False))
     return Frontier(
         members=members,
         of_value={
-            key: _of_values(key, axis, known, runs, experiments) for key in keys if _few(key, known, runs, experiments)
+            key: {value: _by_validation(axis, group, experiments) for value, group in groups.items()}
+            for key in keys
+            if 1 < len(groups := _by_value(key, known, runs, experiments)) <= MAX_VALUES
         },
-        choices=_cheapest(axis, known, [-experiments[index].val_drop.mean for index in known], experiments),
+        choices=_pareto_set(axis, known, [-experiments[index].val_drop.mean for index in known], experiments),
         knee=None if bend is None else members[bend],
         surfaces=_surfaces(axis, [runs[run] for index in known for run in experiments[index].runs]),
     )
 
 
-def _senses(axis: str) -> tuple[bool, bool]:
+def volume(runs: Sequence[RunDirectory]) -> Spread | None:
+    """Return the hypervolume over seeds: accuracy above chance times decades of parameters saved.
+
+    Parameters are counted from the largest network of `runs`. The networks of each seed are selected by validation
+    accuracy and measured in test accuracy.
+    """
+    largest = max(run.result["params_total"] for run in runs)
+    volumes = [
+        hypervolume(
+            [(math.log10(max(cost, 1)), test) for cost, test in points], (math.log10(largest), CHANCE), (False, True)
+        )
+        for points in _selected_by_seed("params_nonzero", runs).values()
+    ]
+    return Spread.of(volumes) if volumes else None
+
+
+def value_of(key: str, runs: Sequence[RunDirectory], experiment: Experiment) -> Value:
+    """Return the value of the setting `key` in an experiment."""
+    return runs[experiment.runs[0]].settings.get(key)
+
+
+def _maximize(axis: str) -> tuple[bool, bool]:
     return (AXES[axis].more, True)
 
 
-SMALLEST_ERROR = 1e-4
-"""Stands for no error at all, which has no logarithm: one of 10,000 images."""
-
-
-def _drawn(axis: str, experiment: Experiment) -> tuple[float, float]:
-    """Cost and validation error as they are drawn: by their logarithms, but for a cost that counts from 0."""
+def _as_drawn(axis: str, experiment: Experiment) -> tuple[float, float]:
+    """Return cost and validation error on the scales of the chart. Errors are drawn by their logarithm."""
     cost = experiment.costs[axis] or 0
-    return math.log10(max(cost, 1)) if AXES[axis].log else cost, math.log10(
-        max(1 - experiment.val.mean, SMALLEST_ERROR)
-    )
+    error = max(1 - experiment.val.mean, SMALLEST_ERROR)
+    return math.log10(max(cost, 1)) if AXES[axis].log else cost, math.log10(error)
 
 
-def _cheapest(axis: str, known: Sequence[int], scores: Sequence[float], experiments: Sequence[Experiment]) -> list[int]:
-    """The Pareto set of `known` by cost and score, the cheapest first."""
-    points = [(experiments[index].costs[axis] or 0, score) for index, score in zip(known, scores, strict=True)]
-    front = [index for index, kept in zip(known, pareto(points, _senses(axis)), strict=True) if kept]
+def _by_validation(axis: str, indices: Sequence[int], experiments: Sequence[Experiment]) -> list[int]:
+    return _pareto_set(axis, indices, [experiments[index].val.mean for index in indices], experiments)
+
+
+def _pareto_set(
+    axis: str, indices: Sequence[int], scores: Sequence[float], experiments: Sequence[Experiment]
+) -> list[int]:
+    """Return the experiments that are not dominated in cost and score, the cheapest first."""
+    points = [(experiments[index].costs[axis] or 0, score) for index, score in zip(indices, scores, strict=True)]
+    front = [index for index, kept in zip(indices, pareto(points, _maximize(axis)), strict=True) if kept]
     sign = -1 if AXES[axis].more else 1
     return sorted(front, key=lambda index: sign * (experiments[index].costs[axis] or 0))
 
 
-def value_of(key: str, runs: Sequence[Run], experiment: Experiment) -> Value:
-    """What `key` is set to in `experiment`."""
-    return runs[experiment.runs[0]].settings.get(key)
-
-
-def _few(key: str, known: Sequence[int], runs: Sequence[Run], experiments: Sequence[Experiment]) -> bool:
-    return 1 < len({value_of(key, runs, experiments[index]) for index in known}) <= MOST_VALUES
-
-
-def _of_values(
-    key: str, axis: str, known: Sequence[int], runs: Sequence[Run], experiments: Sequence[Experiment]
+def _by_value(
+    key: str, indices: Sequence[int], runs: Sequence[RunDirectory], experiments: Sequence[Experiment]
 ) -> dict[str, list[int]]:
     groups: dict[str, list[int]] = defaultdict(list)
-    for index in known:
+    for index in indices:
         groups[str(value_of(key, runs, experiments[index]))].append(index)
-    return {
-        value: _cheapest(axis, group, [experiments[index].val.mean for index in group], experiments)
-        for value, group in groups.items()
-    }
+    return groups
 
 
-def _chosen(axis: str, runs: Sequence[Run]) -> dict[int, list[tuple[float, float]]]:
-    """Seed -> (cost, test accuracy) of the runs that its validation accuracies choose."""
-    seeds: dict[int, list[tuple[float, Run]]] = defaultdict(list)
+def _selected_by_seed(axis: str, runs: Sequence[RunDirectory]) -> dict[int, list[tuple[float, float]]]:
+    """Return, for each seed, cost and test accuracy of the runs on its Pareto set by validation accuracy."""
+    candidates: dict[int, list[tuple[float, RunDirectory]]] = defaultdict(list)
     for run in runs:
-        cost = run.costs[axis]
+        cost = AXES[axis].cost(run.result)
         if cost is not None:
-            seeds[run.fields["seed"]].append((cost, run))
-    chosen = {}
-    for seed, found in seeds.items():
-        front = pareto([(cost, run.fields["final"]["val_accuracy"]) for cost, run in found], _senses(axis))
-        chosen[seed] = [
-            (cost, run.fields["final"]["test_accuracy"]) for (cost, run), kept in zip(found, front, strict=True) if kept
+            candidates[run.result["seed"]].append((cost, run))
+    selected = {}
+    for seed, pairs in candidates.items():
+        front = pareto([(cost, run.result["final"]["val_accuracy"]) for cost, run in pairs], _maximize(axis))
+        selected[seed] = [
+            (cost, run.result["final"]["test_accuracy"]) for (cost, run), kept in zip(pairs, front, strict=True) if kept
         ]
-    return chosen
+    return selected
 
 
-def _surfaces(axis: str, runs: Sequence[Run]) -> dict[str, list[tuple[float, float]]]:
-    chosen = _chosen(axis, runs)
-    if len(chosen) < 2:
+def _surfaces(axis: str, runs: Sequence[RunDirectory]) -> dict[str, list[tuple[float, float]]]:
+    selected = _selected_by_seed(axis, runs)
+    if len(selected) < 2:
         return {}
-    points = [point for found in chosen.values() for point in found]
-    seeds = [seed for seed, found in chosen.items() for _ in found]
-    shares = {"one": 1 / len(chosen), "half": 0.5, "all": 1.0}
+    points = [point for pairs in selected.values() for point in pairs]
+    seeds = [seed for seed, pairs in selected.items() for _ in pairs]
+    shares = {"one": 1 / len(selected), "half": 0.5, "all": 1.0}
     return {
-        name: [(float(x), float(y)) for x, y in attainment(points, seeds, share, _senses(axis))]
+        name: [(float(x), float(y)) for x, y in attainment(points, seeds, share, _maximize(axis))]
         for name, share in shares.items()
     }
-
-
-def volume(runs: Sequence[Run]) -> Spread | None:
-    """Over seeds: accuracy above chance x decades of parameters below the largest network, chosen by validation."""
-    largest = max(run.fields["params_total"] for run in runs)
-    chosen = _chosen("params_nonzero", runs)
-    volumes = [
-        hypervolume(
-            [(math.log10(max(cost, 1)), test) for cost, test in found], (math.log10(largest), CHANCE), (False, True)
-        )
-        for found in chosen.values()
-    ]
-    return Spread.of(volumes) if volumes else None

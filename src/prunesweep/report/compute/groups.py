@@ -1,42 +1,49 @@
-"""Runs that differ in nothing but their seed, taken together: means, and the spread over seeds."""
+"""Experiments: runs that differ only in their seed, with means and standard deviations over seeds."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
 from prunesweep.report.compute.costs import AXES
-from prunesweep.report.compute.gather import Run
+from prunesweep.report.compute.settings import experiment_key
+from prunesweep.results.run_directory import RunDirectory
+
+Figure = Callable[[Mapping[str, Any]], float]
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean and sample standard deviation; the deviation of a single value is None."""
+    """Mean and sample standard deviation. The standard deviation of a single value is None."""
 
     mean: float
     sd: float | None
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
-        """Of at least one value."""
+        """Return the spread of at least one value."""
         return cls(fmean(values), stdev(values) if len(values) > 1 else None)
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """Runs that differ in nothing but their seed.
+    """Runs that differ only in their seed, or in the device and threads that they used.
 
     Attributes:
-        runs: their indices in `Runs.done`.
-        costs: axis -> mean over the runs, None where a run does not tell.
-        val, test: final accuracies.
-        val_drop, test_drop: dense minus final accuracy of the same run.
+        runs: Indices of the distinct runs in `Runs.completed`.
+        duplicates: Indices of further runs with the same digest as one of `runs`. They do not enter any figure.
+        seeds: The number of different seeds.
+        costs: Axis -> mean over the runs, None if a run does not contain it.
+        val, test: Final accuracies over seeds.
+        val_drop, test_drop: Dense minus final accuracy of the same run, over seeds.
     """
 
     runs: tuple[int, ...]
+    duplicates: tuple[int, ...]
+    seeds: int
     costs: Mapping[str, float | None]
     val: Spread
     test: Spread
@@ -44,25 +51,56 @@ class Experiment:
     test_drop: Spread
 
 
-def experiments(runs: Sequence[Run]) -> list[Experiment]:
-    """The experiments that `runs` repeat, in the order of their first runs."""
-    groups: dict[Any, list[int]] = defaultdict(list)
+def experiments(runs: Sequence[RunDirectory]) -> list[Experiment]:
+    """Group completed runs into experiments, in the order of their first runs.
+
+    Runs with the same digest are the same run, for example in two sweeps. The first one counts.
+    """
+    return [_experiment(runs, by_digest) for by_digest in _grouped(runs)]
+
+
+def duplicates(runs: Sequence[RunDirectory]) -> list[int]:
+    """Return the indices of completed runs that repeat an earlier one: same experiment, same digest."""
+    return sorted(index for by_digest in _grouped(runs) for indices in by_digest.values() for index in indices[1:])
+
+
+def over_seeds(runs: Sequence[RunDirectory], figure: Figure) -> Spread:
+    """Return the spread over seeds of a figure of the results. Runs with the same seed are averaged first."""
+    by_seed: dict[int, list[float]] = defaultdict(list)
+    for run in runs:
+        by_seed[run.result["seed"]].append(figure(run.result))
+    return Spread.of([fmean(values) for values in by_seed.values()])
+
+
+def _grouped(runs: Sequence[RunDirectory]) -> list[dict[str, list[int]]]:
+    """Return, for each experiment, its digests and the indices of the runs that have them."""
+    groups: dict[Any, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for index, run in enumerate(runs):
-        groups[run.experiment].append(index)
-    return [_experiment(runs, members) for members in groups.values()]
+        groups[experiment_key(run)][run.result["digest"]].append(index)
+    return list(groups.values())
 
 
-def _experiment(runs: Sequence[Run], members: Sequence[int]) -> Experiment:
-    fields = [runs[index].fields for index in members]
+def _experiment(runs: Sequence[RunDirectory], by_digest: Mapping[str, Sequence[int]]) -> Experiment:
+    distinct = tuple(indices[0] for indices in by_digest.values())
+    members = [runs[index] for index in distinct]
     return Experiment(
-        tuple(members),
-        {axis: _mean([runs[index].costs[axis] for index in members]) for axis in AXES},
-        *(Spread.of([run["final"][score] for run in fields]) for score in ("val_accuracy", "test_accuracy")),
-        *(
-            Spread.of([run["dense"][score] - run["final"][score] for run in fields])
-            for score in ("val_accuracy", "test_accuracy")
-        ),
+        runs=distinct,
+        duplicates=tuple(index for indices in by_digest.values() for index in indices[1:]),
+        seeds=len({run.result["seed"] for run in members}),
+        costs={name: _mean([axis.cost(run.result) for run in members]) for name, axis in AXES.items()},
+        val=over_seeds(members, _score("final", "val_accuracy")),
+        test=over_seeds(members, _score("final", "test_accuracy")),
+        val_drop=over_seeds(members, _drop("val_accuracy")),
+        test_drop=over_seeds(members, _drop("test_accuracy")),
     )
+
+
+def _score(point: str, name: str) -> Figure:
+    return lambda result: float(result[point][name])
+
+
+def _drop(name: str) -> Figure:
+    return lambda result: float(result["dense"][name] - result["final"][name])
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

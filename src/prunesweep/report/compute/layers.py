@@ -1,32 +1,33 @@
-"""Where in the network weights were pruned, and what each layer bears on its own."""
+"""From which layers weights were pruned, and how accuracy depends on the sparsity of a single layer."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
 
-from prunesweep.report.compute.gather import Run, swept
-from prunesweep.report.compute.groups import Experiment, Spread
+from prunesweep.report.compute.groups import Experiment, Spread, over_seeds
+from prunesweep.report.compute.settings import varied
+from prunesweep.results.run_directory import RunDirectory
 
-MOST_COLUMNS = 200
-"""More experiments than these cannot be told apart in a heat map; evenly spaced ones are taken."""
-OF_A_CURVE = ("model.name", "layers.include", "prune.amount")
-"""What a curve is of, and what it runs along."""
+MAX_COLUMNS = 200
+"""More columns than this cannot be distinguished in a heat map. Evenly spaced ones are kept."""
+CURVE_KEYS = ("model.name", "layers.include", "prune.amount")
+"""Settings that define a sensitivity curve or vary along it."""
 
 
 @dataclass(frozen=True)
 class Heat:
-    """Sparsity of each layer of one architecture: a column for each experiment, in the order of the total.
+    """Sparsity of each layer of one architecture, with one column per experiment, sorted by total sparsity.
 
     Attributes:
-        experiments: their indices.
-        total: pruned / selected parameters of the network, [columns].
-        sparsity: pruned / all parameters of the layer, weights and biases, [layers][columns].
-        dead: in how many of the experiment's runs the layer has no weight left, [layers][columns].
-        of: how many experiments there are in all.
+        layers: The names of the layers.
+        experiments: Indices of the experiments, [columns].
+        total: Pruned / selected parameters of the network, [columns].
+        sparsity: Pruned / all parameters of the layer, weights and biases, [layers][columns].
+        dead: Number of runs of the experiment in which no weight of the layer is left, [layers][columns].
+        of: Number of experiments before thinning.
     """
 
     model: str
@@ -40,14 +41,14 @@ class Heat:
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """One layer pruned alone, ever further.
+    """Test accuracy against the sparsity of a single pruned layer.
 
     Attributes:
-        setting: what tells the curve from others of the same layer, like the criterion; empty where there is none.
-        experiments: their indices, in the order of `sparsity`.
-        sparsity: pruned / selected parameters, of this layer alone.
-        pruned: test accuracy straight after pruning.
-        final: test accuracy after fine-tuning.
+        context: Other settings that distinguish the curve, such as the criterion. Empty if there are none.
+        experiments: Indices of the experiments, in the order of `sparsity`.
+        sparsity: Pruned / selected parameters of the layer.
+        pruned: Test accuracy directly after pruning.
+        final: Test accuracy after fine-tuning.
     """
 
     model: str
@@ -59,77 +60,85 @@ class Sensitivity:
     final: list[Spread]
 
 
-def heats(runs: Sequence[Run], experiments: Sequence[Experiment], own: Sequence[int]) -> list[Heat]:
-    """A heat map for each architecture among the experiments `own`."""
+def heats(runs: Sequence[RunDirectory], experiments: Sequence[Experiment], indices: Iterable[int]) -> list[Heat]:
+    """Return one heat map for each architecture among the experiments `indices`."""
     groups: dict[tuple[str, tuple[str, ...]], list[int]] = defaultdict(list)
-    for index in own:
-        fields = runs[experiments[index].runs[0]].fields
-        groups[fields["model"], tuple(layer["name"] for layer in fields["layers"])].append(index)
+    for index in indices:
+        result = runs[experiments[index].runs[0]].result
+        groups[result["model"], tuple(layer["name"] for layer in result["layers"])].append(index)
     return [_heat(model, layers, runs, experiments, members) for (model, layers), members in groups.items() if layers]
 
 
 def _heat(
-    model: str, layers: tuple[str, ...], runs: Sequence[Run], experiments: Sequence[Experiment], members: list[int]
+    model: str,
+    layers: tuple[str, ...],
+    runs: Sequence[RunDirectory],
+    experiments: Sequence[Experiment],
+    members: list[int],
 ) -> Heat:
-    def over(index: int) -> list[dict[str, Any]]:
-        return [runs[run].fields for run in experiments[index].runs]
-
-    ordered = sorted(members, key=lambda index: fmean(fields["sparsity"] for fields in over(index)))
-    step = max(1, -(-len(ordered) // MOST_COLUMNS))
-    shown = ordered[::-1][::step][::-1]  # the sparsest is always among them
+    results = {index: [runs[run].result for run in experiments[index].runs] for index in members}
+    total = {index: fmean(result["sparsity"] for result in results[index]) for index in members}
+    ordered = sorted(members, key=total.__getitem__)
+    step = max(1, -(-len(ordered) // MAX_COLUMNS))
+    columns = ordered[::-1][::step][::-1]  # from the end, so that the highest sparsity is always included
     return Heat(
-        model,
-        list(layers),
-        shown,
-        [fmean(fields["sparsity"] for fields in over(index)) for index in shown],
-        [
-            [fmean(fields["layers"][row]["sparsity"] for fields in over(index)) for index in shown]
+        model=model,
+        layers=list(layers),
+        experiments=columns,
+        total=[total[index] for index in columns],
+        sparsity=[
+            [fmean(result["layers"][row]["sparsity"] for result in results[index]) for index in columns]
             for row in range(len(layers))
         ],
-        [[sum(_is_dead(fields, row) for fields in over(index)) for index in shown] for row in range(len(layers))],
-        len(ordered),
+        dead=[
+            [sum(name in result["dead_layers"] for result in results[index]) for index in columns] for name in layers
+        ],
+        of=len(ordered),
     )
 
 
-def _is_dead(fields: dict[str, Any], row: int) -> bool:
-    layer = fields["layers"][row]
-    return layer["name"] in fields["dead_layers"]
-
-
-def sensitivities(runs: Sequence[Run], experiments: Sequence[Experiment], own: Sequence[int]) -> list[Sensitivity]:
-    """The curves that the experiments `own` hold: those whose `layers.include` names a single layer, twice or more."""
-    layers = {index: _only_layer(runs[experiments[index].runs[0]]) for index in own}
-    single = [runs[experiments[index].runs[0]] for index, layer in layers.items() if layer]
-    keys = [key for key in swept(single) if key not in OF_A_CURVE]
-    groups: dict[tuple[str, str, str], list[int]] = defaultdict(list)
-    for index, layer in layers.items():
+def sensitivities(
+    runs: Sequence[RunDirectory], experiments: Sequence[Experiment], indices: Iterable[int]
+) -> list[Sensitivity]:
+    """Return the sensitivity curves: experiments that prune the same single layer, at two or more points."""
+    single = {index: layer for index in indices if (layer := _only_layer(runs[experiments[index].runs[0]]))}
+    keys = [key for key in varied([runs[experiments[index].runs[0]] for index in single]) if key not in CURVE_KEYS]
+    curves: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+    for index, layer in single.items():
         run = runs[experiments[index].runs[0]]
-        if layer:
-            context = " ".join(f"{key}={run.settings.get(key)}" for key in keys)
-            groups[run.fields["model"], layer, context].append(index)
-    return [_sensitivity(*key, runs, experiments, members) for key, members in groups.items() if len(members) > 1]
+        context = " ".join(f"{key}={run.settings.get(key)}" for key in keys)
+        curves[run.result["model"], layer, context].append(index)
+    return [_sensitivity(*curve, runs, experiments, members) for curve, members in curves.items() if len(members) > 1]
 
 
-def _only_layer(run: Run) -> str | None:
+def _only_layer(run: RunDirectory) -> str | None:
+    """Return the name of the layer if `layers.include` names a single one."""
     included = str(run.settings.get("layers.include", "")).strip("[]")
-    return included if included in {layer["name"] for layer in run.fields["layers"]} else None
+    return included if included in {layer["name"] for layer in run.result["layers"]} else None
 
 
 def _sensitivity(
-    model: str, layer: str, context: str, runs: Sequence[Run], experiments: Sequence[Experiment], members: list[int]
+    model: str,
+    layer: str,
+    context: str,
+    runs: Sequence[RunDirectory],
+    experiments: Sequence[Experiment],
+    members: list[int],
 ) -> Sensitivity:
-    def over(index: int, *path: str) -> list[float]:
-        found: list[Any] = [runs[run].fields for run in experiments[index].runs]
-        for key in path:
-            found = [fields[key] for fields in found]
-        return found
+    def sparsity(index: int) -> float:
+        return fmean(runs[run].result["sparsity"] for run in experiments[index].runs)
 
-    ordered = sorted(members, key=lambda index: fmean(over(index, "sparsity")))
+    def test_accuracy(index: int, point: str) -> Spread:
+        members = [runs[run] for run in experiments[index].runs]
+        return over_seeds(members, lambda result: result[point]["test_accuracy"])
+
+    ordered = sorted(members, key=sparsity)
     return Sensitivity(
-        model,
-        layer,
-        context,
-        ordered,
-        [fmean(over(index, "sparsity")) for index in ordered],
-        *([Spread.of(over(index, point, "test_accuracy")) for index in ordered] for point in ("pruned", "final")),
+        model=model,
+        layer=layer,
+        context=context,
+        experiments=ordered,
+        sparsity=[sparsity(index) for index in ordered],
+        pruned=[test_accuracy(index, "pruned") for index in ordered],
+        final=[test_accuracy(index, "final") for index in ordered],
     )

@@ -1,23 +1,31 @@
-"""What a report shows, as plain values: nothing is drawn here."""
+"""All values of a report, computed before anything is drawn."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from prunesweep.data.sources import SOURCES
 from prunesweep.report.compute.costs import AXES
 from prunesweep.report.compute.frontiers import Frontier, frontier, volume
-from prunesweep.report.compute.gather import Run, Runs, Value, swept
+from prunesweep.report.compute.gather import Runs
 from prunesweep.report.compute.groups import Experiment, Spread, experiments
 from prunesweep.report.compute.layers import Heat, Sensitivity, heats, sensitivities
+from prunesweep.report.compute.settings import varied
+from prunesweep.results.run_directory import RunDirectory, Value
 
 
 @dataclass(frozen=True)
 class Dense:
-    """The unpruned networks of one architecture: accuracies over those that were trained."""
+    """The unpruned networks of one architecture.
+
+    Attributes:
+        params: Number of parameters.
+        trained: Number of trained networks.
+        val, test: Accuracies over the trained networks.
+    """
 
     model: str
     params: int
@@ -28,12 +36,13 @@ class Dense:
 
 @dataclass(frozen=True)
 class Task:
-    """All that was measured on one data set; only these figures can be compared with each other.
+    """The values for one data set. Values of different data sets cannot be compared.
 
     Attributes:
-        validation: how many images chose; several counts if sweeps differ, empty where it is not known.
-        test: how many images the test accuracies are of.
-        keys: the settings that experiments differ in.
+        validation: Number of validation images as text. Several numbers if sweeps differ, empty if it is unknown.
+        test: Number of test images, or None if it is unknown.
+        keys: Settings in which the experiments differ.
+        frontiers: Cost -> frontier, for costs that are known.
     """
 
     dataset: str
@@ -50,7 +59,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Values:
-    """A whole report: `experiments` are shared by the tasks, `keys` are what they were told apart by."""
+    """All values of a report.
+
+    Attributes:
+        runs: The runs of the report.
+        keys: Settings in which the experiments of all data sets differ.
+        experiments: The experiments of all data sets.
+        tasks: The values for each data set.
+    """
 
     runs: Runs
     keys: list[str]
@@ -59,48 +75,47 @@ class Values:
 
 
 def compute(runs: Runs) -> Values:
-    """All values of the report on `runs`."""
-    found = experiments(runs.done)
-    datasets = dict.fromkeys(run.fields["dataset"] for run in runs.done)
-    return Values(runs, swept(runs.done), found, [_task(name, runs.done, found) for name in datasets])
+    """Compute all values of a report on `runs`."""
+    groups = experiments(runs.completed)
+    datasets = dict.fromkeys(run.result["dataset"] for run in runs.completed)
+    return Values(runs, varied(runs.completed), groups, [_task(name, runs.completed, groups) for name in datasets])
 
 
-def _task(dataset: str, runs: Sequence[Run], found: Sequence[Experiment]) -> Task:
-    own = [index for index, experiment in enumerate(found) if _dataset(runs, experiment) == dataset]
-    members = [run for run in runs if run.fields["dataset"] == dataset]
-    keys = swept(members)
-    frontiers = {axis: frontier(axis, own, keys, runs, found) for axis in AXES}
+def _task(dataset: str, runs: Sequence[RunDirectory], groups: Sequence[Experiment]) -> Task:
+    indices = [index for index, group in enumerate(groups) if runs[group.runs[0]].result["dataset"] == dataset]
+    members = [run for run in runs if run.result["dataset"] == dataset]
+    keys = varied(members)
+    frontiers = {axis: frontier(axis, indices, keys, runs, groups) for axis in AXES}
     return Task(
-        dataset,
-        _told({run.settings.get("dataset.validation") for run in members}),
-        SOURCES[dataset].test if dataset in SOURCES else None,
-        keys,
-        sorted({run.fields["seed"] for run in members}),
-        _dense(members),
-        {axis: found for axis, found in frontiers.items() if found.members},
-        volume(members),
-        heats(runs, found, own),
-        sensitivities(runs, found, own),
+        dataset=dataset,
+        validation=_alternatives(run.settings.get("dataset.validation") for run in members),
+        test=SOURCES[dataset].test if dataset in SOURCES else None,
+        keys=keys,
+        seeds=sorted({run.result["seed"] for run in members}),
+        dense=_dense(members),
+        frontiers={axis: front for axis, front in frontiers.items() if front.members},
+        hypervolume=volume(members),
+        heats=heats(runs, groups, indices),
+        sensitivities=sensitivities(runs, groups, indices),
     )
 
 
-def _told(counts: set[Value]) -> str:
-    return " or ".join(f"{count:,}" for count in sorted(count for count in counts if isinstance(count, int)))
+def _alternatives(counts: Iterable[Value]) -> str:
+    return " or ".join(f"{count:,}" for count in sorted({count for count in counts if isinstance(count, int)}))
 
 
-def _dataset(runs: Sequence[Run], experiment: Experiment) -> str:
-    return str(runs[experiment.runs[0]].fields["dataset"])
-
-
-def _dense(runs: Sequence[Run]) -> list[Dense]:
+def _dense(runs: Sequence[RunDirectory]) -> list[Dense]:
+    """Return the dense networks, each trained network once, even if many runs started from it."""
     trained: dict[tuple[str, int], dict[str, Any]] = defaultdict(dict)
     for run in runs:
-        trained[run.fields["model"], run.fields["params_total"]][run.fields["dense_digest"]] = run.fields["dense"]
+        trained[run.result["model"], run.result["params_total"]][run.result["dense_digest"]] = run.result["dense"]
     return [
         Dense(
-            *key,
-            len(scores),
-            *(Spread.of([one[score] for one in scores.values()]) for score in ("val_accuracy", "test_accuracy")),
+            model=model,
+            params=params,
+            trained=len(scores),
+            val=Spread.of([score["val_accuracy"] for score in scores.values()]),
+            test=Spread.of([score["test_accuracy"] for score in scores.values()]),
         )
-        for key, scores in trained.items()
+        for (model, params), scores in trained.items()
     ]

@@ -1,87 +1,66 @@
-"""What a person sees on the terminal: a progress bar, a line for each run, a table for a sweep."""
+"""The line that ends a run and the table that ends a sweep."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-)
 from rich.table import Table
 from rich.text import Text
 
-from prunesweep.chain.execution import OnStep
-from prunesweep.chain.steps import Record, Step
-from prunesweep.report.compute.gather import gather, near
+from prunesweep.report.compute.gather import gather, short_path
+from prunesweep.report.compute.groups import duplicates
 from prunesweep.report.render.files import write_report
 from prunesweep.results.result import Result
 from prunesweep.results.run_directory import RunDirectory
 
-WIDE = 160
-MOST_ROWS = 200
+WIDTH_OF_LOG = 160
+MAX_ROWS = 200
+COLUMNS = ("amount", "sparsity", "parameters", "reduction", "dense", "pruned", "final", "seconds")
 
 
 def console() -> Console:
-    """Standard output: as wide as the terminal, or wide enough for a log."""
-    found = Console()
-    return found if found.is_terminal else Console(width=WIDE)
-
-
-@contextmanager
-def progress(total: int) -> Iterator[OnStep]:
-    """A bar over the steps of a run, on a terminal; nothing at all in a log."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("starting", total=total)
-
-        def on_step(position: int, step: Step, record: Record) -> None:
-            bar.update(task, completed=position + 1, description=_told(step, record))
-
-        yield on_step
-
-
-def _told(step: Step, record: Record) -> str:
-    if "epoch" in record:
-        return f"epoch {record['epoch']}  loss {record['train_loss']:.4f}  validation {percent(record['val_accuracy'])}"
-    return type(step).__name__.lower()
+    """Return a console on standard output. If that is not a terminal, lines may be 160 characters wide."""
+    terminal = Console()
+    return terminal if terminal.is_terminal else Console(width=WIDTH_OF_LOG)
 
 
 def percent(fraction: float, digits: int = 2) -> str:
-    """0.98765 -> `98.77 %`."""
+    """Format a fraction as a percentage: 0.98765 becomes `98.77 %`."""
     return f"{100 * fraction:.{digits}f} %"
 
 
 def cut(fraction: float) -> str:
-    """0.1992 -> `-19.92 %`; nothing is `0.00 %`."""
+    """Format a reduction as a negative percentage: 0.1992 becomes `-19.92 %`, and 0 becomes `0.00 %`."""
     return percent(0.0 - fraction)
 
 
 def line(result: Result, folder: Path) -> str:
-    """A completed run in one line: what was cut, of how many, what it cost, and where it lies."""
-    cached = f", {result.steps_cached} of {result.steps_total} steps stored" if result.steps_cached else ""
+    """Describe a completed run in one line: what was pruned, the accuracies, the time, and the directory."""
+    cached = f", {result.steps_cached} of {result.steps_total} steps from the store" if result.steps_cached else ""
     return (
         f"{result.model} on {result.dataset}, seed {result.seed}: "
         f"pruned {result.params_pruned:,} of {result.params_selected:,} selected ({percent(result.sparsity)}), "
         f"parameters {result.params_total:,} -> {result.params_nonzero:,} ({cut(result.param_reduction)}); "
         f"test accuracy dense {percent(result.dense['test_accuracy'])}, "
         f"pruned {percent(result.pruned['test_accuracy'])}, final {percent(result.final['test_accuracy'])}; "
-        f"{result.seconds:.1f} s{cached} -> {near(folder)}"
+        f"{result.seconds:.1f} s{cached} -> {short_path(folder)}"
     )
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A sweep as plain text: the rows of its table, its failures, its verdict."""
+    """The table of a sweep as text.
+
+    Attributes:
+        columns: The headings.
+        rows: The cells of each completed run.
+        failures: One line per run without a result.
+        verdict: How many runs completed.
+    """
 
     columns: tuple[str, ...]
     rows: list[tuple[str, ...]]
@@ -89,70 +68,75 @@ class Summary:
     verdict: str
 
 
-COLUMNS = ("amount", "sparsity", "parameters", "reduction", "dense", "pruned", "final", "seconds")
-
-
-def summarize(jobs: Sequence[RunDirectory]) -> Summary:
-    """The table of a sweep; what its jobs were told apart by stands in front, unless it is the amount alone."""
-    done = [job for job in jobs if job.status == "completed"]
-    lost = [job for job in jobs if job.status != "completed"]
-    labels = _labels(done)
+def summarize(runs: Sequence[RunDirectory]) -> Summary:
+    """Return the table of a sweep. If its runs differ in more than the amount, a column shows the other settings."""
+    completed = [run for run in runs if run.completed]
+    failed = [run for run in runs if not run.completed]
+    labels = _labels(completed)
     columns = ("run", *(("settings",) if any(labels) else ()), *COLUMNS)
     rows = [
-        (job.name, *((label,) if any(labels) else ()), *_row(job.result))
-        for job, label in zip(done, labels, strict=True)
+        (run.name, *((label,) if any(labels) else ()), *_figures(run.result))
+        for run, label in zip(completed, labels, strict=True)
     ]
-    failures = [f"run {job.name} {job.status}{_given(job)}: {job.result.get('error')}" for job in lost]
-    verdict = f"{len(done)} of {len(jobs)} runs completed" + (f", {len(lost)} did not" if lost else "")
-    return Summary(columns, rows, failures, verdict)
+    failures = [f"run {run.name} {run.status}{_overrides(run)}: {run.error}" for run in failed]
+    return Summary(columns, rows, failures, _verdict(completed, failed))
 
 
-def _given(job: RunDirectory) -> str:
-    overrides = " ".join(job.result.get("overrides", []))
-    return f" ({overrides})" if overrides else ""
-
-
-def _labels(jobs: Sequence[RunDirectory]) -> list[str]:
-    """The overrides of each job, without the amount and without what all jobs share."""
-    settings = [[text for text in job.result["overrides"] if not text.startswith("prune.amount=")] for job in jobs]
-    shared = set.intersection(*map(set, settings)) if settings else set()
-    return [" ".join(text for text in own if text not in shared) for own in settings]
-
-
-def _row(fields: dict[str, Any]) -> tuple[str, ...]:
+def _verdict(completed: Sequence[RunDirectory], failed: Sequence[RunDirectory]) -> str:
+    repeated = len(duplicates(completed))
     return (
-        f"{fields['amount']:g}",
-        percent(fields["sparsity"]),
-        f"{fields['params_total']:,} -> {fields['params_nonzero']:,}",
-        cut(fields["param_reduction"]),
-        *(percent(fields[point]["test_accuracy"]) for point in ("dense", "pruned", "final")),
-        f"{fields['seconds']:.1f}",
+        f"{len(completed)} of {len(completed) + len(failed)} runs completed"
+        + (f", {len(failed)} did not" if failed else "")
+        + (f"; {repeated} of them repeat another run exactly and count once" if repeated else "")
+    )
+
+
+def _overrides(run: RunDirectory) -> str:
+    return f" ({' '.join(run.overrides)})" if run.overrides else ""
+
+
+def _labels(runs: Sequence[RunDirectory]) -> list[str]:
+    """Return the overrides of each run, without the amount and without those that all runs share."""
+    overrides = [[text for text in run.overrides if not text.startswith("prune.amount=")] for run in runs]
+    shared = set.intersection(*map(set, overrides)) if overrides else set()
+    return [" ".join(text for text in texts if text not in shared) for texts in overrides]
+
+
+def _figures(result: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        f"{result['amount']:g}",
+        percent(result["sparsity"]),
+        f"{result['params_total']:,} -> {result['params_nonzero']:,}",
+        cut(result["param_reduction"]),
+        *(percent(result[point]["test_accuracy"]) for point in ("dense", "pruned", "final")),
+        f"{result['seconds']:.1f}",
     )
 
 
 def conclude(sweeps: Sequence[Path], folder: Path) -> Summary:
-    """Print the table of the sweep directories `sweeps`, write their report into `folder`, and return the summary."""
-
+    """Print the table of the sweep directories `sweeps` and write their report into `folder`."""
     runs = gather(sweeps)
-    summary = summarize(runs.jobs)
+    summary = summarize(runs.all)
     show(summary)
     for path in write_report(runs, folder):
-        console().print(Text(str(near(path))), soft_wrap=True)
+        console().print(Text(str(short_path(path))), soft_wrap=True)
     return summary
 
 
 def show(summary: Summary) -> None:
-    """Print the table, what failed, and the verdict."""
+    """Print the table, the verdict and the failures. Long lists are shortened."""
     out = console()
-    shown = Table(caption=f"{summary.verdict}. dense, pruned, final: test accuracy.", caption_justify="left")
+    caption = f"{summary.verdict}. Columns dense, pruned, final: test accuracy."
+    table = Table(caption=caption, caption_justify="left")
     for column in summary.columns:
-        shown.add_column(
-            column, justify="left" if column in ("run", "settings") else "right", no_wrap=column != "settings"
-        )
-    for row in summary.rows[:MOST_ROWS]:
-        shown.add_row(*map(Text, row))
-    out.print(shown if summary.rows else Text(summary.verdict))
-    if len(summary.rows) > MOST_ROWS:
-        out.print(Text(f"the first {MOST_ROWS} runs; results.csv and report.html hold all {len(summary.rows):,}"))
-    for failure in summary.failures[:MOST_ROWS]:
+        is_text = column in ("run", "settings")
+        table.add_column(column, justify="left" if is_text else "right", no_wrap=column != "settings")
+    for row in summary.rows[:MAX_ROWS]:
+        table.add_row(*map(Text, row))
+    out.print(table if summary.rows else Text(summary.verdict))
+    if len(summary.rows) > MAX_ROWS:
+        out.print(Text(f"Only the first {MAX_ROWS} of {len(summary.rows):,} runs are shown. results.csv has all."))
+    for failure in summary.failures[:MAX_ROWS]:
         out.print(Text(failure), soft_wrap=True)
+    if len(summary.failures) > MAX_ROWS:
+        out.print(Text(f"Only the first {MAX_ROWS} of {len(summary.failures):,} failures are shown."))

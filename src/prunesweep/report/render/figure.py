@@ -1,9 +1,10 @@
-"""`frontier.png`: test accuracy against parameters left, one panel a data set, to be read at a column's width."""
+"""`frontier.png`: test accuracy against parameters left, one panel per data set, for one column of a paper."""
 
 from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -19,35 +20,15 @@ from matplotlib.ticker import (
     NullLocator,
 )
 
+from prunesweep.report.compute.frontiers import value_of
 from prunesweep.report.compute.groups import Experiment
 from prunesweep.report.compute.values import Task, Values
 
-WIDTH = 3.4  # inches: a column of a two-column paper
-ACCURACIES = (99.9, 99.8, 99.7, 99.5, 99, 98, 97, 95, 90, 80, 50, 0)
-FINELY = (
-    99.9,
-    99.85,
-    99.8,
-    99.7,
-    99.6,
-    99.5,
-    99.4,
-    99.3,
-    99.2,
-    99,
-    98.8,
-    98.5,
-    98,
-    97.5,
-    97,
-    96,
-    95,
-    94,
-    92,
-    90,
-    80,
-    70,
-    0,
+WIDTH = 3.4  # inches: one column of a two-column paper
+COARSE_TICKS = (99.9, 99.8, 99.7, 99.5, 99, 98, 97, 95, 90, 80, 50, 0)
+FINE_TICKS = (
+    *(99.9, 99.85, 99.8, 99.7, 99.6, 99.5, 99.4, 99.3, 99.2, 99, 98.8, 98.5, 98, 97.5, 97),
+    *(96, 95, 94, 92, 90, 80, 70, 0),
 )
 STYLE: dict[Any, Any] = {
     "font.size": 8,
@@ -65,111 +46,121 @@ MARKERS = "osD^v*hP"
 
 
 def figure(values: Values) -> bytes:
-    """The picture as PNG, 300 dots an inch."""
-    logging.getLogger("matplotlib.font_manager").setLevel(logging.WARNING)  # the first time it tells of its cache
+    """Return the picture as a PNG file with 300 dots per inch."""
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.WARNING)  # it reports when it builds its cache
     with mpl.rc_context(STYLE):
         count = max(1, len(values.tasks))
-        drawn = Figure(figsize=(WIDTH * count, 2.6), dpi=300, layout="constrained")
-        FigureCanvasAgg(drawn)  # no window system, whatever the user's settings say
-        for task, axes in zip(values.tasks, drawn.subplots(1, count, squeeze=False)[0], strict=False):
-            _panel(axes, task, values, named=count > 1)
+        drawing = Figure(figsize=(WIDTH * count, 2.6), dpi=300, layout="constrained")
+        FigureCanvasAgg(drawing)  # needs no window system, whatever matplotlib's configuration is
+        panels = drawing.subplots(1, count, squeeze=False)[0]
+        for task, axes in zip(values.tasks, panels, strict=False):
+            _panel(axes, task, values)
+            if count > 1:
+                axes.set_xlabel(f"{axes.get_xlabel()}, {task.dataset}")
         content = io.BytesIO()
-        drawn.savefig(content, format="png", metadata={"Software": "prunesweep"})
+        drawing.savefig(content, format="png", metadata={"Software": "prunesweep"})
     return content.getvalue()
 
 
-def _panel(axes: Axes, task: Task, values: Values, *, named: bool) -> None:
-    counted = task.test or 10_000
-    floor = 50 / counted  # half an image: what a network without errors is drawn at
-    own = [found for found in values.experiments if values.runs.done[found.runs[0]].fields["dataset"] == task.dataset]
-    key, groups = _groups(task, values, own)
-    for number, (value, members) in enumerate(groups):
-        colour = COLOURS[number] if key else "#8a8f94"
-        points = [values.runs.done[run].fields for found in members for run in found.runs]
-        _cloud(axes, points, floor, color=colour, marker=MARKERS[number], label="runs" if not key else f"{value}")
-    frontier = task.frontiers["params_nonzero"]
-    lines = frontier.of_value.get(key, {}) if key else {"": frontier.members}
-    for number, (value, _) in enumerate(groups):
-        members = [values.experiments[index] for index in lines.get(value, [])]
-        _line(axes, members, floor, color=COLOURS[number], label=None if key else _told(members))
-    for dense in task.dense:
-        height = _error(dense.test.mean, floor)
-        axes.axhline(height, color="black", linewidth=0.7, linestyle=(0, (4, 3)))
-        label = "dense" if len(task.dense) == 1 else f"dense {dense.model}"
-        where: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "xytext": (2, 2), "textcoords": "offset points"}
-        axes.annotate(label, (0, height), fontsize=6.5, **where)
-    _scales(axes, task)
-    if named:
-        axes.set_xlabel(f"{axes.get_xlabel()}, {task.dataset}")
-    title = f"{key}; points: runs, lines: frontiers{_bars(values)}" if key else None
-    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2, "columnspacing": 1.2}
-    legend = axes.legend(ncols=3, handletextpad=0.3, title=title, title_fontsize=6.5, alignment="left", **place)
-    for handle in filter(None, legend.legend_handles):
-        handle.set_alpha(1)
-
-
-def _groups(task: Task, values: Values, own: list[Experiment]) -> tuple[str, list[tuple[str, list[Experiment]]]]:
-    """The first setting of few values, which are texts, and the experiments of each; else all experiments as one."""
-    for key, parts in task.frontiers["params_nonzero"].of_value.items():
-        told = [values.runs.done[found.runs[0]].settings.get(key) for found in own]
-        if all(isinstance(value, str) for value in told):
-            return key, [(v, [f for f, value in zip(own, told, strict=True) if value == v]) for v in sorted(parts)]
-    return "", [("", own)]
-
-
-def _bars(values: Values) -> str:
-    return ", mean ± s.d." if any(len(found.runs) > 1 for found in values.experiments) else ""
-
-
-def _told(members: list[Experiment]) -> str:
-    seeds = sorted({len(found.runs) for found in members})
-    count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
-    return "frontier, one seed" if seeds == [1] else f"frontier, mean ± s.d. of {count} seeds"
-
-
-def _error(accuracy: float, floor: float) -> float:
-    return max(100 * (1 - accuracy), floor)
-
-
-def _cloud(axes: Axes, points: list[dict[str, Any]], floor: float, **style: Any) -> None:
-    left = [max(1, fields["params_nonzero"]) for fields in points]
-    errors = [_error(fields["final"]["test_accuracy"], floor) for fields in points]
-    axes.scatter(left, errors, s=7, alpha=0.45 if len(points) < 2_000 else 0.15, linewidths=0, **style)
-
-
-def _line(axes: Axes, members: list[Experiment], floor: float, **style: Any) -> None:
-    left = [max(1, found.costs["params_nonzero"] or 0) for found in members]
-    errors = [_error(found.test.mean, floor) for found in members]
-    above = [100 * (found.test.sd or 0) for found in members]
-    below = [min(sd, 0.9 * error) for sd, error in zip(above, errors, strict=True)]  # a log axis has no zero
-    bars = [below, above] if any(above) else None
-    axes.errorbar(
-        left, errors, yerr=bars, linewidth=1.1, elinewidth=0.7, capsize=1.5, marker=".", markersize=4, **style
-    )
-
-
 def accuracy_ticks(low: float, high: float) -> list[float]:
-    """Round accuracies between the errors `low` and `high`, all in percent: at least two, however close these are."""
-    ticks = [value for value in (FINELY if high < 8 * low else ACCURACIES) if low <= 100 - value <= high * 1.001]
+    """Return round accuracies between the errors `low` and `high`, all in percent; at least two."""
+    listed = FINE_TICKS if high < 8 * low else COARSE_TICKS
+    ticks = [value for value in listed if low <= 100 - value <= high * 1.001]
     if len(ticks) > 2:
         return ticks
     even = MaxNLocator(5, steps=[1, 2, 5, 10], min_n_ticks=2).tick_values(100 - high, 100 - low)
     return [float(value) for value in even if low <= 100 - value <= high * 1.001]
 
 
+def _panel(axes: Axes, task: Task, values: Values) -> None:
+    floor = 50 / (task.test or 10_000)  # half an image: where a network without errors is drawn
+    key, groups = _groups(task, values)
+    frontier = task.frontiers["params_nonzero"]
+    lines = frontier.of_value.get(key, {}) if key else {"": frontier.members}
+    for number, (value, experiments) in enumerate(groups):
+        results = [values.runs.completed[run].result for one in experiments for run in one.runs]
+        colour = COLOURS[number] if key else "#8a8f94"
+        _points(axes, results, floor, color=colour, marker=MARKERS[number], label=value if key else "runs")
+        members = [values.experiments[index] for index in lines.get(value, [])]
+        _line(axes, members, floor, color=COLOURS[number], label=None if key else _line_label(members))
+    _dense_lines(axes, task, floor)
+    _scales(axes, task)
+    _legend(axes, f"{key}; points: runs, lines: frontiers{_bars_label(values)}" if key else None)
+
+
+def _groups(task: Task, values: Values) -> tuple[str, list[tuple[str, list[Experiment]]]]:
+    """Return the setting to colour by and the experiments for each of its values.
+
+    It is the first setting with a few values that are all texts. Without one, all experiments form a single group.
+    """
+    runs = values.runs.completed
+    own = [one for one in values.experiments if runs[one.runs[0]].result["dataset"] == task.dataset]
+    for key, parts in task.frontiers["params_nonzero"].of_value.items():
+        found = [value_of(key, runs, one) for one in own]
+        if all(isinstance(value, str) for value in found):
+            pairs = list(zip(own, found, strict=True))
+            return key, [(part, [one for one, value in pairs if value == part]) for part in sorted(parts)]
+    return "", [("", own)]
+
+
+def _points(axes: Axes, results: Sequence[dict[str, Any]], floor: float, **style: Any) -> None:
+    left = [max(1, result["params_nonzero"]) for result in results]
+    errors = [_error(result["final"]["test_accuracy"], floor) for result in results]
+    axes.scatter(left, errors, s=7, alpha=0.45 if len(results) < 2_000 else 0.15, linewidths=0, **style)
+
+
+def _line(axes: Axes, members: Sequence[Experiment], floor: float, **style: Any) -> None:
+    left = [max(1, one.costs["params_nonzero"] or 0) for one in members]
+    errors = [_error(one.test.mean, floor) for one in members]
+    above = [100 * (one.test.sd or 0) for one in members]
+    below = [min(sd, 0.9 * error) for sd, error in zip(above, errors, strict=True)]  # a logarithmic axis has no zero
+    bars = [below, above] if any(above) else None
+    axes.errorbar(
+        left, errors, yerr=bars, linewidth=1.1, elinewidth=0.7, capsize=1.5, marker=".", markersize=4, **style
+    )
+
+
+def _error(accuracy: float, floor: float) -> float:
+    return max(100 * (1 - accuracy), floor)
+
+
+def _dense_lines(axes: Axes, task: Task, floor: float) -> None:
+    for dense in task.dense:
+        height = _error(dense.test.mean, floor)
+        axes.axhline(height, color="black", linewidth=0.7, linestyle=(0, (4, 3)))
+        label = "dense" if len(task.dense) == 1 else f"dense {dense.model}"
+        place: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "xytext": (2, 2), "textcoords": "offset points"}
+        axes.annotate(label, (0, height), fontsize=6.5, **place)
+
+
+def _line_label(members: Sequence[Experiment]) -> str:
+    seeds = sorted({one.seeds for one in members})
+    count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    return "frontier, one seed" if seeds == [1] else f"frontier, mean ± s.d. of {count} seeds"
+
+
+def _bars_label(values: Values) -> str:
+    return ", mean ± s.d." if any(one.seeds > 1 for one in values.experiments) else ""
+
+
+def _legend(axes: Axes, title: str | None) -> None:
+    place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2, "columnspacing": 1.2}
+    legend = axes.legend(ncols=3, handletextpad=0.3, title=title, title_fontsize=6.5, alignment="left", **place)
+    for handle in filter(None, legend.legend_handles):
+        handle.set_alpha(1)
+
+
 def _scales(axes: Axes, task: Task) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.invert_yaxis()
-    low, high = sorted(axes.get_ylim())
-    ticks = accuracy_ticks(low, high)
+    ticks = accuracy_ticks(*sorted(axes.get_ylim()))
     axes.yaxis.set_major_locator(FixedLocator([100 - value for value in ticks]))
     axes.yaxis.set_major_formatter(FixedFormatter([f"{value:g}" for value in ticks]))
     axes.yaxis.set_minor_locator(NullLocator())
-    near, far = axes.get_xlim()
-    axes.xaxis.set_major_locator(
-        LogLocator(subs=(1, 2, 5) if far / near < 200 else (1, 3) if far / near < 5_000 else (1,))
-    )
+    low, high = axes.get_xlim()
+    multiples = (1, 2, 5) if high / low < 200 else (1, 3) if high / low < 5_000 else (1,)
+    axes.xaxis.set_major_locator(LogLocator(subs=multiples))
     axes.xaxis.set_major_formatter(
         FuncFormatter(lambda count, _: f"{count / 1_000:g}k" if count >= 1_000 else f"{count:g}")
     )
@@ -179,5 +170,5 @@ def _scales(axes: Axes, task: Task) -> None:
     total = " or ".join(f"{count:,}" for count in sorted({dense.params for dense in task.dense}))
     axes.set_xlabel(f"Parameters left of {total}" if len(total) < 24 else "Parameters left")
     axes.set_ylabel(
-        f"Test accuracy, % of {task.test:,} images\n(error on a log scale)" if task.test else "Test accuracy, %"
+        f"Test accuracy, % of {task.test:,} images\n(logarithmic in the error)" if task.test else "Test accuracy, %"
     )

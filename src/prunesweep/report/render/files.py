@@ -1,4 +1,4 @@
-"""The files of a report: `results.csv`, `frontier.csv`, `frontier.png` and `report.html`."""
+"""Write the files of a report: `results.csv`, `frontier.csv`, `frontier.png` and `report.html`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ FRONTIER, PICTURE, PAGE = "frontier.csv", "frontier.png", "report.html"
 
 
 def write_report(runs: Runs, folder: Path) -> list[Path]:
-    """Write the files on `runs` into `folder`; their paths. The table comes first, as it needs nothing but the runs."""
+    """Write the report on `runs` into `folder` and return the paths of its files.
+
+    `results.csv` is written first, because it needs no computation that could fail.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / TABLE, table(runs.jobs).encode())
+    write_atomically(folder / TABLE, table(runs.all).encode())
     values = compute(runs)
     write_atomically(folder / FRONTIER, frontier_table(values).encode())
     write_atomically(folder / PICTURE, figure(values))

@@ -1,4 +1,4 @@
-"""The head of the page, in HTML that needs no script: what was run, on what data, what chose, and what failed."""
+"""The head of the page, in HTML that needs no script: data, settings, dense networks, and runs without a result."""
 
 from __future__ import annotations
 
@@ -7,106 +7,121 @@ from collections.abc import Iterable
 from html import escape
 from math import sqrt
 
-from prunesweep.report.compute.gather import Lost
+from prunesweep.report.compute.frontiers import CHANCE
 from prunesweep.report.compute.groups import Spread
-from prunesweep.report.compute.values import Task, Values
+from prunesweep.report.compute.values import Dense, Task, Values
+from prunesweep.results.run_directory import RunDirectory
+
+MAX_SEEDS = 8
+MAX_VALUES = 6
+MAX_FAILURES = 500
 
 
 def title(values: Values) -> str:
-    """The title of the page, as text."""
-    models = _list({run.fields["model"] for run in values.runs.done})
+    """Return the title of the page as plain text."""
+    models = _list({run.result["model"] for run in values.runs.completed})
     datasets = _list(task.dataset for task in values.tasks)
     return f"Pruning {models} on {datasets}" if models else "Pruning: no run was completed"
 
 
 def facts(values: Values) -> str:
-    """A definition list: each term and what there is to say, escaped."""
-    runs = values.runs
-    states = Counter(lost.status for lost in runs.lost)
-    lost = "".join(f", {count:,} {status}" for status, count in states.items())
+    """Return the terms and descriptions of a definition list, escaped."""
     terms = [
-        ("Runs", f"{len(runs.done):,} of {len(runs.jobs):,} completed{lost}; {_count(values)}"),
-        ("Read from", _list(runs.sweeps)),
-        ("Searched", _list(_range(values, key) for key in values.keys) or "one setting only"),
+        ("Runs", f"{_counts(values)}; {_repetitions(values)}"),
+        ("Directories", _list(values.runs.sweeps)),
+        ("Varied settings", _list(_range(values, key) for key in values.keys) or "none"),
     ]
     for task in values.tasks:
-        terms += [(f"Data: {task.dataset}", _splits(task)), *_denses(task)]
+        terms += [
+            (f"Data: {task.dataset}", _splits(task)),
+            *((f"Dense {one.model}", _dense(one)) for one in task.dense),
+        ]
         if task.hypervolume:
-            terms.append(("Hypervolume", _volume(task)))
-    return "".join(f"<dt>{escape(term)}</dt><dd>{escape(told)}</dd>" for term, told in terms)
+            terms.append(("Hypervolume", _hypervolume(task, task.hypervolume)))
+    return "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in terms)
+
+
+def failures(values: Values) -> str:
+    """Return the rows of the table of runs without a result, escaped; at most 500."""
+    shown, more = values.runs.failed[:MAX_FAILURES], len(values.runs.failed) - MAX_FAILURES
+    last = f"<tr><td colspan=4>and {more:,} more in results.csv</td></tr>" if more > 0 else ""
+    return "".join(map(_failure, shown)) + last
+
+
+def _failure(run: RunDirectory) -> str:
+    cells = (run.name, run.status, " ".join(run.overrides), run.error)
+    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
 
 
 def _list(texts: Iterable[str]) -> str:
     return ", ".join(sorted(texts))
 
 
-def _count(values: Values) -> str:
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _counts(values: Values) -> str:
+    runs = values.runs
+    failed = "".join(f", {count:,} {status}" for status, count in Counter(run.status for run in runs.failed).items())
+    repeated = sum(len(experiment.duplicates) for experiment in values.experiments)
+    duplicates = f" ({_plural(repeated, 'duplicate')} of another run, counted once)" if repeated else ""
+    return f"{len(runs.completed):,} of {len(runs.all):,} completed{duplicates}{failed}"
+
+
+def _repetitions(values: Values) -> str:
     seeds = sorted({seed for task in values.tasks for seed in task.seeds})
-    told = ", ".join(map(str, seeds[:8])) + (", …" if len(seeds) > 8 else "")
+    shown = ", ".join(map(str, seeds[:MAX_SEEDS])) + (", …" if len(seeds) > MAX_SEEDS else "")
     spread = (
         "error bars are one standard deviation over seeds"
-        if any(len(experiment.runs) > 1 for experiment in values.experiments)
-        else "no setting was repeated, so no spread is known: differences may be chance"
+        if any(experiment.seeds > 1 for experiment in values.experiments)
+        else "every setting has a single seed, so the spread is unknown and differences may be due to chance"
     )
-    noun = "setting" if len(values.experiments) == 1 else "settings"
-    return f"{len(values.experiments):,} {noun}, {len(seeds)} seed{'s' * (len(seeds) != 1)} ({told}); {spread}"
+    return f"{_plural(len(values.experiments), 'setting')}, {_plural(len(seeds), 'seed')} ({shown}); {spread}"
 
 
 def _range(values: Values, key: str) -> str:
-    found = {run.settings.get(key) for run in values.runs.done}
+    found = {run.settings.get(key) for run in values.runs.completed}
     numbers = sorted(value for value in found if isinstance(value, int | float) and not isinstance(value, bool))
-    if len(found) > 6 and len(numbers) == len(found):
+    if len(found) > MAX_VALUES and len(numbers) == len(found):
         return f"{key} {numbers[0]:g} to {numbers[-1]:g} ({len(found):,} values)"
     shown = numbers if len(numbers) == len(found) else sorted(map(str, found))
-    more = f" | … ({len(found):,} values)" if len(found) > 6 else ""
-    return f"{key} {' | '.join(map(str, shown[:6]))}{more}"
+    more = f" | … ({len(found):,} values)" if len(found) > MAX_VALUES else ""
+    return f"{key} {' | '.join(map(str, shown[:MAX_VALUES]))}{more}"
 
 
 def _splits(task: Task) -> str:
-    validation = f"{task.validation} validation images" if task.validation else "the validation images"
-    test = f"{task.test:,} test images" if task.test else "the test images"
-    noise = ""
-    if task.test and task.dense:
-        accuracy = max(dense.test.mean for dense in task.dense)
-        noise = (
-            f"; chance alone moves a test accuracy of {100 * accuracy:.1f} % "
-            f"by ±{100 * sqrt(accuracy * (1 - accuracy) / task.test):.2f} points (binomial standard error)"
-        )
-    return f"{validation} chose; {test} chose nothing, and are what is shown{noise}"
+    validation = f"{task.validation} validation images" if task.validation else "validation images"
+    test = f"{task.test:,} test images" if task.test else "test images"
+    return (
+        f"networks are selected by their accuracy on {validation}; reported accuracies are measured on {test} that "
+        f"played no part in the selection{_noise(task)}"
+    )
 
 
-def _denses(task: Task) -> list[tuple[str, str]]:
-    return [
-        (
-            f"Dense {dense.model}",
-            f"{dense.params:,} parameters, test accuracy {_percent(dense.test)}, validation {_percent(dense.val)}"
-            + (f", over {dense.trained} trained networks" if dense.trained > 1 else ", one trained network"),
-        )
-        for dense in task.dense
-    ]
+def _noise(task: Task) -> str:
+    if not task.test or not task.dense:
+        return ""
+    accuracy = max(dense.test.mean for dense in task.dense)
+    error = 100 * sqrt(accuracy * (1 - accuracy) / task.test)
+    return f"; the standard error of a test accuracy of {100 * accuracy:.1f} % is ±{error:.2f} points (binomial)"
+
+
+def _dense(dense: Dense) -> str:
+    count = f"over {dense.trained} trained networks" if dense.trained > 1 else "one trained network"
+    return (
+        f"{dense.params:,} parameters, test accuracy {_percent(dense.test)}, validation {_percent(dense.val)}, {count}"
+    )
 
 
 def _percent(spread: Spread) -> str:
     return f"{100 * spread.mean:.2f}" + (f" ± {100 * spread.sd:.2f}" if spread.sd is not None else "") + " %"
 
 
-def _volume(task: Task) -> str:
-    assert task.hypervolume is not None
-    spread = f" ± {task.hypervolume.sd:.4f} over seeds" if task.hypervolume.sd is not None else ""
+def _hypervolume(task: Task, volume: Spread) -> str:
+    sd = f" ± {volume.sd:.4f} over seeds" if volume.sd is not None else ""
     largest = max(dense.params for dense in task.dense)
     return (
-        f"{task.hypervolume.mean:.4f}{spread}: test accuracy above chance (0.1) times decades of parameters saved, "
-        f"from {largest:,} on, under the networks that each seed's validation accuracy chooses"
+        f"{volume.mean:.4f}{sd}: test accuracy above chance ({CHANCE}) times decades of parameters saved, counted from "
+        f"{largest:,}, for the networks selected by the validation accuracies of each seed"
     )
-
-
-def losses(values: Values) -> str:
-    """The runs without a result as rows of a table, escaped; at most 500 of them."""
-    rows = [_row(lost) for lost in values.runs.lost[:500]]
-    more = len(values.runs.lost) - len(rows)
-    return "".join(rows) + (f"<tr><td colspan=4>and {more:,} more, in results.csv</td></tr>" if more else "")
-
-
-def _row(lost: Lost) -> str:
-    cells = (lost.name, lost.status, lost.overrides, lost.reason)
-    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"

@@ -1,7 +1,7 @@
-"""`report.html`: one file that holds its data, its code and plotly.js, and needs no network.
+"""`report.html`: one file that contains its data, its code and plotly.js, and needs no network connection.
 
-`page.html`, `page.css` and `page.js` are ordinary files beside this one. Data and plotly.js go into the page packed, as
-base64 of gzip: a third of the size, and nothing in it that a browser could take for markup.
+Its parts are the files `page.html`, `page.css` and `page.js` in this folder. Data and plotly.js are embedded as base64
+of gzip, which takes a third of the space and contains nothing that a browser could read as markup.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import base64
 import gzip
 import json
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
@@ -21,29 +22,33 @@ from typing import Any
 
 from plotly.offline import get_plotlyjs
 
-from prunesweep.report.compute.costs import AXES, costs, finetuning, stage
-from prunesweep.report.compute.gather import Run, Value
+from prunesweep.report.compute.costs import AXES, as_of_round
+from prunesweep.report.compute.gather import short_path
 from prunesweep.report.compute.groups import Spread
 from prunesweep.report.compute.values import Values
-from prunesweep.report.render.header import facts, losses, title
+from prunesweep.report.render.header import facts, failures, title
 from prunesweep.report.render.tables import label
+from prunesweep.results.history import after_dense, phase
 from prunesweep.results.published import published
+from prunesweep.results.run_directory import RunDirectory, Value
 
 NUMBERS = (
     *("seed", "amount", "sparsity", "param_reduction", "params_total", "params_selected", "params_pruned"),
     *("params_nonzero", "compression", "macs_total", "macs_nonzero", "seconds"),
 )
+NUMERICS = ("device", "threads")
+"""Settings that runs of one experiment may differ in besides the seed, shown if they vary."""
 
 
 def page(values: Values, folder: Path) -> str:
-    """The page on `values`, for `folder`: links to runs are relative to it."""
-    source = files("prunesweep.report")
+    """Return the page for a report in `folder`. Its links to runs are relative to `folder`."""
+    source = files("prunesweep.report.render")
     parts = {name: source.joinpath(f"page.{name}").read_text(encoding="utf-8") for name in ("html", "css", "js")}
     return Template(parts["html"]).substitute(
         title=escape(title(values)),
         style=parts["css"],
         facts=facts(values),
-        losses=losses(values),
+        failures=failures(values),
         plotly=_plotly(),
         data=_packed(json.dumps(payload(values, folder), allow_nan=False, separators=(",", ":")).encode()),
         code=parts["js"],
@@ -60,45 +65,65 @@ def _packed(content: bytes) -> str:
 
 
 def payload(values: Values, folder: Path) -> dict[str, Any]:
-    """The data of the page, runs and experiments by columns."""
-    runs = values.runs.done
-    belongs = {run: index for index, experiment in enumerate(values.experiments) for run in experiment.runs}
+    """Return the data of the page. Runs are stored by columns."""
+    runs = values.runs.completed
+    numerics = [key for key in NUMERICS if len({run.settings.get(key) for run in runs}) > 1]
+    experiment_of, first_of = _memberships(values)
     return {
-        "axes": {name: asdict(axis) for name, axis in AXES.items()},
+        "axes": {name: {"label": axis.label, "log": axis.log, "more": axis.more} for name, axis in AXES.items()},
         "runs": {
             **_columns(runs),
             "name": [run.name for run in runs],
             "link": [os.path.relpath(run.folder.resolve(), folder.resolve()) for run in runs],
-            "command": [run.command for run in runs],
-            "experiment": [belongs[index] for index in range(len(runs))],
-            "curve": [_curve(run.fields) for run in runs],
-            "keys": {key: [run.settings.get(key) for run in runs] for key in (*values.keys, *_repeating(runs))},
+            "command": [f"prunesweep reproduce {shlex.quote(str(short_path(run.folder)))}" for run in runs],
+            "experiment": [experiment_of[index] for index in range(len(runs))],
+            "duplicate_of": [first_of.get(index) for index in range(len(runs))],
+            "curve": [_curve(run.result) for run in runs],
+            "keys": {key: [run.settings.get(key) for run in runs] for key in (*values.keys, *numerics)},
         },
-        "repeating": _repeating(runs),
+        "numerics": numerics,
         "settings": _settings(runs),
-        "stages": _stages(runs),
+        "rounds": _rounds(runs),
         "experiments": [
             {
                 "label": label(values, experiment),
                 "runs": experiment.runs,
+                "seeds": experiment.seeds,
                 "costs": {axis: _short(cost) for axis, cost in experiment.costs.items()},
                 **{name: _spread(getattr(experiment, name)) for name in ("val", "test", "val_drop", "test_drop")},
             }
             for experiment in values.experiments
         ],
         "tasks": [
-            {**asdict(task), "published": {dense.model: _published(dense.model, task.dataset) for dense in task.dense}}
+            {
+                **asdict(task),
+                "published": {
+                    dense.model: [asdict(row) for row in published(dense.model, task.dataset)] for dense in task.dense
+                },
+            }
             for task in values.tasks
         ],
     }
 
 
-def _columns(runs: Sequence[Run]) -> dict[str, Any]:
+def _memberships(values: Values) -> tuple[dict[int, int], dict[int, int]]:
+    """Return the experiment of each run, and for each duplicate the run that it repeats."""
+    runs = values.runs.completed
+    experiment_of: dict[int, int] = {}
+    first_of: dict[int, int] = {}
+    for number, experiment in enumerate(values.experiments):
+        experiment_of.update(dict.fromkeys((*experiment.runs, *experiment.duplicates), number))
+        by_digest = {runs[index].result["digest"]: index for index in experiment.runs}
+        first_of.update({index: by_digest[runs[index].result["digest"]] for index in experiment.duplicates})
+    return experiment_of, first_of
+
+
+def _columns(runs: Sequence[RunDirectory]) -> dict[str, Any]:
     return {
-        **{name: [_short(run.fields.get(name)) for run in runs] for name in ("model", "dataset", *NUMBERS)},
-        **{axis: [_short(run.costs[axis]) for run in runs] for axis in AXES},
+        **{name: [_short(run.result.get(name)) for run in runs] for name in ("model", "dataset", *NUMBERS)},
+        **{name: [_short(axis.cost(run.result)) for run in runs] for name, axis in AXES.items()},
         **{
-            f"{point}_{split}": [_short(run.fields[point][f"{split}_accuracy"]) for run in runs]
+            f"{point}_{split}": [_short(run.result[point][f"{split}_accuracy"]) for run in runs]
             for point in ("dense", "pruned", "final")
             for split in ("val", "test")
         },
@@ -113,48 +138,44 @@ def _spread(spread: Spread) -> list[float | None]:
     return [_short(spread.mean), _short(spread.sd)]
 
 
-def _curve(fields: Mapping[str, Any]) -> list[float]:
-    """Validation accuracy straight after the first pruning, and after each epoch from there on."""
-    first = (fields["rounds"] or [fields])[0]
-    epochs = [epoch["val_accuracy"] for epoch in finetuning(fields["history"])]
-    return [_short(value) for value in (first["pruned"]["val_accuracy"], *epochs)]
+def _curve(result: Mapping[str, Any]) -> list[float]:
+    """Return the validation accuracies before and after each epoch that follows the dense training.
+
+    The first one is measured directly after the first pruning. If sparsity rises during training instead, it is that of
+    the dense network.
+    """
+    epochs = after_dense(result["history"])
+    rises = bool(epochs) and phase(epochs[0]) == "ramp"
+    start = result["dense"] if rises else (result["rounds"] or [result])[0]["pruned"]
+    return [_short(scores["val_accuracy"]) for scores in (start, *epochs)]
 
 
-def _repeating(runs: Sequence[Run]) -> list[str]:
-    """What else repetitions may differ in, and what figures may depend on."""
-    return [key for key in ("device", "threads") if len({run.settings.get(key) for run in runs}) > 1]
-
-
-def _settings(runs: Sequence[Run]) -> dict[str, Any]:
-    """What all runs are set to, once, and the rest by columns, each value once."""
+def _settings(runs: Sequence[RunDirectory]) -> dict[str, Any]:
+    """Return the settings that all runs share, and the others by columns that store each distinct value once."""
     keys = dict.fromkeys(key for run in runs for key in run.settings)
     shared: dict[str, Value] = {}
     varying: dict[str, Any] = {}
     for key in keys:
         column = [run.settings.get(key) for run in runs]
-        known = {(type(value), value): value for value in column}
-        if len(known) == 1:
+        distinct = {(type(value), value): value for value in column}
+        if len(distinct) == 1:
             shared[key] = column[0]
         else:
-            position = {entry: number for number, entry in enumerate(known)}
+            position = {entry: number for number, entry in enumerate(distinct)}
             index = [position[type(value), value] for value in column]
-            varying[key] = {"values": list(known.values()), "index": index}
+            varying[key] = {"values": list(distinct.values()), "index": index}
     return {"shared": shared, "varying": varying}
 
 
-def _stages(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """The networks that iterative runs passed on their way; only the last one's weights are in the run's directory."""
+def _rounds(runs: Sequence[RunDirectory]) -> list[dict[str, Any]]:
+    """Return costs and test accuracy of the earlier rounds of iterative runs. Their weights are not saved."""
     return [
         {
             "run": index,
             "round": entry["round"],
-            **{axis: _short(cost) for axis, cost in costs(stage(run.fields, entry)).items()},
+            **{name: _short(axis.cost(as_of_round(run.result, entry))) for name, axis in AXES.items()},
             "test": entry["final"]["test_accuracy"],
         }
         for index, run in enumerate(runs)
-        for entry in run.fields["rounds"]
+        for entry in run.result["rounds"]
     ]
-
-
-def _published(model: str, dataset: str) -> list[dict[str, Any]]:
-    return [asdict(row) for row in published(model, dataset)]

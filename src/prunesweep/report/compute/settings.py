@@ -1,0 +1,50 @@
+"""Which settings distinguish one experiment from another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prunesweep.config import RunConfig
+from prunesweep.results.run_directory import RunDirectory, Value
+from prunesweep.roles import Role, role_of
+
+
+def defines_experiment(key: str) -> bool:
+    """Return whether runs with different values of the setting `key` are different experiments."""
+    return role_of(RunConfig, key) is Role.EXPERIMENT
+
+
+def experiment_key(run: RunDirectory) -> frozenset[tuple[str, Value]]:
+    """Return a key that is equal for runs that repeat the same experiment."""
+    kept = {key: value for key, value in run.settings.items() if defines_experiment(key)}
+    return frozenset({**kept, "model": run.result["model"], "dataset": run.result["dataset"]}.items())
+
+
+def varied(runs: Sequence[RunDirectory]) -> list[str]:
+    """Return the settings in which the experiments of `runs` differ, in the order of the config.
+
+    A setting that follows from another one is left out: the name of a network determines its width, for example. So is
+    a setting that only some runs have, unless these runs differ in it.
+    """
+    keys = [key for key in dict.fromkeys(key for run in runs for key in run.settings) if defines_experiment(key)]
+    columns = {key: [run.settings.get(key) for run in runs] for key in keys}
+    varying = {
+        key: column
+        for key, column in columns.items()
+        if len({run.settings[key] for run in runs if key in run.settings}) > 1
+    }
+    kept: list[str] = []
+    for key in sorted(varying, key=lambda key: (not key.endswith((".name", ".criterion")), keys.index(key))):
+        names = [other for other in kept if _group(other) == _group(key) and isinstance(varying[other][0], str)]
+        if not any(_determines(varying[name], varying[key]) for name in names):
+            kept.append(key)
+    return sorted(kept, key=keys.index)
+
+
+def _group(key: str) -> str:
+    return key.partition(".")[0]
+
+
+def _determines(column: Sequence[Value], other: Sequence[Value]) -> bool:
+    """Return whether each value of `column` occurs together with a single value of `other`."""
+    return len(set(zip(column, other, strict=True))) == len(set(column))
