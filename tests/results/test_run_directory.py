@@ -111,3 +111,12 @@ def test_provenance_is_read_if_it_is_complete(content: object, is_read: bool, tm
 
 def test_a_run_may_have_no_provenance(tmp_path: Path) -> None:
     assert read_run(tmp_path).provenance is None
+
+
+def test_runs_that_confirm_a_search_are_not_runs_of_the_search(tmp_path: Path) -> None:
+    for name in ("0", "confirmed/3/seed=5"):
+        fake_run(tmp_path / name, fake_fields(0.5, 0))
+    assert [run.name for run in find_runs(tmp_path)] == ["0", "confirmed/3/seed=5"]  # an ordinary folder of this name
+    (tmp_path / "optimization_results.yaml").write_text("")
+    assert [run.name for run in find_runs(tmp_path)] == ["0"]
+    assert [run.name for run in find_runs(tmp_path / "confirmed")] == ["3/seed=5"]

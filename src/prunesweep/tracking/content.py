@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from prunesweep.results.flatten import leaves
-from prunesweep.results.result import RESULT, WEIGHTS
-from prunesweep.results.run_directory import CONFIG, PROVENANCE, RunDirectory, Settings, Value
+from prunesweep.results.result import PROVENANCE, RESULT, WEIGHTS
+from prunesweep.results.run_directory import CONFIG, RunDirectory, Settings, Value
 
 ARTIFACTS = (CONFIG, RESULT, PROVENANCE, WEIGHTS)
 LISTS = ("history", "layers", "rounds")
