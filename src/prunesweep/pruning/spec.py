@@ -54,7 +54,7 @@ class Fractions:
 def _between(start: float, final: float, progress: float) -> float:
     if progress == 1 or start >= 1:
         return final
-    return 1 - (1 - start) * ((1 - final) / (1 - start)) ** progress
+    return 1 - (1 - start) * float(((1 - final) / (1 - start)) ** progress)
 
 
 @dataclass(frozen=True)

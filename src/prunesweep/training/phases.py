@@ -65,7 +65,7 @@ class Train(Phase):
 
 @dataclass
 class FineTune(Phase):
-    """The training after pruning. Its learning rate is constant by default, so that longer runs continue shorter ones."""
+    """The training after pruning. The learning rate is constant by default, so that longer runs extend shorter ones."""
 
     key: ClassVar[str] = "finetune"
     epochs: int = 2
