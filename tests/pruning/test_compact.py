@@ -119,8 +119,10 @@ def test_a_network_that_cannot_be_traced_is_refused_by_the_check() -> None:
 
 
 def test_a_layer_with_a_single_channel_is_left_out_of_the_check() -> None:
-    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 1), nn.ReLU(), nn.Linear(1, 2))
-    check_compactable(model, ("1.weight", "1.bias"), TINY)
+    model = nn.Sequential(nn.Conv2d(1, 1, 3), nn.MaxPool2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(1, 2))
+    with pytest.raises(NotCompactable):
+        compact(model, masks_without(model, {"0": [0]}), (1, 4, 4))
+    check_compactable(model, ("0.weight", "0.bias"), (1, 4, 4))
 
 
 def test_batch_norm_passes_the_check_and_fails_after_its_bias_was_trained() -> None:
