@@ -10,8 +10,11 @@ from safetensors.torch import load_file, save_file
 from support import Command, Completed, change, edit
 
 from prunesweep.cli import main
-from prunesweep.experiment import saved
 from prunesweep.experiment.reproduce import Comparison, Difference, compare
+from prunesweep.experiment.saved import completed_run, load_config
+from prunesweep.results.flatten import leaves
+from prunesweep.results.result import BOOKKEEPING, DURATIONS
+from prunesweep.results.run_directory import read_run
 
 Reproduced = tuple[int, str, str]
 
@@ -25,34 +28,36 @@ def reproduced(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Any:
     return call
 
 
-def test_identical(completed: Completed, reproduced: Any, tmp_path: Path) -> None:
+def test_a_repetition_is_identical(completed: Completed, reproduced: Any, tmp_path: Path) -> None:
     run = completed("prune.amount=0.5")
     assert reproduced(run)[:2] == (0, "identical\n")
     again = json.loads((tmp_path / "again" / "result.json").read_text())
     assert again["steps_cached"] == 0, "from an empty store"
-    assert saved.read(tmp_path / "again").config == saved.read(run).config, "a run directory like any other"
+    repetition = completed_run(tmp_path / "again")
+    assert load_config(repetition) == load_config(completed_run(run)), "the repetition is a complete run directory"
+    assert repetition.overrides == completed_run(run).overrides
     code, _, err = reproduced(run)
     assert code == 1
-    assert "again: is there already. Give a new directory." in err
+    assert "again: exists already. Give a new directory." in err
 
 
-def test_from_the_store(completed: Completed, reproduced: Any, tmp_path: Path) -> None:
+def test_steps_can_be_taken_from_a_store(completed: Completed, reproduced: Any, tmp_path: Path) -> None:
     run = completed()
     assert reproduced(run, "--use-store", str(tmp_path / "store"))[:2] == (0, "identical\n")
     assert json.loads((tmp_path / "again" / "result.json").read_text())["steps_cached"] == 4
 
 
-def test_a_result_that_was_tampered_with(completed: Completed, reproduced: Any) -> None:
+def test_a_changed_result_is_found(completed: Completed, reproduced: Any) -> None:
     run = completed()
-    true = json.loads((run / "result.json").read_text())["final"]
-    change(run / "result.json", final={**true, "test_accuracy": 0.999})
+    final = json.loads((run / "result.json").read_text())["final"]
+    change(run / "result.json", final={**final, "test_accuracy": 0.999})
     code, out, _ = reproduced(run, "--tolerance", "1e-6")
     assert code == 1
-    assert out.startswith(f"differs\n  final.test_accuracy: 0.999 -> {true['test_accuracy']} (")
+    assert out.startswith(f"differs\n  final.test_accuracy: 0.999 -> {final['test_accuracy']} (")
     assert "the digests agree" in out
 
 
-def test_weights_that_were_tampered_with(completed: Completed, reproduced: Any) -> None:
+def test_changed_weights_are_found(completed: Completed, reproduced: Any) -> None:
     run = completed()
     weights = load_file(run / "model.safetensors")
     weights["fc3.bias"][3] += 0.5
@@ -60,56 +65,56 @@ def test_weights_that_were_tampered_with(completed: Completed, reproduced: Any) 
     code, out, _ = reproduced(run)
     assert code == 1
     assert "fc3.bias: 1 of 10 values, by up to 0.5\n" in out
-    assert "model.safetensors is not what the run wrote: changed afterwards" in out
+    assert "model.safetensors was changed after the run" in out
 
 
-def test_a_seed_that_was_edited_and_another_environment(completed: Completed, reproduced: Any) -> None:
+def test_a_changed_config_is_found(completed: Completed, reproduced: Any) -> None:
     run = completed()
     edit(run, seed=1)
     code, out, _ = reproduced(run)
     assert code == 1
     assert "  seed: 0 -> 1 (+1)\n" in out
-    assert "masks: other weights are pruned" in out
-    assert "the chains part at step 0 (Init): other settings than the run had" in out
+    assert "masks: different weights are pruned" in out
+    assert "the chains differ from step 0 (Init): the settings or the code of prunesweep were changed" in out
 
 
-def test_what_of_the_environment_may_explain_it(completed: Completed) -> None:
-    run = saved.read(completed("threads=1", name="one"))
-    again = saved.read(completed("threads=2", name="two"))
+def test_a_different_environment_is_a_possible_explanation(completed: Completed) -> None:
+    run = read_run(completed("threads=1", name="one"))
+    again = read_run(completed("threads=2", name="two"))
     assert again.provenance is not None
     again.provenance["environment"]["torch"] = "9.9"
     again.result["final"]["test_accuracy"] = 0.5
-    reasons = compare(run, again).reasons
+    reasons = compare(run, again).explanations
     assert any(reason.startswith("environment.torch: 2.") and reason.endswith(" -> 9.9") for reason in reasons)
     assert "environment.threads: 1 -> 2" in reasons
-    assert not any("the chains part" in reason for reason in reasons)
+    assert not any("the chains differ" in reason for reason in reasons)
 
 
-def test_a_run_from_before_provenance(completed: Completed, reproduced: Any) -> None:
+def test_a_run_without_provenance_can_be_reproduced(completed: Completed, reproduced: Any) -> None:
     run = completed("train.epochs=0")
     (run / "provenance.json").unlink()
     assert reproduced(run)[:2] == (0, "identical\n")
     change(run / "result.json", amount=0.7)
-    comparison = compare(saved.read(run), saved.read(completed("train.epochs=0", name="two")))
-    assert comparison.masks is None
-    assert comparison.reasons[0] == "the run recorded no provenance.json: its environment is not known"
+    comparison = compare(read_run(run), read_run(completed("train.epochs=0", name="two")))
+    assert comparison.same_masks is None
+    assert comparison.explanations[0] == "the run does not have a provenance.json: its environment is not known"
 
 
-def test_code_is_refused_without_trust(
+def test_code_in_the_config_is_refused_without_trust(
     completed: Completed, reproduced: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "own_score.py").write_text("def score(of):\n    return -of.weight.abs()\n")
+    (tmp_path / "own_score.py").write_text("def score(layer):\n    return -layer.weight.abs()\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     run = completed("train.epochs=0", "prune=custom", "prune.target=own_score.score")
     code, out, err = reproduced(run)
     assert (code, out) == (1, "")
-    assert "prune.target=own_score.score, which would be imported and run. --trust allows it." in err
+    assert "prune.target=own_score.score, which would be imported and executed. Pass --trust to allow it." in err
     assert not (tmp_path / "again").exists()
     assert reproduced(run, "--trust")[:2] == (0, "identical\n")
 
 
-PATHS = {
+SWEEPS = {
     "basic": ("prune.amount=0.3,0.6",),
     "joblib": ("prune.amount=0.3,0.6", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"),
     "optuna": (
@@ -122,42 +127,44 @@ PATHS = {
 }
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_runs_of_every_path_are_identical(path: str, run_py: Command, reproduced: Any, tmp_path: Path) -> None:
-    if path == "joblib":
+@pytest.mark.parametrize("sweeper", SWEEPS)
+def test_runs_of_every_sweeper_and_launcher_are_identical(
+    sweeper: str, run_py: Command, reproduced: Any, tmp_path: Path
+) -> None:
+    if sweeper == "joblib":
         pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="needs the extra [joblib]")
     short = ("model=lenet_300_100", "train.epochs=1", "finetune.epochs=0", "threads=1", "hydra.sweep.dir=sweep")
-    done = run_py("-m", *PATHS[path], *short, fresh=path == "joblib")
+    done = run_py("-m", *SWEEPS[sweeper], *short, fresh=sweeper == "joblib")
     assert done.code == 0, done.err
     assert reproduced(tmp_path / "sweep" / "1")[:2] == (0, "identical\n")
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(1e-9, 1))
-def test_the_tolerance(one: float, other: float, tolerance: float) -> None:
+def test_values_within_the_tolerance_are_accepted(one: float, other: float, tolerance: float) -> None:
     difference = Difference("final.test_accuracy", one, other)
     if abs(one - other) <= tolerance:
         assert difference.within(tolerance)
     assert Comparison((difference,), (), None, ()).within(0) is False
 
 
-def test_counts_are_within_a_fraction_and_words_never() -> None:
+def test_the_tolerance_is_relative_for_counts_and_does_not_apply_to_text() -> None:
     assert Difference("macs_nonzero", 1_000, 1_010).within(0.01)
     assert not Difference("macs_nonzero", 1_000, 1_011).within(0.01)
     assert not Difference("model", "lenet5", "lenet6").within(1)
     assert str(Difference("model", "a\n\x1b", None)) == "model: a\\n\\x1b -> None"
 
 
-def test_within_the_tolerance_other_weights_are_allowed() -> None:
+def test_within_the_tolerance_weights_and_masks_may_differ() -> None:
     comparison = Comparison((Difference("x", 0.5, 0.51),), ("fc: …",), False, ("why",))
     assert not comparison.identical
     assert comparison.within(0.02)
     assert not comparison.within(0.001)
     assert next(comparison.lines(0.02)) == "within the tolerance of 0.02"
-    assert list(comparison.lines(0))[-2:] == ["What could explain it:", "  why"]
+    assert list(comparison.lines(0))[-2:] == ["Possible explanations:", "  why"]
 
 
-def test_tensors_that_are_missing_or_of_another_shape(completed: Completed) -> None:
-    run, again = (saved.read(completed("train.epochs=0", name=name)) for name in ("one", "two"))
+def test_missing_tensors_and_different_shapes_are_described(completed: Completed) -> None:
+    run, again = (read_run(completed("train.epochs=0", name=name)) for name in ("one", "two"))
     weights = load_file(again.folder / "model.safetensors")
     weights["fc9"] = weights.pop("fc3.bias")
     weights["fc1.bias"] = torch.zeros(3)
@@ -169,7 +176,19 @@ def test_tensors_that_are_missing_or_of_another_shape(completed: Completed) -> N
     }
 
 
-def test_bad_options(completed: Completed, reproduced: Any) -> None:
+def test_an_invalid_tolerance_is_refused(completed: Completed, reproduced: Any) -> None:
     code, _, err = reproduced(completed("train.epochs=0", "finetune.epochs=0"), "--tolerance", "nan")
     assert code == 1
     assert "--tolerance=nan: must be at least 0." in err
+
+
+def test_a_compact_network_is_reproduced_in_spite_of_measured_times(completed: Completed, reproduced: Any) -> None:
+    run = completed("prune.structure=channel", "prune.amount=0.5", "train.epochs=0", "finetune.epochs=0")
+    assert json.loads((run / "result.json").read_text())["compact"]["latency_ms"] > 0
+    assert reproduced(run)[:2] == (0, "identical\n")
+
+
+def test_the_fields_that_are_not_compared_exist(completed: Completed) -> None:
+    run = completed("prune.structure=channel", "prune.amount=0.5", "train.epochs=0", "finetune.epochs=0")
+    names = {part for name, _ in leaves(read_run(run).result) for part in name.split(".")}
+    assert names >= BOOKKEEPING | DURATIONS

@@ -6,58 +6,95 @@ from typing import Any
 import pytest
 from support import ROOT, Completed, edit
 
+from prunesweep.config import RunConfig
 from prunesweep.errors import UsageError
 from prunesweep.experiment import saved
+from prunesweep.experiment.saved import completed_run, load_config, load_weights, printable, save_config
 
 UNTRAINED = ("train.epochs=0", "finetune.epochs=0")
 
 
-def test_a_run_reads_back(completed: Completed) -> None:
+def load(folder: Path) -> tuple[RunConfig, list[str]]:
+    return load_config(completed_run(folder))
+
+
+def test_config_and_weights_of_a_run_are_loaded(completed: Completed) -> None:
     folder = completed(*UNTRAINED, "prune.amount=0.3", "model=conv_lenet", "model.widths=[2,2,2,2]")
-    run = saved.read(folder)
-    assert run.config.prune.amount == 0.3
-    assert run.config.model.build((1, 28, 28), 10).conv4.out_channels == 2
-    assert run.config.finetune.batch_size == 128  # ${train.batch_size}
-    assert run.config.store.dir is None, "the store belongs to the machine"
+    run = completed_run(folder)
     assert run.result["amount"] == 0.3
     assert run.provenance is not None
-    assert "conv1.weight" in run.weights()
-    assert run.notes == ()
+    config, notes = load_config(run)
+    assert config.prune.amount == 0.3
+    assert config.model.name == "conv_lenet"
+    assert config.finetune.batch_size == 128, "a reference: ${train.batch_size}"
+    assert notes == []
+    assert load_weights(run)["conv4.weight"].shape == (2, 2, 3, 3)
 
 
-def test_settings_that_did_not_exist_are_told(completed: Completed) -> None:
+def test_a_config_is_saved_so_that_it_is_loaded_equal(completed: Completed) -> None:
+    folder = completed(*UNTRAINED, "prune.amount=0.3")
+    config, _ = load(folder)
+    save_config(folder, config)
+    assert load(folder) == (config, [])
+
+
+def test_settings_of_the_machine_are_not_taken_from_the_run(completed: Completed) -> None:
+    folder = completed(*UNTRAINED)
+    default, _ = load(folder)
+    edit(
+        folder,
+        logger={"name": "mlflow", "tracking_uri": "http://elsewhere"},
+        store={"dir": "/elsewhere", "max_gb": 1},
+        study="elsewhere",
+        search__storage="${oc.env:HOME}",
+        search__heartbeat=7,
+        search__replicates=3,
+    )
+    config, notes = load(folder)
+    assert notes == []
+    assert config.logger.name == "none"
+    assert config.store.dir is None
+    assert config.study is None
+    assert config.search.storage is None
+    assert config.search.heartbeat == default.search.heartbeat
+    assert config.search.replicates == 3, "it changes the result of a search"
+
+
+def test_missing_settings_get_their_defaults_and_a_note(completed: Completed) -> None:
     folder = completed(*UNTRAINED)
     path = folder / ".hydra" / "config.yaml"
     path.write_text(path.read_text().replace("  gamma: 0.1\n", "", 1))
-    (note,) = saved.read(folder).notes
-    assert note == "settings that did not exist then, at today's defaults: train.gamma=0.1"
+    (note,) = load(folder)[1]
+    assert note == ("the saved config does not have these settings, their current defaults are used: train.gamma=0.1")
 
 
-def test_settings_that_exist_no_more_are_refused(completed: Completed) -> None:
+def test_unknown_settings_are_refused(completed: Completed) -> None:
     folder = completed(*UNTRAINED)
     edit(folder, train__warmup=3)
-    with pytest.raises(UsageError, match="Key 'warmup' not in 'Train'"):
-        saved.read(folder)
+    with pytest.raises(UsageError, match="warmup"):
+        load(folder)
 
 
 @pytest.mark.parametrize("root", ["/elsewhere", "${oc.env:HOME}"])
-def test_data_that_lie_elsewhere_here(
+def test_a_missing_data_folder_is_replaced(
     root: str, completed: Completed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     folder = completed(*UNTRAINED)
     edit(folder, dataset={"name": "mnist", "root": root})
-    assert saved.read(folder).config.dataset.root is None
+    assert load(folder)[0].dataset.root is None
     monkeypatch.setenv("PRUNESWEEP_DATA", str(tmp_path))
-    run = saved.read(folder)
-    assert run.config.dataset.root == str(tmp_path)
-    moved = [note for note in run.notes if note.startswith("dataset.root=/elsewhere does not hold mnist here")]
-    assert bool(moved) == (root == "/elsewhere")
+    config, notes = load(folder)
+    assert config.dataset.root == str(tmp_path)
+    replaced = f"dataset.root=/elsewhere does not contain mnist; {tmp_path} is used instead"
+    assert (replaced in notes) == (root == "/elsewhere")
 
 
-def test_data_that_lie_where_they_lay(completed: Completed, full_data: Path) -> None:
+def test_a_data_folder_with_the_data_is_used(completed: Completed, full_data: Path) -> None:
     folder = completed(*UNTRAINED)
     edit(folder, dataset={"name": "mnist", "root": str(full_data)})
-    assert saved.read(folder).config.dataset.root == str(full_data)
+    config, notes = load(folder)
+    assert config.dataset.root == str(full_data)
+    assert not any("dataset.root" in note for note in notes)
 
 
 HOSTILE: list[tuple[dict[str, Any], str]] = [
@@ -65,65 +102,74 @@ HOSTILE: list[tuple[dict[str, Any], str]] = [
     ({"prune__criterion": "custom", "prune__target": "evil.score"}, "prune.target=evil.score"),
     ({"optimizer__target": "evil.Net"}, "optimizer.target=evil.Net"),
     ({"extra": [{"deep": {"_target_": "evil.Net"}}]}, "extra.0.deep._target_=evil.Net"),
-    ({"dataset__name": "${oc.env:HOME}"}, "takes dataset.name from outside itself, ${oc.env:HOME}"),
-    ({"device": "x${device}${oc.decode:y}"}, "takes device from outside itself"),
+    ({"dataset__name": "${oc.env:HOME}"}, "computes dataset.name from outside the config, ${oc.env:HOME}"),
+    ({"device": "x${device}${oc.decode:y}"}, "computes device from outside the config"),
 ]
 
 
 @pytest.mark.parametrize(("values", "message"), HOSTILE, ids=[message for _, message in HOSTILE])
-def test_code_is_refused_and_not_run(
+def test_code_in_a_config_is_refused_and_not_executed(
     values: dict[str, Any], message: str, completed: Completed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'done')!r}, 'w')\n")
+    (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'executed')!r}, 'w')\n")
     monkeypatch.syspath_prepend(tmp_path)
     folder = completed(*UNTRAINED)
     edit(folder, **values)
     with pytest.raises(UsageError, match=re.escape(message)):
-        saved.read(folder)
-    assert not (tmp_path / "done").exists()
+        load(folder)
+    assert not (tmp_path / "executed").exists()
 
 
-def test_yaml_that_makes_objects_is_refused(completed: Completed, tmp_path: Path) -> None:
+def test_yaml_that_constructs_objects_is_refused(completed: Completed, tmp_path: Path) -> None:
     folder = completed(*UNTRAINED)
-    (folder / ".hydra" / "config.yaml").write_text(f"seed: !!python/object/apply:os.mkdir ['{tmp_path / 'done'}']\n")
+    made = tmp_path / "executed"
+    (folder / ".hydra" / "config.yaml").write_text(f"seed: !!python/object/apply:os.mkdir ['{made}']\n")
     with pytest.raises(UsageError, match=r"config.yaml: cannot be read \(ConstructorError"):
-        saved.read(folder)
-    assert not (tmp_path / "done").exists()
+        load(folder)
+    assert not made.exists()
 
 
-def test_every_path_that_is_imported_is_called_target() -> None:
-    """Else `refuse_code` would not see it."""
+def test_every_setting_that_is_imported_has_a_key_that_is_checked() -> None:
     sources = [path.read_text() for path in (ROOT / "src" / "prunesweep").rglob("*.py")]
-    keys = {key for text in sources for key in re.findall(r"""(?:locate|source_of)\(\s*f?"([^"]+)\"""", text)}
+    calls = r"""(?:locate|user_code_hash)\(\s*f?"([^"]+)\""""
+    keys = {key for text in sources for key in re.findall(calls, text)}
     assert keys >= {"model.target", "prune.target"}
-    assert {key.rpartition(".")[2] for key in keys} <= set(saved.CODE)
+    assert {key.rpartition(".")[2] for key in keys} <= set(saved.CODE_KEYS)
 
 
-def test_what_is_no_completed_run(completed: Completed, tmp_path: Path) -> None:
+def test_a_directory_without_a_completed_run_is_refused(completed: Completed, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match="empty: is not a run directory. There is no .hydra/ in it"):
-        saved.read(tmp_path / "empty")
+    with pytest.raises(UsageError, match="empty: is not a run directory. It does not contain .hydra/"):
+        completed_run(tmp_path / "empty")
     folder = completed(*UNTRAINED)
-    with pytest.raises(UsageError, match="is not a run directory. It is a sweep: give one of its runs, like .*/run"):
-        saved.read(tmp_path)
+    with pytest.raises(UsageError, match="is not a run directory. It is a sweep: give one of its runs, such as .*/run"):
+        completed_run(tmp_path)
     (folder / "result.json").write_text(json.dumps({"status": "failed", "error": "<script>\x1b[2J", "overrides": []}))
     with pytest.raises(UsageError, match=r"did not complete \(failed: <script>\\x1b\[2J\)"):
-        saved.read(folder)
+        completed_run(folder)
     (folder / "result.json").unlink()
-    with pytest.raises(UsageError, match=r"did not complete \(unfinished: there is no result.json"):
-        saved.read(folder)
+    with pytest.raises(UsageError, match=r"did not complete \(unfinished: "):
+        completed_run(folder)
 
 
 @pytest.mark.parametrize("content", ["[1, 2]", "", "a: {"])
-def test_a_broken_config(content: str, completed: Completed) -> None:
+def test_a_broken_config_is_reported(content: str, completed: Completed) -> None:
     folder = completed(*UNTRAINED)
     (folder / ".hydra" / "config.yaml").write_text(content)
     with pytest.raises(UsageError, match="config.yaml|model=none"):
-        saved.read(folder)
+        load(folder)
 
 
-def test_broken_weights(completed: Completed) -> None:
-    folder = completed(*UNTRAINED)
-    (folder / "model.safetensors").write_bytes(b"\x80\x04pickle")
+def test_damaged_and_missing_weights_are_reported(completed: Completed) -> None:
+    run = completed_run(completed(*UNTRAINED))
+    (run.folder / "model.safetensors").write_bytes(b"\x80\x04pickle")
     with pytest.raises(UsageError, match="model.safetensors: cannot be read"):
-        saved.read(folder).weights()
+        load_weights(run)
+    (run.folder / "model.safetensors").unlink()
+    with pytest.raises(UsageError, match="model.safetensors: cannot be read"):
+        load_weights(run)
+
+
+def test_text_from_a_file_is_printed_on_one_line_without_control_characters() -> None:
+    assert printable("a\nb\x1b[2J é") == "a\\nb\\x1b[2J é"
+    assert printable(None) == "None"

@@ -1,4 +1,4 @@
-"""A run from its configuration to its result; reads like a paper's method section, one line a stage."""
+"""The device of a run, and the settings that make torch compute the same bits each time."""
 
 from __future__ import annotations
 
@@ -10,20 +10,30 @@ from prunesweep.errors import UsageError
 
 
 def use_device(device: str, threads: int) -> str:
-    """Make torch repeatable on `device` with so many threads; the device's name, `auto` resolved."""
+    """Make torch repeatable on `device` with `threads` CPU threads, and return the name of the device.
+
+    Args:
+        device: `auto`, `cpu`, `cuda` or `cuda:N`. `auto` selects the first CUDA device, or the CPU if there is none.
+        threads: The number of CPU threads. It affects the last bits of sums.
+
+    Returns:
+        `cpu` or `cuda:N`.
+
+    Raises:
+        UsageError: This machine does not have the device.
+    """
     if device != "cpu" and not torch.cuda.is_available():
         if device != "auto":
-            raise UsageError(f"device={device}: this machine has no CUDA device. Allowed are cpu and auto.")
+            raise UsageError(f"device={device}: this machine does not have a CUDA device. Allowed are cpu and auto.")
         device = "cpu"
     elif device in ("auto", "cuda"):
         device = "cuda:0"
-    elif device != "cpu" and int(device.partition(":")[2]) >= torch.cuda.device_count():
-        raise UsageError(
-            f"device={device}: this machine has {torch.cuda.device_count()} CUDA device(s), from cuda:0 on."
-        )
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS asks for to be repeatable
-    # Not by use_deterministic_algorithms, which imports Inductor and takes as long as the import of torch itself.
+    elif device != "cpu" and int(device.partition(":")[2]) >= (count := torch.cuda.device_count()):
+        raise UsageError(f"device={device}: this machine has {count} CUDA device(s), numbered from cuda:0.")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS requires it for repeatable results
+    # use_deterministic_algorithms would import Inductor, which takes as long as the import of torch itself.
     torch.set_deterministic_debug_mode("error")
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # costs time, not bits
+    # Filling uninitialized memory takes time and cannot change a result.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.set_num_threads(threads)
     return device

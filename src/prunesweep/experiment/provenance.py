@@ -1,11 +1,10 @@
-"""Where a result comes from: `provenance.json` in every run directory, and how two of them differ.
+"""The origin of a result: `provenance.json` in every run directory, and the differences between two of them.
 
-What a process can ask once it asks once, so that a job of a sweep pays a millisecond or two.
+Facts about the process are collected once per process, so that they do not slow down the jobs of a sweep.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -13,39 +12,41 @@ import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
-from functools import lru_cache
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from prunesweep.chain.execution import Execution
-from prunesweep.chain.state import State
-from prunesweep.files import canonical, write_atomically
-from prunesweep.results.run_directory import PROVENANCE
+from prunesweep.chain.state import State, tensor_hash
+from prunesweep.files import write_atomically
+from prunesweep.results.result import PROVENANCE
 
-CHECKOUT = Path(__file__).parents[2]
+CHECKOUT = Path(__file__).parents[3]
+CODE_PATHS = ("src", "conf", "run.py")
 CPUINFO = Path("/proc/cpuinfo")
+COMPARED = ("environment", "data", "git", "python", "packages", "os", "cpu", "gpu")
 
 
-def write(folder: Path, execution: Execution, root: Mapping[str, Any], data: str, final: State, seconds: float) -> None:
-    """Write `provenance.json` of a run into its directory `folder`.
+def write(
+    folder: Path, execution: Execution, environment: Mapping[str, Any], data: str, final: State, seconds: float
+) -> None:
+    """Write `provenance.json` into the run directory `folder`.
 
     Args:
-        folder: the run directory.
-        execution: the chain, done.
-        root: what the chain's first digest is made of, as `chain.environment` gives it.
-        data: the fingerprint of the data.
-        final: the state at the end.
-        seconds: wall time of the run.
+        folder: The run directory.
+        execution: The executed chain.
+        environment: The values behind the chain's first digest, from `chain.environment`.
+        data: The fingerprint of the data.
+        final: The final state.
+        seconds: The wall time of the run.
     """
     steps = zip(execution.chain, execution.digests, strict=True)
-    told = {
-        **here(),
-        "environment": dict(root),
+    content = {
+        **process_facts(),
+        "environment": dict(environment),
         "data": data,
         "steps": [{"step": type(step).__name__, "digest": digest} for step, digest in steps],
         "masks": tensor_hash(final.masks),
@@ -53,29 +54,33 @@ def write(folder: Path, execution: Execution, root: Mapping[str, Any], data: str
         "seconds": seconds,
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
-    write_atomically(folder / PROVENANCE, (json.dumps(told, indent=2) + "\n").encode())
+    write_atomically(folder / PROVENANCE, (json.dumps(content, indent=2) + "\n").encode())
 
 
-@lru_cache(maxsize=1)
-def here() -> dict[str, Any]:
-    """What holds for the whole process: code, packages, machine."""
+@cache
+def process_facts() -> dict[str, Any]:
+    """Return the facts that are constant within a process: code, packages and machine."""
     return {
-        "git": checkout(CHECKOUT),
+        "git": git_state(CHECKOUT),
         "python": platform.python_version(),
-        "packages": packages(),
+        "packages": package_versions(),
         "os": platform.platform(),
-        "cpu": cpu(CPUINFO),
+        "cpu": cpu_name(CPUINFO),
         "cores": os.cpu_count(),
-        "gpu": gpus(),
+        "gpu": gpu_names(),
     }
 
 
-def checkout(folder: Path) -> dict[str, Any] | None:
-    """Commit of the git checkout in `folder`, and whether code or settings differ from it; None if it is none."""
-    if not (folder / ".git").exists():  # an installed package may lie within a checkout of something else
+def git_state(folder: Path) -> dict[str, Any] | None:
+    """Return the commit of the git checkout `folder` and whether its code or settings have uncommitted changes.
+
+    Returns:
+        `commit` and `dirty`, or None if `folder` is not the root of a checkout or git is not available.
+    """
+    if not (folder / ".git").exists():  # an installed package may be inside the checkout of another project
         return None
-    command = ["git", "-C", str(folder), "status", "--porcelain=v2", "--branch", "--", "src", "conf", "run.py"]
-    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}  # read-only: many jobs may ask at once
+    command = ["git", "-C", str(folder), "status", "--porcelain=v2", "--branch", "--", *CODE_PATHS]
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}  # parallel jobs must not wait for each other
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
@@ -85,8 +90,8 @@ def checkout(folder: Path) -> dict[str, Any] | None:
     return {"commit": commit, "dirty": any(not line.startswith("#") for line in lines)}
 
 
-def packages() -> dict[str, str]:
-    """Version of prunesweep and of each package that it cannot do without."""
+def package_versions() -> dict[str, str]:
+    """Return the versions of prunesweep and of its required packages."""
     required = [text for text in metadata.requires("prunesweep") or () if "extra ==" not in text]
     names = sorted(re.split(r"[^\w.-]", text, maxsplit=1)[0] for text in required)
     return {name: version for name in ("prunesweep", *names) if (version := _version(name))}
@@ -99,39 +104,34 @@ def _version(package: str) -> str | None:
         return None
 
 
-def cpu(cpuinfo: Path) -> str:
-    """The processor's name."""
+def cpu_name(cpuinfo: Path) -> str:
+    """Return the model name of the processor, from `cpuinfo` if that file exists."""
     try:
         with cpuinfo.open() as lines:
-            named = next((line for line in lines if line.startswith("model name")), "")
+            line = next((line for line in lines if line.startswith("model name")), "")
     except OSError:
-        named = ""
-    return named.partition(":")[2].strip() or platform.processor() or platform.machine()
+        line = ""
+    return line.partition(":")[2].strip() or platform.processor() or platform.machine()
 
 
-def gpus() -> list[str]:
-    """The names of the CUDA devices."""
+def gpu_names() -> list[str]:
+    """Return the names of the CUDA devices."""
     if not torch.cuda.is_available():
         return []
     return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
 
 
-def tensor_hash(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 of names, types, shapes and bits, whatever the order and the layout in memory; masks as packed bits."""
-    found = hashlib.sha256()
-    for name, tensor in sorted(tensors.items()):
-        array = np.ascontiguousarray(tensor.detach().cpu().numpy())
-        found.update(canonical([name, str(array.dtype), list(array.shape)]))
-        found.update((np.packbits(array) if array.dtype == np.bool_ else array).tobytes())
-    return found.hexdigest()
+def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the dotted name and the two values of each difference between two environments.
 
-
-def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """What of the environment differs: a dotted name, its value in `one` and in `other`."""
-    for key in ("environment", "data", "git", "python", "packages", "os", "cpu", "gpu"):
-        a, b = one.get(key), other.get(key)
-        if isinstance(a, Mapping) and isinstance(b, Mapping):
-            both = ((name, a.get(name), b.get(name)) for name in {**a, **b})
-            yield from ((f"{key}.{name}", left, right) for name, left, right in both if left != right)
-        elif a != b:
-            yield key, a, b
+    Args:
+        first: The content of one `provenance.json`.
+        second: The content of another `provenance.json`.
+    """
+    for key in COMPARED:
+        left, right = first.get(key), second.get(key)
+        if isinstance(left, Mapping) and isinstance(right, Mapping):
+            values = [(f"{key}.{name}", left.get(name), right.get(name)) for name in {**left, **right}]
+        else:
+            values = [(key, left, right)]
+        yield from (value for value in values if value[1] != value[2])

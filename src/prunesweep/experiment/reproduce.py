@@ -1,179 +1,205 @@
-"""A saved run, run again from nothing and compared: identical, or what differs, by how much, and why perhaps."""
+"""Run a saved configuration again and compare the two run directories."""
 
 from __future__ import annotations
 
 import math
-import re
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import OmegaConf
 from torch import Tensor
 
+from prunesweep.chain.state import tensor_hash
+from prunesweep.config import RunConfig
 from prunesweep.errors import UsageError
-from prunesweep.experiment import provenance, saved
+from prunesweep.experiment import provenance
 from prunesweep.experiment import run as experiment
 from prunesweep.experiment.run import Progress
-from prunesweep.experiment.saved import Saved, shown
-from prunesweep.files import write_atomically
+from prunesweep.experiment.saved import load_weights, printable, save_config
 from prunesweep.results.flatten import leaves
+from prunesweep.results.result import BOOKKEEPING, DURATIONS
+from prunesweep.results.run_directory import RunDirectory, read_run
 from prunesweep.store.settings import StoreSettings
 
-NOT_COMPARED = {"digest", "dense_digest", "overrides", "steps_cached", "schema_version"}
-TIMED = re.compile(r"seconds|latency|(^|_)ms($|_)")
-KEEP_ALL = 1e6  # gigabytes: running again evicts nothing from a store in use
+UNLIMITED_GB = 1e6  # a reproduction must not evict entries from the user's store
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One figure that differs: its dotted name, as saved, as found now."""
+    """A value of `result.json` that differs.
+
+    Attributes:
+        name: The dotted name of the value, such as `final.test_accuracy`.
+        saved: The value of the saved run.
+        repeated: The value of the repetition.
+    """
 
     name: str
     saved: Any
-    again: Any
+    repeated: Any
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether both values are numbers."""
+        return all(isinstance(value, int | float) for value in (self.saved, self.repeated))
 
     def within(self, tolerance: float) -> bool:
-        """Whether both are numbers, and at most `tolerance` apart, as such or as a fraction of the larger."""
-        numbers = all(isinstance(value, int | float) for value in (self.saved, self.again))
-        return numbers and math.isclose(self.saved, self.again, rel_tol=tolerance, abs_tol=tolerance)
+        """Return whether both values are numbers that differ by at most `tolerance`.
+
+        Args:
+            tolerance: The allowed difference, absolute or as a fraction of the larger value.
+        """
+        return self.is_numeric and math.isclose(self.saved, self.repeated, rel_tol=tolerance, abs_tol=tolerance)
 
     def __str__(self) -> str:
-        numbers = all(isinstance(value, int | float) for value in (self.saved, self.again))
-        apart = f" ({self.again - self.saved:+.6g})" if numbers else ""
-        return f"{self.name}: {shown(self.saved)} -> {shown(self.again)}{apart}"
+        change = f" ({self.repeated - self.saved:+.6g})" if self.is_numeric else ""
+        return f"{self.name}: {printable(self.saved)} -> {printable(self.repeated)}{change}"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How a run and its repetition compare.
+    """The differences between a run and its repetition.
 
     Attributes:
-        figures: what differs in `result.json`, times and digests aside.
-        tensors: how the weights differ, a line for each tensor that does.
-        masks: whether the pruned positions are the same; None where the run recorded no hash of them.
-        reasons: what could explain the differences.
+        values: The values of `result.json` that differ, except for times and digests.
+        tensors: One line for each tensor of the weights that differs.
+        same_masks: Whether the same weights are pruned, or None if the run did not record a hash of its masks.
+        explanations: Possible reasons for the differences, the most certain first.
     """
 
-    figures: tuple[Difference, ...]
+    values: tuple[Difference, ...]
     tensors: tuple[str, ...]
-    masks: bool | None
-    reasons: tuple[str, ...]
+    same_masks: bool | None
+    explanations: tuple[str, ...]
 
     @property
     def identical(self) -> bool:
-        """Whether nothing differs."""
-        return not self.figures and not self.tensors and self.masks is not False
+        """Whether there are no differences."""
+        return not self.values and not self.tensors and self.same_masks is not False
 
     def within(self, tolerance: float) -> bool:
-        """Whether it is identical or, for a `tolerance` above 0, every figure is that near; weights may differ then."""
-        return self.identical or (tolerance > 0 and all(figure.within(tolerance) for figure in self.figures))
+        """Return whether the runs are identical or all values differ by at most `tolerance`.
+
+        With a tolerance above 0, weights and masks may differ: two trainings that round differently end with different
+        weights and nearly the same accuracy.
+        """
+        return self.identical or (tolerance > 0 and all(value.within(tolerance) for value in self.values))
 
     def lines(self, tolerance: float) -> Iterator[str]:
-        """The comparison as text, the verdict first."""
+        """Yield the comparison as lines of text, starting with the verdict."""
         if self.identical:
             yield "identical"
             return
         yield f"within the tolerance of {tolerance:g}" if self.within(tolerance) else "differs"
-        yield from (f"  {figure}" for figure in self.figures)
-        if self.masks is False:
-            yield "  masks: other weights are pruned"
+        yield from (f"  {value}" for value in self.values)
+        if self.same_masks is False:
+            yield "  masks: different weights are pruned"
         yield from (f"  {line}" for line in self.tensors)
-        yield "What could explain it:"
-        yield from (f"  {reason}" for reason in self.reasons)
+        yield "Possible explanations:"
+        yield from (f"  {explanation}" for explanation in self.explanations)
 
 
-def reproduce(run: Saved, out: Path | None, store: StoreSettings | None, progress: Progress) -> tuple[Path, Comparison]:
-    """Run `run` again, into the new directory `out`, and compare; without `store` from an empty one.
+def reproduce(
+    run: RunDirectory, config: RunConfig, out: Path | None, store: StoreSettings | None, progress: Progress
+) -> tuple[RunDirectory, Comparison]:
+    """Run the configuration of a saved run again and compare the results.
+
+    Args:
+        run: The saved run.
+        config: The configuration of `run`, from `saved.load_config`.
+        out: The new run directory. By default a new one below `outputs/`.
+        store: A store whose finished steps may be used. By default every step is computed.
+        progress: Shows the progress.
+
+    Returns:
+        The new run and the comparison.
 
     Raises:
-        UsageError: `out` is there already, or the settings do not fit this machine.
+        UsageError: `out` exists, or the settings do not fit this machine.
     """
     folder = out or Path("outputs") / f"{datetime.now():%Y-%m-%d/%H-%M-%S-%f}-reproduced"
     if folder.exists():
-        raise UsageError(f"--out={folder}: is there already. Give a new directory.")
-    overrides = run.result.get("overrides")
-    overrides = overrides if isinstance(overrides, list) else []
+        raise UsageError(f"--out={folder}: exists already. Give a new directory.")
     with tempfile.TemporaryDirectory(prefix="prunesweep-") as empty:
-        settings = store or StoreSettings(dir=empty)
-        config = replace(run.config, store=replace(settings, max_gb=KEEP_ALL))
-        experiment.run(config, folder, [str(text) for text in overrides], progress)
-    write_atomically(folder / saved.CONFIG, OmegaConf.to_yaml(asdict(run.config)).encode())
-    again = saved.read(folder, trust=True)
-    return folder, compare(run, again)
+        settings = replace(store or StoreSettings(dir=empty), max_gb=UNLIMITED_GB)
+        experiment.run(replace(config, store=settings), folder, run.overrides, progress)
+    save_config(folder, config)
+    repetition = read_run(folder)
+    return repetition, compare(run, repetition)
 
 
-def compare(run: Saved, again: Saved) -> Comparison:
-    """How the run `again` differs from `run`."""
-    before, after = run.provenance or {}, again.provenance or {}
-    figures = tuple(_figures(run.result, again.result))
-    tensors = tuple(_tensors(run.weights(), again.weights()))
-    masks = before.get("masks") == after.get("masks") if "masks" in before else None
-    same = not figures and not tensors and masks is not False
-    return Comparison(figures, tensors, masks, () if same else tuple(_reasons(run, again)))
+def compare(run: RunDirectory, repetition: RunDirectory) -> Comparison:
+    """Return the differences between a completed run and its repetition."""
+    before, after = run.provenance or {}, repetition.provenance or {}
+    values = tuple(_value_differences(run.result, repetition.result))
+    tensors = tuple(_tensor_differences(load_weights(run), load_weights(repetition)))
+    same_masks = before["masks"] == after.get("masks") if "masks" in before else None
+    differences = Comparison(values, tensors, same_masks, ())
+    return differences if differences.identical else replace(differences, explanations=tuple(_explain(run, repetition)))
 
 
-def _figures(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[Difference]:
-    """What `one` told that `other` tells otherwise; fields that `one` did not know yet are no difference."""
-    found = dict(_flat(other))
-    for name, value in _flat(one):
-        again = found.get(name, "nothing")
-        if value != again or type(value) is not type(again):
-            yield Difference(name, value, again)
+def _value_differences(saved: Mapping[str, Any], repeated: Mapping[str, Any]) -> Iterator[Difference]:
+    """Yield the differing values. Fields that only `repeated` has are newer than the saved run and are ignored."""
+    current = dict(_compared_values(repeated))
+    for name, value in _compared_values(saved):
+        other = current.get(name, "nothing")
+        if value != other or type(value) is not type(other):
+            yield Difference(name, value, other)
 
 
-def _flat(result: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _compared_values(result: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in leaves(dict(result)):
         parts = name.split(".")
-        if parts[0] not in NOT_COMPARED and not any(TIMED.search(part) for part in parts):
+        if parts[0] not in BOOKKEEPING and DURATIONS.isdisjoint(parts):
             yield name, value
 
 
-def _tensors(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> Iterator[str]:
-    for name in sorted({*one, *other}):
-        a, b = one.get(name), other.get(name)
+def _tensor_differences(saved: Mapping[str, Tensor], repeated: Mapping[str, Tensor]) -> Iterator[str]:
+    for name in sorted({*saved, *repeated}):
+        a, b = saved.get(name), repeated.get(name)
         if a is None or b is None or a.shape != b.shape or a.dtype != b.dtype:
-            yield f"{shown(name)}: {_kind(a)} -> {_kind(b)}"
+            yield f"{printable(name)}: {_describe(a)} -> {_describe(b)}"
         elif not torch.equal(a, b):
-            apart = (a.double() - b.double()).abs()
-            yield f"{shown(name)}: {int((a != b).sum()):,} of {a.numel():,} values, by up to {float(apart.max()):.3g}"
+            largest = float((a.double() - b.double()).abs().max())
+            yield f"{printable(name)}: {int((a != b).sum()):,} of {a.numel():,} values, by up to {largest:.3g}"
 
 
-def _kind(tensor: Tensor | None) -> str:
+def _describe(tensor: Tensor | None) -> str:
     return "absent" if tensor is None else f"{tensor.dtype} {list(tensor.shape)}"
 
 
-def _reasons(run: Saved, again: Saved) -> Iterator[str]:
-    """What could explain that the two differ, the surest first."""
-    before, after = run.provenance, again.provenance
+def _explain(run: RunDirectory, repetition: RunDirectory) -> Iterator[str]:
+    """Yield possible reasons for the differences, the most certain first."""
+    before, after = run.provenance, repetition.provenance
     assert after is not None
+    digest = run.result["digest"]
     if before is None:
-        yield "the run recorded no provenance.json: its environment is not known"
+        yield "the run does not have a provenance.json: its environment is not known"
     else:
-        if before.get("weights") != provenance.tensor_hash(run.weights()):
-            yield "model.safetensors is not what the run wrote: changed afterwards"
-        steps = before.get("steps") or [{}]
-        if run.result.get("digest") not in [step.get("digest") for step in steps]:
-            yield "result.json and provenance.json are not of the same run: changed afterwards"
-        differences = provenance.differences(before, after)
-        yield from (f"{name}: {shown(one)} -> {shown(other)}" for name, one, other in differences)
-        yield from _of_the_chain(before, after)
-    if run.result.get("digest") == again.result.get("digest"):
+        if before.get("weights") != tensor_hash(load_weights(run)):
+            yield "model.safetensors was changed after the run"
+        if digest not in [step["digest"] for step in before["steps"]]:
+            yield "result.json and provenance.json belong to different runs: one of them was changed after the run"
+        for name, value, other in provenance.differences(before, after):
+            yield f"{name}: {printable(value)} -> {printable(other)}"
+        yield from _explain_chain(before, after)
+    if digest == repetition.result["digest"]:
         yield (
-            "the digests agree: the same settings, data, code of the network, torch, device and threads. So the run's "
-            "files were changed afterwards, or this machine does not compute the same thing twice"
+            "the digests agree, so settings, data, code, torch, device and threads are the same: either the files of "
+            "the run were changed afterwards, or this machine does not compute the same result twice"
         )
 
 
-def _of_the_chain(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
-    one, other = before.get("steps", []), after["steps"]
-    pairs = zip(one, other, strict=False)
-    first = next((index for index, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
-    if first == len(one) == len(other) or before.get("environment") != after["environment"]:
-        return  # the same chain; or digests that differ from the root on and tell nothing about the steps
-    named = other[first]["step"] if first < len(other) else "the end"
-    yield f"the chains part at step {first} ({named}): other settings than the run had, or other code of prunesweep"
+def _explain_chain(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the first step that differs, unless the environment already explains why all digests differ."""
+    saved, repeated = before["steps"], after["steps"]
+    if saved == repeated or before["environment"] != after["environment"]:
+        return
+    pairs = zip(saved, repeated, strict=False)
+    first = next((index for index, (a, b) in enumerate(pairs) if a != b), min(len(saved), len(repeated)))
+    step = repeated[first]["step"] if first < len(repeated) else "the end"
+    yield f"the chains differ from step {first} ({step}): the settings or the code of prunesweep were changed"
