@@ -22,6 +22,7 @@ from prunesweep import config
 from prunesweep.config import RunConfig
 from prunesweep.experiment import run as experiment
 from prunesweep.export.description import Description
+from prunesweep.models.build import build
 from prunesweep.models.settings import LeNet300100
 from prunesweep.results.run_directory import RunDirectory
 
@@ -65,7 +66,7 @@ def composed() -> Compose:
 
 @pytest.fixture
 def completed(tmp_path: Path) -> Completed:
-    """A run directory as run.py leaves it, of a short run under overrides, without the command line."""
+    """The directory of a short run with the given overrides, as run.py writes it."""
 
     def make(*overrides: str, name: str = "run") -> Path:
         short = ["model=lenet_300_100", "train.epochs=1", "finetune.epochs=1", "device=cpu", "threads=1", *overrides]
@@ -81,7 +82,7 @@ def completed(tmp_path: Path) -> Completed:
 
 @pytest.fixture
 def description() -> Description:
-    """What an exported file of `network` tells."""
+    """The description in an exported file of `network`."""
     return Description(
         format="safetensors",
         model={"name": "lenet_300_100"},
@@ -99,8 +100,8 @@ def description() -> Description:
 
 @pytest.fixture
 def network() -> nn.Module:
-    """A fresh LeNet-300-100, nine tenths of the weights of its first layer at zero."""
-    model = LeNet300100().build((1, 28, 28), 10).eval()
+    """An untrained LeNet-300-100 with most weights of its first layer set to zero."""
+    model = build(LeNet300100(), (1, 28, 28), 10).eval()
     weight = model.get_submodule("fc1").weight
     assert isinstance(weight, Tensor)
     weight.data.masked_fill_(weight.abs() < 0.9 * weight.abs().max(), 0)

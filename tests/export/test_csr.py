@@ -18,7 +18,7 @@ from prunesweep.export.description import Description
 SHAPES = [(2, 4), (8,), (2, 2, 2, 1), (1, 8), (8, 1)]
 
 
-def test_by_hand() -> None:
+def test_encoding_of_a_small_matrix() -> None:
     parts = csr.encode(np.array([[0, 5, 0, 7], [0, 0, 0, 0], [0, 0, 0, 2]], np.float32))
     assert parts["values"].tolist() == [5, 7, 2]
     assert parts["counts"].tolist() == [2, 0, 1]
@@ -30,7 +30,7 @@ def test_by_hand() -> None:
     }
 
 
-def test_the_smallest_type_that_holds_a_gap() -> None:
+def test_gaps_have_the_smallest_type_that_holds_them() -> None:
     row = np.zeros((1, 70_000), np.float32)
     for last, name in ((255, "uint8"), (256, "uint16"), (65_536, "uint32")):
         row[:] = 0
@@ -38,48 +38,50 @@ def test_the_smallest_type_that_holds_a_gap() -> None:
         assert csr.encode(row)["gaps"].dtype.name == name
 
 
-bits = st.lists(st.sampled_from([0.0, -0.0, 1.5, float("nan"), 1e-45]), min_size=8, max_size=8)
+BITS = st.lists(st.sampled_from([0.0, -0.0, 1.5, float("nan"), 1e-45]), min_size=8, max_size=8)
 
 
-@given(bits, st.sampled_from(SHAPES))
-def test_what_is_read_back_is_bit_for_bit_what_was_written(values: list[float], shape: tuple[int, ...]) -> None:
+@given(BITS, st.sampled_from(SHAPES))
+def test_decoding_returns_the_same_bits(values: list[float], shape: tuple[int, ...]) -> None:
     array = np.array(values, np.float32).reshape(shape)
-    again = csr.decode(csr.encode(array), list(shape))
-    assert again.shape == shape
-    assert again.tobytes() == array.tobytes()
+    decoded = csr.decode(csr.encode(array), list(shape))
+    assert decoded.shape == shape
+    assert decoded.tobytes() == array.tobytes()
 
 
-def test_round_trip_and_size(network: nn.Module, description: Description, tmp_path: Path) -> None:
+def test_the_network_is_read_back_from_a_smaller_file(
+    network: nn.Module, description: Description, tmp_path: Path
+) -> None:
     csr.save(network, tmp_path / "f", description)
     for name, tensor in csr.read(tmp_path / "f").items():
         assert torch.equal(tensor, network.state_dict()[name])
     stored = load_file(tmp_path / "f")
     assert "fc1.weight/values" in stored
-    assert "fc2.weight" in stored, "a dense tensor stays as it is"
-    left = int(network.get_submodule("fc1").weight.count_nonzero())
-    assert sum(content.nbytes for name, content in stored.items() if "fc1.weight" in name) < 6.1 * left + 2 * 300
+    assert "fc2.weight" in stored, "a tensor without zeros is stored densely"
+    nonzero = int(network.get_submodule("fc1").weight.count_nonzero())
+    assert sum(content.nbytes for name, content in stored.items() if "fc1.weight" in name) < 6.1 * nonzero + 2 * 300
     images = torch.randn(3, 1, 28, 28)
-    assert torch.equal(csr.load(tmp_path / "f", description, False)(images), network(images))
+    assert torch.equal(csr.load(tmp_path / "f", description)(images), network(images))
 
 
-def shortened(stored: dict[str, Any]) -> None:
+def drop_a_value(stored: dict[str, Any]) -> None:
     stored["fc1.weight/values"] = stored["fc1.weight/values"][:-1]
 
 
-def stretched(stored: dict[str, Any]) -> None:
+def enlarge_gaps(stored: dict[str, Any]) -> None:
     stored["fc1.weight/gaps"] = stored["fc1.weight/gaps"] + np.uint8(200)
 
 
-def stripped(stored: dict[str, Any]) -> None:
+def remove_counts(stored: dict[str, Any]) -> None:
     del stored["fc1.weight/counts"]
 
 
-def miscounted(stored: dict[str, Any]) -> None:
+def drop_counts(stored: dict[str, Any]) -> None:
     stored["fc1.weight/counts"] = stored["fc1.weight/counts"][:7]
 
 
-@pytest.mark.parametrize("damage", [shortened, stretched, stripped, miscounted])
-def test_damage_is_told(damage: Any, network: nn.Module, description: Description, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", [drop_a_value, enlarge_gaps, remove_counts, drop_counts])
+def test_a_damaged_file_is_reported(damage: Any, network: nn.Module, description: Description, tmp_path: Path) -> None:
     csr.save(network, tmp_path / "f", description)
     with safe_open(tmp_path / "f", "numpy") as file:
         metadata = file.metadata()

@@ -7,61 +7,61 @@ from torch import Tensor, nn
 from prunesweep.data.datasets import Split
 from prunesweep.errors import UsageError
 from prunesweep.export.verify import (
-    ImageCount,
-    check_recorded,
-    check_same,
-    count,
-    logits,
+    Accuracy,
+    accuracy,
+    check_recorded_accuracy,
+    check_same_network,
+    compute_logits,
 )
 
 
-def test_logits_and_count() -> None:
-    images = torch.eye(4).repeat(600, 1)  # 2,400 images of one feature each: two full batches and a short one
+def test_logits_and_accuracy_of_a_split() -> None:
+    images = torch.eye(4).repeat(600, 1)  # 2,400 images: several full batches and a short one
     split = Split(images, torch.tensor([0, 1, 2, 0]).repeat(600))
-    found = logits(nn.Identity(), split)
-    assert torch.equal(found, images)
-    assert count(found, split) == ImageCount(1_800, 2_400)
-    assert count(found, split).accuracy == 0.75
+    logits = compute_logits(nn.Identity(), split)
+    assert torch.equal(logits, images)
+    assert accuracy(logits, split) == Accuracy(1_800, 2_400)
+    assert accuracy(logits, split).fraction == 0.75
 
 
 @pytest.mark.parametrize(("correct", "same_machine", "fits"), [(970, True, True), (969, True, False),
                          (969, False, True), (968, False, False), (971, False, True)])  # fmt: skip
-def test_the_recorded_accuracy(correct: int, same_machine: bool, fits: bool) -> None:
+def test_the_recorded_accuracy_must_agree(correct: int, same_machine: bool, fits: bool) -> None:
     if fits:
-        check_recorded(Path("run"), ImageCount(correct, 1_000), 0.97, same_machine=same_machine)
+        check_recorded_accuracy(Path("run"), Accuracy(correct, 1_000), 0.97, same_machine=same_machine)
         return
-    with pytest.raises(UsageError, match=r"run: its weights classify 96\d of 1,000 .* but result.json says 0.9700"):
-        check_recorded(Path("run"), ImageCount(correct, 1_000), 0.97, same_machine=same_machine)
+    with pytest.raises(UsageError, match=r"run: its weights classify 96\d of 1,000 .* but result.json records 0.9700"):
+        check_recorded_accuracy(Path("run"), Accuracy(correct, 1_000), 0.97, same_machine=same_machine)
 
 
-def test_a_recorded_accuracy_that_is_no_number() -> None:
-    with pytest.raises(UsageError, match="but result.json says nan"):
-        check_recorded(Path("run"), ImageCount(1, 10), float("nan"), same_machine=False)
+def test_a_recorded_accuracy_of_nan_is_refused() -> None:
+    with pytest.raises(UsageError, match="but result.json records nan"):
+        check_recorded_accuracy(Path("run"), Accuracy(1, 10), float("nan"), same_machine=False)
 
 
 BASE = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
 
 
-def test_the_same_network() -> None:
-    assert check_same("csr", BASE, BASE.clone(), exact=True) == 0
-    assert 0 < check_same("onnx", BASE, BASE + 5e-5, exact=False) < 1e-4
+def test_equal_and_nearly_equal_logits_are_accepted() -> None:
+    assert check_same_network("csr", BASE, BASE.clone(), exact=True) == 0
+    assert 0 < check_same_network("onnx", BASE, BASE + 5e-5, exact=False) < 1e-4
 
 
 @pytest.mark.parametrize(
-    ("found", "exact", "message"),
+    ("actual", "exact", "message"),
     [
-        (BASE + 1e-6, True, "logits are up to 1e-06 apart, allowed is 0"),
-        (BASE + 2e-4, False, "logits are up to 0.0002 apart, allowed is 0.0001"),
-        (BASE[:1], False, "logits are up to inf apart"),
-        (BASE * float("nan"), False, "logits are up to nan apart"),
+        (BASE + 1e-6, True, "logits differ by up to 1e-06, allowed is 0"),
+        (BASE + 2e-4, False, "logits differ by up to 0.0002, allowed is 0.0001"),
+        (BASE[:1], False, "logits differ by up to inf"),
+        (BASE * float("nan"), False, "logits differ by up to nan"),
     ],
 )
-def test_another_network(found: Tensor, exact: bool, message: str) -> None:
+def test_another_network_is_refused(actual: Tensor, exact: bool, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        check_same("onnx", BASE, found, exact=exact)
+        check_same_network("onnx", BASE, actual, exact=exact)
 
 
-def test_the_same_logits_nearly_and_another_decision() -> None:
+def test_a_different_class_is_refused_even_if_the_logits_agree() -> None:
     tie = torch.tensor([[1.0, 1.00001]])
-    with pytest.raises(UsageError, match="decides otherwise on 1 of 1 test images"):
-        check_same("onnx", tie, tie.flip(1), exact=False)
+    with pytest.raises(UsageError, match="classifies 1 of 1 test images differently"):
+        check_same_network("onnx", tie, tie.flip(1), exact=False)

@@ -1,4 +1,4 @@
-"""`safetensors`: every weight, the pruned ones as zeros, under the network's own parameter names."""
+"""`safetensors`: all weights, including zeros, under the network's own parameter names."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from prunesweep.chain.state import State
 from prunesweep.export.description import KEY, Description
+from prunesweep.export.protocol import Executes, Format
 
 
 def save(model: nn.Module, path: Path, description: Description) -> None:
@@ -17,16 +18,19 @@ def save(model: nn.Module, path: Path, description: Description) -> None:
     save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, path, metadata(description))
 
 
-def load(path: Path, description: Description, trust: bool) -> nn.Module:
-    """The network of the file at `path`."""
-    return rebuilt(load_file(path), path, description, trust)
+def load(path: Path, description: Description) -> nn.Module:
+    """Return the network in the file at `path`."""
+    return rebuild(load_file(path), description)
 
 
 def metadata(description: Description) -> dict[str, str]:
-    """The description as a safetensors file carries it."""
+    """Return the metadata of a safetensors file that contains the description."""
     return {KEY: description.dumps()}
 
 
-def rebuilt(tensors: Mapping[str, Tensor], path: Path, description: Description, trust: bool) -> nn.Module:
-    """The described network with the weights `tensors` of the file at `path`, computing exactly as it does in a run."""
-    return description.context(path, trust=trust).network(State(weights=tensors)).eval()
+def rebuild(tensors: Mapping[str, Tensor], description: Description) -> nn.Module:
+    """Return the described network with the weights `tensors`. It computes exactly what it computed in its run."""
+    return description.context().network(State(weights=tensors)).eval()
+
+
+FORMAT = Format("safetensors", ".safetensors", exact=True, executes=Executes.NETWORK, save=save, load=load)

@@ -1,4 +1,4 @@
-"""What an exported file tells of itself, so that it can be scored without the run that it comes from."""
+"""The description in an exported file, which makes it usable without the directory of its run."""
 
 from __future__ import annotations
 
@@ -12,28 +12,27 @@ from prunesweep.config import option
 from prunesweep.data.settings import Dataset
 from prunesweep.data.sources import SOURCES
 from prunesweep.errors import UsageError, check_choice
-from prunesweep.experiment.saved import refuse_code
 
 KEY = "prunesweep"
-"""Under which the description lies in a file's metadata."""
+"""Key of the description in the metadata of a file."""
 
 
 @dataclass(frozen=True)
 class Description:
-    """The network's settings, what it was trained on, and what it scored.
+    """The network in a file: its settings, its data and its accuracy.
 
     Attributes:
-        format: the name of the file's format.
-        model: the settings of the network, its `name` among them.
-        dataset: the name of the data set.
-        shape: channels, height and width of an image.
-        mean: of each channel; an image goes in as (pixel / 255 - mean) / std.
-        std: of each channel.
-        validation: how many training images were held out.
-        test_accuracy: correct / total on the test split, from `result.json`.
-        params_total: parameters of the dense network, weights and biases.
-        params_nonzero: those that are not pruned.
-        digest: the run's.
+        format: Name of the file's format.
+        model: Settings of the network, including its `name`.
+        dataset: Name of the data set.
+        shape: Channels, height and width of an image.
+        mean: Mean of each channel. The network expects (pixel / 255 - mean) / std.
+        std: Standard deviation of each channel.
+        validation: Number of training images held out for validation.
+        test_accuracy: Correct / total on the test split, from `result.json`.
+        params_total: Weights and biases of the dense network.
+        params_nonzero: Weights and biases that are not pruned.
+        digest: The ID of the run.
     """
 
     format: str
@@ -49,49 +48,53 @@ class Description:
     digest: str
 
     def dumps(self) -> str:
-        """As JSON."""
+        """Return the description as JSON."""
         return json.dumps(asdict(self))
 
     def data(self, dataset: str | None = None, root: str | None = None) -> Dataset:
-        """The data set that the network was trained on, or another, in the network's own normalisation.
+        """Return the data set called `dataset` with the normalization of the network.
+
+        Args:
+            dataset: Name of a data set. By default the one that the network was trained on.
+            root: The folder of the data, like `dataset.root`.
 
         Raises:
-            UsageError: its images are of another shape.
+            UsageError: The images of the data set have another shape.
         """
         name = dataset or self.dataset
-        held_out = self.validation if name == self.dataset else 500 if name == "mnist5k" else 5_000
         check_choice("--dataset", name, SOURCES)
+        held_out = self.validation if name == self.dataset else 500 if name == "mnist5k" else 5_000
         if list(SOURCES[name].shape) != list(self.shape):
             raise UsageError(
-                f"--dataset={name}: its images are of shape {list(SOURCES[name].shape)}, "
-                f"the network takes {list(self.shape)}."
+                f"--dataset={name}: its images have the shape {list(SOURCES[name].shape)}, "
+                f"but the network expects {list(self.shape)}."
             )
         return Dataset(name, root, list(self.mean), list(self.std), held_out)
 
-    def context(self, path: Path, *, trust: bool) -> Context:
-        """What the network of the file at `path` is built by, on the CPU.
-
-        Raises:
-            UsageError: the network is code of somebody's own, and `trust` is not set.
-        """
-        if not trust:
-            refuse_code(path, {"model": self.model})
+    def context(self) -> Context:
+        """Return the context that builds the described network on the CPU. A custom network is executed code."""
         return Context(option("model", self.model), self.data(), "cpu")
 
 
 def loads(path: Path, text: str | bytes | None) -> Description:
-    """The description of the file at `path`, from its JSON.
+    """Return the description of the file at `path` from its JSON.
 
     Raises:
-        UsageError: there is none, or it is not one.
+        UsageError: `text` is not a valid description.
     """
     try:
-        told = json.loads(text or "")
-        found = Description(**{field.name: told[field.name] for field in fields(Description)})
-        fitting = found.dataset in SOURCES and isinstance(found.model, dict) and isinstance(found.format, str)
-        float(found.test_accuracy), int(found.validation), list(map(float, [*found.mean, *found.std, *found.shape]))
+        values = json.loads(text or "")
+        description = Description(**{field.name: values[field.name] for field in fields(Description)})
+        numbers = [*description.mean, *description.std, *description.shape]
+        numbers += [description.validation, description.test_accuracy]
+        valid = (
+            description.dataset in SOURCES
+            and isinstance(description.model, dict)
+            and isinstance(description.format, str)
+            and all(isinstance(number, int | float) for number in numbers)
+        )
     except (ValueError, TypeError, KeyError):
-        fitting = False
-    if not fitting:
+        valid = False
+    if not valid:
         raise UsageError(f"{path}: is not an export of prunesweep.")
-    return found
+    return description

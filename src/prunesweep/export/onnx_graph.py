@@ -1,4 +1,4 @@
-"""`onnx`: a graph for onnxruntime and whatever else reads ONNX. Any number of images at once. Extra `[onnx]`."""
+"""`onnx`: a graph for onnxruntime and other runtimes, for any batch size. Needs the extra `[onnx]`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from prunesweep.errors import need_extra
 from prunesweep.export.description import KEY, Description
-from prunesweep.export.verify import Network
+from prunesweep.export.protocol import Executes, Format, Network
 
 
 def save(model: nn.Module, path: Path, description: Description) -> None:
-    """Write the graph of `model`: input `images`, output `logits`."""
-    need_extra("--format onnx", "onnx", "onnx", "onnxscript", "onnxruntime")
+    """Write the graph of `model`, with the input `images` and the output `logits`."""
+    need_extra("--format=onnx", "onnx", "onnx", "onnxscript", "onnxruntime")
     graph = torch.onnx.export(
         model,
         (torch.zeros(2, *description.shape),),
@@ -29,8 +29,8 @@ def save(model: nn.Module, path: Path, description: Description) -> None:
     graph.save(path, external_data=False)
 
 
-def load(path: Path, description: Description, trust: bool) -> Network:  # noqa: ARG001  a graph is data
-    """The network of the file at `path`, computed by onnxruntime."""
+def load(path: Path, _: Description) -> Network:
+    """Return the network in the file at `path`, executed by onnxruntime."""
     session = _session(path)
     name = session.get_inputs()[0].name
 
@@ -40,8 +40,8 @@ def load(path: Path, description: Description, trust: bool) -> Network:  # noqa:
     return network
 
 
-def described(path: Path) -> str | None:
-    """The description that lies in the file at `path`."""
+def read_description(path: Path) -> str | None:
+    """Return the JSON of the description in the file at `path`, or None."""
     return dict(_session(path).get_modelmeta().custom_metadata_map).get(KEY)
 
 
@@ -50,3 +50,6 @@ def _session(path: Path) -> Any:
     import onnxruntime
 
     return onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+
+
+FORMAT = Format("onnx", ".onnx", exact=False, executes=Executes.NOTHING, save=save, load=load)

@@ -1,6 +1,6 @@
-"""`torch`: a program of `torch.export`, which runs without the class of the network. Any number of images at once.
+"""`torch`: a `torch.export` program for any batch size, which does not need the class of the network.
 
-Reading one back unpickles parts of it: such a file is code, and read only when it is trusted.
+Loading a program unpickles parts of it, so such a file is code and requires trust.
 """
 
 from __future__ import annotations
@@ -11,28 +11,29 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from prunesweep.errors import UsageError
 from prunesweep.export.description import KEY, Description
+from prunesweep.export.protocol import Executes, Format
 
-EXTRA = f"{KEY}.json"
+DESCRIPTION_FILE = f"{KEY}.json"
 
 
 def save(model: nn.Module, path: Path, description: Description) -> None:
     """Write the program of `model`."""
-    images = torch.zeros(2, *description.shape)  # two, since one would be taken for a constant
+    images = torch.zeros(2, *description.shape)  # a batch of one image would become a constant batch size
     program = torch.export.export(model, (images,), dynamic_shapes=({0: torch.export.Dim("batch")},))
-    torch.export.save(program, path, extra_files={EXTRA: description.dumps()})
+    torch.export.save(program, path, extra_files={DESCRIPTION_FILE: description.dumps()})
 
 
-def load(path: Path, description: Description, trust: bool) -> nn.Module:  # noqa: ARG001
-    """The program of the file at `path` as a module."""
-    if not trust:
-        raise UsageError(f"{path}: a torch.export program is code, reading it may run anything. --trust allows it.")
+def load(path: Path, _: Description) -> nn.Module:
+    """Return the program in the file at `path` as a module. Executes code in the file."""
     return torch.export.load(path).module()
 
 
-def described(path: Path) -> bytes | None:
-    """The description that lies in the file at `path`, without running anything of it."""
+def read_description(path: Path) -> bytes | None:
+    """Return the JSON of the description in the file at `path`, or None. Executes nothing in the file."""
     with zipfile.ZipFile(path) as archive:
-        inner = next((name for name in archive.namelist() if name.endswith(f"extra/{EXTRA}")), None)
-        return archive.read(inner) if inner else None
+        member = next((name for name in archive.namelist() if name.endswith(f"extra/{DESCRIPTION_FILE}")), None)
+        return archive.read(member) if member else None
+
+
+FORMAT = Format("torch", ".pt2", exact=False, executes=Executes.FILE, save=save, load=load)

@@ -1,8 +1,7 @@
-"""What a network read back from a file scores, and whether it is the run's."""
+"""Check that an exported network is the network of its run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,69 +10,85 @@ from torch import Tensor
 
 from prunesweep.data.datasets import Split
 from prunesweep.errors import UsageError
+from prunesweep.export.protocol import Network
 from prunesweep.training.loop import EVALUATION_BATCH
 
-Network = Callable[[Tensor], Tensor]
-"""Normalized images `[n, channels, height, width]` -> logits `[n, classes]`, on the CPU."""
-
-NEAR = 1e-4
-"""By how much a logit may differ where another program computes it, absolutely and as a fraction of the largest."""
+TOLERANCE = 1e-4
+"""Allowed difference of a logit in formats that are not exact, absolute and as a fraction of the largest logit."""
 
 ROUNDING = 1e-3
-"""The fraction of images whose class may change where the run was computed on another kind of machine."""
+"""Fraction of images that may change class if the run was computed on another kind of machine."""
 
 
 @dataclass(frozen=True)
-class ImageCount:
-    """Correctly classified images of a split, and all of them."""
+class Accuracy:
+    """The number of correctly classified images and the number of all images of a split."""
 
     correct: int
     total: int
 
     @property
-    def accuracy(self) -> float:
+    def fraction(self) -> float:
         """Correct / total."""
         return self.correct / self.total
 
 
-def logits(network: Network, split: Split) -> Tensor:
-    """The logits `[n, classes]` of all images of `split`, in the batches of a run's own evaluation."""
+def compute_logits(network: Network, split: Split) -> Tensor:
+    """Return the logits `[n, classes]` of all images of `split`, computed in the batches of a run's evaluation."""
     with torch.inference_mode():
         return torch.cat([network(images) for images in split.images.split(EVALUATION_BATCH)])
 
 
-def count(found: Tensor, split: Split) -> ImageCount:
-    """How many of the logits `found` are largest at the image's class."""
-    return ImageCount(int((found.argmax(1) == split.labels).sum()), len(split))
+def accuracy(logits: Tensor, split: Split) -> Accuracy:
+    """Return the accuracy of `logits` `[n, classes]` on the images of `split`."""
+    return Accuracy(int((logits.argmax(1) == split.labels).sum()), len(split))
 
 
-def check_recorded(folder: Path, here: ImageCount, recorded: float, *, same_machine: bool) -> None:
-    """Raise `UsageError` unless the run's network scores here what `result.json` says, exactly on the same machine."""
-    allowed = 0 if same_machine else max(1, round(ROUNDING * here.total))
-    if not abs(here.correct - recorded * here.total) <= allowed + 0.01:  # 0.01 of an image: the product is rounded
-        raise UsageError(
-            f"{folder}: its weights classify {here.correct:,} of {here.total:,} test images correctly "
-            f"({here.accuracy:.4f}), but result.json says {recorded:.4f}. Nothing was exported."
-        )
+def check_recorded_accuracy(folder: Path, measured: Accuracy, recorded: float, *, same_machine: bool) -> None:
+    """Check the accuracy of the run's network against `result.json`.
 
-
-def check_same(name: str, expected: Tensor, found: Tensor, *, exact: bool) -> float:
-    """The largest difference between two networks' logits on the same images.
+    Args:
+        folder: The run directory, for the message.
+        measured: The accuracy measured now.
+        recorded: The accuracy in `result.json`.
+        same_machine: Whether this kind of machine computed the run. Then the accuracies must be equal. Otherwise they
+            may differ by the fraction `ROUNDING` of the images.
 
     Raises:
-        UsageError: they are not the same network: other logits, or another class for an image.
+        UsageError: The accuracies do not agree.
     """
-    apart = float((expected - found).abs().max()) if expected.shape == found.shape else float("inf")
-    allowed = 0.0 if exact else NEAR * max(1.0, float(expected.abs().max()))
-    if not apart <= allowed:
+    allowed = 0 if same_machine else max(1, round(ROUNDING * measured.total))
+    difference = abs(measured.correct - recorded * measured.total)
+    if not difference <= allowed + 0.01:  # the product is rounded by much less than 0.01 images
         raise UsageError(
-            f"--format {name}: what was read back is not the run's network: its logits are up to {apart:.3g} apart, "
-            f"allowed is {allowed:.3g}. Nothing was exported."
+            f"{folder}: its weights classify {measured.correct:,} of {measured.total:,} test images correctly "
+            f"({measured.fraction:.4f}), but result.json records {recorded:.4f}. Nothing was exported."
         )
-    changed = int((expected.argmax(1) != found.argmax(1)).sum())
+
+
+def check_same_network(form: str, expected: Tensor, actual: Tensor, *, exact: bool) -> float:
+    """Check that two networks agree on the same images, and return the largest difference of their logits.
+
+    Args:
+        form: The name of the format, for the message.
+        expected: Logits `[n, classes]` of the run's network.
+        actual: Logits `[n, classes]` of the network read back from the file.
+        exact: Whether the logits must be equal.
+
+    Raises:
+        UsageError: The logits differ by more than the tolerance, or an image is classified differently.
+    """
+    difference = float((expected - actual).abs().max()) if expected.shape == actual.shape else float("inf")
+    allowed = 0.0 if exact else TOLERANCE * max(1.0, float(expected.abs().max()))
+    if not difference <= allowed:
+        raise UsageError(
+            f"--format={form}: the network in the file is not the run's network: its logits differ by up to "
+            f"{difference:.3g}, allowed is {allowed:.3g}. Nothing was exported."
+        )
+    changed = int((expected.argmax(1) != actual.argmax(1)).sum())
     if changed:
         raise UsageError(
-            f"--format {name}: what was read back decides otherwise on {changed:,} of {len(found):,} test images. "
-            "Nothing was exported."
+            f"--format={form}: the network in the file classifies {changed:,} of {len(actual):,} test images "
+            "differently from the run's network. Nothing was exported."
         )
-    return apart
+    return difference

@@ -1,3 +1,4 @@
+import importlib.util
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -7,50 +8,53 @@ import torch
 from support import Completed, change
 
 from prunesweep.cli import main
-from prunesweep.errors import UsageError, need_extra
-from prunesweep.experiment import saved
-from prunesweep.export import deliver
-from prunesweep.export.deliver import evaluate, export
+from prunesweep.errors import UsageError
+from prunesweep.experiment.saved import completed_run, load_config
+from prunesweep.export.evaluate import evaluate
 from prunesweep.export.formats import FORMATS
+from prunesweep.export.write import ExportedFile, export, file_size
 
 UNTRAINED = ("train.epochs=0", "finetune.epochs=0", "prune.amount=0.9")
 
 
-def installed(form: str) -> bool:
-    try:
-        if form == "onnx":
-            need_extra("", "onnx", "onnx", "onnxscript", "onnxruntime")
-        if form == "compact":
-            need_extra("", "", "prunesweep.pruning.compact")
-    except UsageError:
-        return False
-    return True
+def export_run(folder: Path, form: str, *, trust: bool = False) -> ExportedFile:
+    run = completed_run(folder)
+    config, _ = load_config(run, trust=trust)
+    return export(run, config, form, None)
 
 
-@pytest.mark.parametrize("model", ["lenet5", "lenet5_caffe", "lenet_300_100", "conv_lenet"])
+ONNX = all(importlib.util.find_spec(module) for module in ("onnx", "onnxscript", "onnxruntime"))
+INSTALLED = [form for form in FORMATS if form != "onnx" or ONNX]
+
+
+@pytest.mark.parametrize("model", ["lenet5", "lenet5_caffe", "lenet_300_100", "conv_lenet model.widths=[4,4,8,8]"])
 def test_every_format_of_every_network(model: str, completed: Completed) -> None:
-    run = saved.read(completed(*UNTRAINED, f"model={model}"))
-    correct = round(run.result["final"]["test_accuracy"] * 1_000)
-    for form in filter(installed, FORMATS):
-        done = export(run, form, None)
-        assert done.path == run.folder / "export" / f"model{FORMATS[form].suffix}"
-        assert (done.score.correct, done.score.total) == (correct, 1_000)
-        assert done.apart <= 1e-4
+    folder = completed(*UNTRAINED, *f"model={model}".split())
+    accuracy = json.loads((folder / "result.json").read_text())["final"]["test_accuracy"]
+    for form in INSTALLED:
+        exported = export_run(folder, form)
+        assert exported.path == folder / "export" / f"model{FORMATS[form].suffix}"
+        assert (exported.accuracy.correct, exported.accuracy.total) == (round(1_000 * accuracy), 1_000)
+        assert exported.largest_difference <= (0 if FORMATS[form].exact else 1e-4)
+        assert exported.size == file_size(exported.path)
+        assert exported.dense_size == file_size(folder / "model.safetensors")
         if model == "lenet_300_100":
-            assert evaluate(done.path, None, None, "test", trust=True) == done.score
+            assert evaluate(exported.path, None, None, "test", trust=True) == exported.accuracy
         if form == "csr":
-            assert done.size[0] < 0.2 * done.dense[0]
-    assert len(list((run.folder / "export").iterdir())) == len(list(filter(installed, FORMATS)))
+            assert exported.size.plain < 0.3 * exported.dense_size.plain
+    assert len(list((folder / "export").iterdir())) == len(INSTALLED)
 
 
-def test_on_the_command_line(completed: Completed, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_export_and_evaluate_on_the_command_line(
+    completed: Completed, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     run, out = completed(), tmp_path / "new" / "mine"
     assert main(["export", str(run), "--format", "csr", "--out", str(out)]) == 0
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     accuracy = json.loads((run / "result.json").read_text())["final"]["test_accuracy"]
-    assert f"mine: {out.stat().st_size:,} bytes, " in told
-    assert f"classifies {round(1_000 * accuracy)} of 1,000 test images correctly" in told
-    assert "bit for bit the logits of the run's network" in told
+    assert f"mine: {out.stat().st_size:,} bytes, " in printed
+    assert f"classifies {round(1_000 * accuracy)} of 1,000 test images correctly" in printed
+    assert printed.endswith("with identical logits\n")
     assert main(["evaluate", str(out)]) == 0
     assert (
         capsys.readouterr().out == f"{100 * accuracy:.2f} %: {1_000 * accuracy:.0f} of 1,000 images of the test split\n"
@@ -69,15 +73,15 @@ def test_on_the_command_line(completed: Completed, capsys: pytest.CaptureFixture
         ),
         (
             ["export", "RUN", "--format", "csr", "--out", "RUN/model.safetensors"],
-            "is there already and is not an export",
+            "exists already and is not an export",
         ),
         (["export", "RUN/.hydra", "--format", "csr"], "is not a run directory"),
         (["evaluate", "RUN/model.safetensors"], "is not an export of prunesweep"),
-        (["evaluate", "RUN/nothing"], "there is no such file"),
+        (["evaluate", "RUN/nothing"], "does not exist, or is not a file"),
         (["evaluate", "RUN/x", "--split", "tset"], "--split=tset: must be one of train, validation, test."),
     ],
 )
-def test_bad_input(
+def test_bad_input_changes_nothing(
     arguments: list[str], message: str, completed: Completed, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = completed(*UNTRAINED)
@@ -88,34 +92,34 @@ def test_bad_input(
     assert not (run / "export").exists()
 
 
-def test_an_export_that_fails_is_not_left_behind(completed: Completed, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = saved.read(completed(*UNTRAINED))
+def test_a_file_that_fails_the_verification_is_removed(completed: Completed, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = completed(*UNTRAINED)
     wrong = replace(FORMATS["csr"], load=lambda *_: lambda images: torch.zeros(len(images), 10))
     monkeypatch.setitem(FORMATS, "csr", wrong)
-    with pytest.raises(UsageError, match="--format csr: what was read back is not the run's network"):
-        export(run, "csr", None)
-    assert list((run.folder / "export").iterdir()) == []
+    with pytest.raises(UsageError, match="--format=csr: the network in the file is not the run's network"):
+        export_run(folder, "csr")
+    assert list((folder / "export").iterdir()) == []
 
 
-def test_a_result_that_the_weights_do_not_bear_out(completed: Completed) -> None:
+def test_weights_that_do_not_have_the_recorded_accuracy_are_refused(completed: Completed) -> None:
     folder = completed(*UNTRAINED)
     change(folder / "result.json", final={"val_accuracy": 0.99, "test_accuracy": 0.99})
-    with pytest.raises(UsageError, match="but result.json says 0.9900. Nothing was exported"):
-        export(saved.read(folder), "csr", None)
+    with pytest.raises(UsageError, match="but result.json records 0.9900. Nothing was exported"):
+        export_run(folder, "csr")
     change(folder / "result.json", final=7)
     with pytest.raises(UsageError, match="unreadable: result.json"):
-        export(saved.read(folder), "csr", None)
+        export_run(folder, "csr")
     assert not (folder / "export").exists()
 
 
-def test_weights_of_another_network(completed: Completed) -> None:
+def test_weights_of_another_network_are_refused(completed: Completed) -> None:
     folder, other = completed(*UNTRAINED), completed(*UNTRAINED, "model=lenet5", name="other")
     (folder / "model.safetensors").write_bytes((other / "model.safetensors").read_bytes())
-    with pytest.raises(UsageError, match="run: its weights are not those of its config"):
-        export(saved.read(folder), "csr", None)
+    with pytest.raises(UsageError, match="run: its weights do not fit the network of its config"):
+        export_run(folder, "csr")
 
 
-def test_a_network_that_a_format_cannot_tell(
+def test_a_network_that_the_format_does_not_support(
     completed: Completed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "odd_net.py").write_text(
@@ -128,23 +132,18 @@ def test_a_network_that_a_format_cannot_tell(
     monkeypatch.syspath_prepend(tmp_path)
     folder = completed(*UNTRAINED, "model=custom", "model.target=odd_net.Net")
     with pytest.raises(UsageError, match="model.target=odd_net.Net, which would be imported"):
-        saved.read(folder)
-    run = saved.read(folder, trust=True)
-    with pytest.raises(UsageError, match="--format torch: this network cannot be written so"):
-        export(run, "torch", None)
-    path = export(run, "csr", None).path
+        export_run(folder, "csr")
+    with pytest.raises(UsageError, match="--format=torch: this network cannot be written in this format"):
+        export_run(folder, "torch", trust=True)
+    path = export_run(folder, "csr", trust=True).path
     with pytest.raises(UsageError, match="model.target=odd_net.Net, which would be imported"):
         evaluate(path, None, None, "test", trust=False)
     assert evaluate(path, None, None, "test", trust=True).total == 1_000
 
 
-def test_an_extra_that_is_not_installed(completed: Completed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_extra_is_reported(completed: Completed, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = completed(*UNTRAINED)
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(UsageError, match=r"--format onnx needs onnx and .* install prunesweep with its extra \[onnx\]"):
-        export(saved.read(completed(*UNTRAINED)), "onnx", None)
-
-
-def test_the_splits_are_those_of_the_data() -> None:
-    from prunesweep.data.datasets import Data
-
-    assert set(deliver.SPLITS) == set(Data.__dataclass_fields__)
+    with pytest.raises(UsageError, match=r"--format=onnx needs onnx and .* install prunesweep with its extra \[onnx\]"):
+        export_run(folder, "onnx")
+    assert list((folder / "export").iterdir()) == []
