@@ -1,3 +1,5 @@
+import argparse
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -5,15 +7,65 @@ from pathlib import Path
 import pytest
 import torch
 
+from prunesweep import cli
 from prunesweep.cli import main
+from prunesweep.export.formats import FORMATS
 from prunesweep.results.result import write_failed
+from prunesweep.store.entries import entry_path
 from prunesweep.store.store import Store
+
+VERBS = ("report", "confirm", "reproduce", "export", "evaluate", "store")
 
 
 def test_the_installed_command_lists_its_verbs() -> None:
     command = Path(sys.executable).parent / "prunesweep"
     done = subprocess.run([command, "--help"], capture_output=True, text=True, check=True)
-    assert "report" in done.stdout
+    assert re.findall(r"^    (\w+)", done.stdout, flags=re.MULTILINE) == list(VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_help_of_a_verb_shows_an_example(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main([verb, "--help"])
+    assert f"example: prunesweep {verb} " in capsys.readouterr().out
+
+
+def test_the_help_of_export_names_every_format(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["export", "--help"])
+    printed = capsys.readouterr().out
+    assert all(form in printed for form in FORMATS)
+
+
+def test_the_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom prunesweep.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "print({'torch', 'numpy', 'omegaconf', 'rich', 'yaml'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("set()\n")
+
+
+def test_a_mistyped_verb_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["reprot", "x"]) == 1
+    assert capsys.readouterr().err == (
+        f"prunesweep: VERB=reprot: must be one of {', '.join(VERBS)}. Did you mean 'report'?\n"
+    )
+
+
+def test_a_missing_verb_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([])
+    assert "the following arguments are required: VERB" in capsys.readouterr().err
+
+
+def test_an_interrupted_verb_has_the_exit_code_of_the_signal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def interrupt(_: argparse.Namespace) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_report", interrupt)
+    assert main(["report", str(tmp_path)]) == 130
 
 
 def test_report_prints_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -26,7 +78,7 @@ def test_report_prints_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 def test_report_refuses_a_folder_without_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", str(tmp_path)]) == 1
-    assert "holds no run" in capsys.readouterr().err
+    assert "does not contain a run" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -44,29 +96,35 @@ def test_several_sweeps_make_one_report(
     assert (tmp_path / "here" / "frontier.png").exists()
     (tmp_path / "file").write_text("")
     assert main(["report", "a", "--out", "file"]) == 1
-    assert "file: is a file" in capsys.readouterr().err
+    assert "--out=file: is a file" in capsys.readouterr().err
 
 
-def test_store_tells_checks_and_shrinks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    store = Store(tmp_path)
+def test_store_is_shown_checked_shrunk_and_cleared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store, digest = Store(tmp_path), "ab" + "0" * 62
     step = {"step": "Init", "model": {"name": "lenet5"}, "seed": 0}
-    store.save("ab" + "0" * 62, "", step, {"weights/x": torch.zeros(1_000)}, {"steps": []})
-    assert main(["store", "--dir", str(tmp_path)]) == 0
+    arguments = ["store", "--dir", str(tmp_path)]
+    store.save(digest, "", step, {"weights/x": torch.zeros(1_000)}, {"steps": []})
+    assert main(arguments) == 0
     assert "1 entries" in capsys.readouterr().out
-    assert main(["store", "--dir", str(tmp_path), "--verify"]) == 0
+    assert main([*arguments, "--verify"]) == 0
     assert "1 entries, 0 damaged" in capsys.readouterr().out
-    store._path("ab" + "0" * 62, ".safetensors").write_bytes(b"")
-    assert main(["store", "--dir", str(tmp_path), "--verify"]) == 1
+    entry_path(tmp_path, digest, ".safetensors").write_bytes(b"")
+    assert main([*arguments, "--verify"]) == 1
     assert "1 entries, 1 damaged, set aside" in capsys.readouterr().out
-    store.save("ab" + "0" * 62, "", step, {"weights/x": torch.zeros(1_000)}, {"steps": []})
-    assert main(["store", "--dir", str(tmp_path), "--prune", "1kB"]) == 0
-    out = capsys.readouterr().out
-    assert "freed" in out
-    assert "0 entries" in out
-    assert main(["store", "--dir", str(tmp_path), "--clear"]) == 0
+    store.save(digest, "", step, {"weights/x": torch.zeros(1_000)}, {"steps": []})
+    assert main([*arguments, "--prune", "1kB"]) == 0
+    assert main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert "freed" in printed
+    assert "0 entries" in printed
+    store.save(digest, "", step, {"weights/x": torch.zeros(1_000)}, {"steps": []})
+    assert main([*arguments, "--clear"]) == 0
+    assert " kB freed" in capsys.readouterr().out
+    assert main(arguments) == 0
+    assert "0 entries" in capsys.readouterr().out
 
 
-def test_a_folder_that_cannot_be_written_to_is_one_message(
+def test_a_read_only_folder_is_one_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("os.open", lambda *_, **__: (_ for _ in ()).throw(OSError(30, "Read-only file system")))
@@ -76,8 +134,10 @@ def test_a_folder_that_cannot_be_written_to_is_one_message(
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["--dir", "/absent"], "/absent: there is no store"), (["--dir", ".", "--prune", "much"], "much: must be a size")],
+    [(["--dir", "/absent"], "/absent: does not exist"), (["--dir", ".", "--prune", "much"], "much: must be a size")],
 )
-def test_store_refuses(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_options_of_store_are_reported(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["store", *arguments]) == 1
     assert message in capsys.readouterr().err

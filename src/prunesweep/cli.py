@@ -1,200 +1,277 @@
-"""The `prunesweep` command: what is done with runs that are there already."""
+"""The `prunesweep` command, for finished runs and sweeps.
+
+Each verb imports what it needs inside its function, so that `prunesweep --help` does not wait for torch.
+"""
 
 from __future__ import annotations
 
 import argparse
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prunesweep.errors import UsageError, check_range
+from prunesweep.errors import UsageError, check_choice, check_range
 
 if TYPE_CHECKING:
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
 
-DESCRIPTION = "What is done with runs that are there already. Runs and sweeps are started by run.py."
+DESCRIPTION = "Report, confirm, reproduce and export finished runs. To start runs, use run.py."
+EPILOG = "`prunesweep VERB --help` describes a verb and shows an example."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; the exit code."""
-    parser = argparse.ArgumentParser(prog="prunesweep", description=DESCRIPTION)
-    verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for add in (_add_report, _add_confirm, _add_store, _add_reproduce, _add_export, _add_evaluate):
+    """Execute one verb and return the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = argparse.ArgumentParser(prog="prunesweep", description=DESCRIPTION, epilog=EPILOG)
+    verbs = parser.add_subparsers(required=True, metavar="VERB", title="verbs")
+    for add in (_add_report, _add_confirm, _add_reproduce, _add_export, _add_evaluate, _add_store):
         add(verbs)
-    chosen = parser.parse_args(arguments)
     try:
-        code: int = chosen.verb(chosen)
+        if arguments and not arguments[0].startswith("-"):
+            check_choice("VERB", arguments[0], verbs.choices)
+        options = parser.parse_args(arguments)
+        code: int = options.execute(options)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
-    except (UsageError, ArithmeticError, OSError) as error:  # training diverged; a folder that cannot be written to
+    except (UsageError, ArithmeticError, OSError) as error:  # includes diverged training and read-only folders
         print(f"prunesweep: {error}", file=sys.stderr)
         return 1
     return code
 
 
+def _add(
+    verbs: Verbs, name: str, execute: Callable[[argparse.Namespace], int], *, summary: str, example: str
+) -> argparse.ArgumentParser:
+    description = f"{summary[0].upper()}{summary[1:]}."
+    verb = verbs.add_parser(name, help=summary, description=description, epilog=f"example: {example}")
+    verb.set_defaults(execute=execute)
+    return verb
+
+
 def _add_report(verbs: Verbs) -> None:
-    verb = verbs.add_parser("report", help="table, figure and web page of sweeps, several together")
-    verb.add_argument("sweep", nargs="+", type=Path, metavar="SWEEP_DIR", help="a directory below multirun/")
-    verb.add_argument("--out", type=Path, metavar="DIR", help="default: the sweep itself; for several, report/ here")
-    verb.set_defaults(verb=_report)
+    verb = _add(
+        verbs,
+        "report",
+        _report,
+        summary="write the table, the figure and the web page of one or several sweeps",
+        example="prunesweep report multirun/2026-11-24/12-00-00",
+    )
+    verb.add_argument("sweep", nargs="+", type=Path, metavar="SWEEP_DIR", help="a sweep directory below multirun/")
+    verb.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="output directory (default: SWEEP_DIR, or ./report for several sweeps)",
+    )
 
 
-def _report(chosen: argparse.Namespace) -> int:
+def _report(options: argparse.Namespace) -> int:
     from prunesweep.report.console.terminal import conclude
 
-    sweeps = list(dict.fromkeys(sweep.resolve() for sweep in chosen.sweep))
+    sweeps = list(dict.fromkeys(sweep.resolve() for sweep in options.sweep))
     for sweep in sweeps:
         if next(sweep.glob("**/.hydra"), None) is None:
             raise UsageError(
-                f"{sweep}: holds no run. Give the directory of a sweep, like multirun/2026-11-24/12-00-00."
+                f"{sweep}: does not contain a run. Give the directory of a sweep, such as multirun/2026-11-24/12-00-00."
             )
-    out: Path = chosen.out or (sweeps[0] if len(sweeps) == 1 else Path("report"))
+    out: Path = options.out or (sweeps[0] if len(sweeps) == 1 else Path("report"))
     if out.exists() and not out.is_dir():
-        raise UsageError(f"--out {out}: is a file. Give a directory; it is made where there is none.")
+        raise UsageError(f"--out={out}: is a file. Give a directory, which is created if it does not exist.")
     conclude(sweeps, out)
     return 0
 
 
+def _add_confirm(verbs: Verbs) -> None:
+    verb = _add(
+        verbs,
+        "confirm",
+        _confirm,
+        summary="train the Pareto set of a search again with new seeds",
+        example="prunesweep confirm multirun/tradeoff --seeds 5",
+    )
+    verb.add_argument("sweep", type=Path, metavar="SWEEP_DIR", help="the directory of a search, such as multirun/NAME")
+    verb.add_argument("--seeds", type=int, default=5, metavar="N", help="number of new seeds (default: 5)")
+    _add_trust(verb, "allow the saved configs to import code that they name")
+
+
+def _confirm(options: argparse.Namespace) -> int:
+    from prunesweep.report.console.progress import progress
+    from prunesweep.search.confirm import TABLE, confirm, show
+
+    show(confirm(options.sweep, options.seeds, progress, trust=_trust(options)))
+    print(options.sweep / TABLE)
+    return 0
+
+
 def _add_reproduce(verbs: Verbs) -> None:
-    verb = verbs.add_parser("reproduce", help="run a saved config again and compare: exit code 0 only if identical")
-    verb.add_argument("run", type=Path, metavar="RUN_DIR", help="a run directory, like multirun/2026-11-24/12-00-00/2")
-    verb.add_argument("--out", type=Path, metavar="DIR", help="the new run directory; default: one below outputs/")
+    verb = _add(
+        verbs,
+        "reproduce",
+        _reproduce,
+        summary="run a saved config again and compare the results",
+        example="prunesweep reproduce multirun/2026-11-24/12-00-00/2 (exit code 0 only if the results are identical)",
+    )
+    _add_run_directory(verb)
+    verb.add_argument(
+        "--out", type=Path, metavar="DIR", help="the new run directory (default: a new one below outputs/)"
+    )
     verb.add_argument(
         "--use-store",
         nargs="?",
         const="",
         metavar="DIR",
-        help="take finished steps from your store, or that in DIR, instead of computing all anew",
+        help="use finished steps from your store, or from the store in DIR (default: compute all steps)",
     )
     verb.add_argument(
         "--tolerance",
         type=float,
         default=0.0,
         metavar="T",
-        help="let each figure of result.json differ by T, or by the fraction T of it; weights and masks are free then",
+        help="accept differences of up to T, absolute or relative, in each value of result.json; weights and masks "
+        "may then differ (default: 0)",
     )
-    verb.add_argument("--trust", action="store_true", help="let the saved config import code that it names")
-    verb.set_defaults(verb=_reproduce)
+    _add_trust(verb, "allow the saved config to import code that it names")
 
 
-def _reproduce(chosen: argparse.Namespace) -> int:
-    from prunesweep.experiment import saved
+def _reproduce(options: argparse.Namespace) -> int:
     from prunesweep.experiment.reproduce import reproduce
-    from prunesweep.report.console.terminal import progress
+    from prunesweep.experiment.saved import completed_run, load_config
+    from prunesweep.report.console.progress import progress
     from prunesweep.store.settings import StoreSettings
 
-    check_range("--tolerance", chosen.tolerance, 0)
-    run = saved.read(chosen.run, trust=_trust(chosen))
-    _tell(run.notes)
-    store = None if chosen.use_store is None else StoreSettings(dir=chosen.use_store or None)
-    folder, comparison = reproduce(run, chosen.out, store, progress)
-    print("\n".join(comparison.lines(chosen.tolerance)))
-    print(f"{chosen.run} -> {folder}", file=sys.stderr)
-    return 0 if comparison.within(chosen.tolerance) else 1
+    check_range("--tolerance", options.tolerance, 0)
+    run = completed_run(options.run)
+    config, notes = load_config(run, trust=_trust(options))
+    _print_notes(notes)
+    store = None if options.use_store is None else StoreSettings(dir=options.use_store or None)
+    repetition, comparison = reproduce(run, config, options.out, store, progress)
+    print("\n".join(comparison.lines(options.tolerance)))
+    print(f"{run.folder} -> {repetition.folder}", file=sys.stderr)
+    return 0 if comparison.within(options.tolerance) else 1
 
 
 def _add_export(verbs: Verbs) -> None:
-    verb = verbs.add_parser("export", help="write a run's network into one file, verified")
-    verb.add_argument("run", type=Path, metavar="RUN_DIR", help="a run directory, like multirun/2026-11-24/12-00-00/2")
+    verb = _add(
+        verbs,
+        "export",
+        _export,
+        summary="write the network of a run to one verified file",
+        example="prunesweep export multirun/2026-11-24/12-00-00/2 --format csr",
+    )
+    _add_run_directory(verb)
     verb.add_argument("--format", required=True, metavar="FORMAT", help="safetensors, torch, onnx, csr or compact")
-    verb.add_argument("--out", type=Path, metavar="FILE", help="default: RUN_DIR/export/model.…")
-    verb.add_argument("--trust", action="store_true", help="let the saved config import code that it names")
-    verb.set_defaults(verb=_export)
+    verb.add_argument("--out", type=Path, metavar="FILE", help="the file to write (default: a file in RUN_DIR/export/)")
+    _add_trust(verb, "allow the saved config to import code that it names")
 
 
-def _export(chosen: argparse.Namespace) -> int:
-    from prunesweep.experiment import saved
-    from prunesweep.export.deliver import export
+def _export(options: argparse.Namespace) -> int:
+    from prunesweep.experiment.saved import completed_run, load_config
+    from prunesweep.export.write import export
     from prunesweep.report.console.terminal import percent
 
-    run = saved.read(chosen.run, trust=_trust(chosen))
-    _tell(run.notes)
-    done = export(run, chosen.format, chosen.out)
-    (size, zipped), (dense, dense_zipped) = done.size, done.dense
+    run = completed_run(options.run)
+    config, notes = load_config(run, trust=_trust(options))
+    _print_notes(notes)
+    exported = export(run, config, options.format, options.out)
+    size, dense, accuracy = exported.size, exported.dense_size, exported.accuracy
     print(
-        f"{done.path}: {size:,} bytes, {zipped:,} under gzip; dense: {dense:,} bytes, {dense_zipped:,} under gzip "
-        f"({dense / size:.2f} and {dense_zipped / zipped:.2f} times as large)"
+        f"{exported.path}: {size.plain:,} bytes, {size.gzipped:,} with gzip; "
+        f"dense: {dense.plain:,} bytes, {dense.gzipped:,} with gzip "
+        f"({dense.plain / size.plain:.2f} and {dense.gzipped / size.gzipped:.2f} times as large)"
     )
-    told = "bit for bit the logits" if done.apart == 0 else f"logits within {done.apart:.1g} of those"
+    difference = exported.largest_difference
+    agreement = "identical logits" if difference == 0 else f"logits that differ by at most {difference:.1g}"
     print(
-        f"verified: read back, it classifies {done.score.correct:,} of {done.score.total:,} test images correctly "
-        f"({percent(done.score.accuracy)}), with {told} of the run's network"
+        f"verified: the file classifies {accuracy.correct:,} of {accuracy.total:,} test images correctly "
+        f"({percent(accuracy.fraction)}), with {agreement}"
     )
     return 0
 
 
 def _add_evaluate(verbs: Verbs) -> None:
-    verb = verbs.add_parser("evaluate", help="score an exported file")
-    verb.add_argument("file", type=Path, metavar="FILE")
-    verb.add_argument("--dataset", metavar="NAME", help="default: the one that the network was trained on")
-    verb.add_argument("--root", metavar="DIR", help="the folder of the data, as in dataset.root")
-    verb.add_argument("--split", default="test", metavar="SPLIT", help="train, validation or test (default)")
-    verb.add_argument("--trust", action="store_true", help="let the file bring code: a .pt2, a network of somebody's")
-    verb.set_defaults(verb=_evaluate)
+    verb = _add(
+        verbs,
+        "evaluate",
+        _evaluate,
+        summary="measure the accuracy of an exported file",
+        example="prunesweep evaluate model.csr.safetensors --split validation",
+    )
+    verb.add_argument("file", type=Path, metavar="FILE", help="a file written by `prunesweep export`")
+    verb.add_argument("--dataset", metavar="NAME", help="data set (default: the one the network was trained on)")
+    verb.add_argument("--root", metavar="DIR", help="the folder of the data, like dataset.root")
+    verb.add_argument("--split", default="test", metavar="SPLIT", help="train, validation or test (default: test)")
+    _add_trust(verb, "allow the file to execute code: a .pt2 program, or a custom network")
 
 
-def _evaluate(chosen: argparse.Namespace) -> int:
-    from prunesweep.export.deliver import evaluate
+def _evaluate(options: argparse.Namespace) -> int:
+    from prunesweep.export.evaluate import evaluate
     from prunesweep.report.console.terminal import percent
 
-    score = evaluate(chosen.file, chosen.dataset, chosen.root, chosen.split, trust=_trust(chosen))
-    print(f"{percent(score.accuracy)}: {score.correct:,} of {score.total:,} images of the {chosen.split} split")
-    return 0
-
-
-def _trust(chosen: argparse.Namespace) -> bool:
-    if chosen.trust:
-        sys.path.insert(0, "")  # where run.py finds it too: a module of the user's own in this folder
-    return bool(chosen.trust)
-
-
-def _tell(notes: Sequence[str]) -> None:
-    for note in notes:
-        print(f"note: {note}", file=sys.stderr)
-
-
-def _add_confirm(verbs: Verbs) -> None:
-    verb = verbs.add_parser("confirm", help="train a search's Pareto set again on fresh seeds")
-    verb.add_argument("sweep", type=Path, metavar="SWEEP_DIR", help="the directory of a search, like multirun/NAME")
-    verb.add_argument("--seeds", type=int, default=5, metavar="N", help="how many (default 5)")
-    verb.set_defaults(verb=_confirm)
-
-
-def _confirm(chosen: argparse.Namespace) -> int:
-    from prunesweep.search.confirm import TABLE, confirm, show
-
-    show(confirm(chosen.sweep, chosen.seeds))
-    print(chosen.sweep / TABLE)
+    accuracy = evaluate(options.file, options.dataset, options.root, options.split, trust=_trust(options))
+    print(
+        f"{percent(accuracy.fraction)}: {accuracy.correct:,} of {accuracy.total:,} images of the {options.split} split"
+    )
     return 0
 
 
 def _add_store(verbs: Verbs) -> None:
-    verb = verbs.add_parser("store", help="what is stored of finished steps, and how large it is")
-    verb.add_argument("--dir", help="the store's folder, as in store.dir; default: the one in your cache directory")
+    verb = _add(
+        verbs,
+        "store",
+        _store,
+        summary="show, check, shrink or clear the store of finished steps",
+        example="prunesweep store --prune 1GB",
+    )
+    verb.add_argument(
+        "--dir", help="the folder of the store, like store.dir (default: a folder in your cache directory)"
+    )
     action = verb.add_mutually_exclusive_group()
-    action.add_argument("--prune", metavar="SIZE", help="evict what was used longest ago, down to SIZE (like 1GB)")
-    action.add_argument("--clear", action="store_true", help="remove all of it")
-    action.add_argument("--verify", action="store_true", help="check every entry; exit code 1 if one was damaged")
-    verb.set_defaults(verb=_store)
+    action.add_argument("--prune", metavar="SIZE", help="evict the least recently used entries down to SIZE, like 1GB")
+    action.add_argument("--clear", action="store_true", help="remove all entries that are not in use")
+    action.add_argument("--verify", action="store_true", help="check every entry; exit code 1 if one is damaged")
 
 
-def _store(chosen: argparse.Namespace) -> int:
-    from prunesweep.report.console.storage import show, size
+def _store(options: argparse.Namespace) -> int:
+    from prunesweep.report.console.store import show, size
     from prunesweep.store import eviction
     from prunesweep.store.settings import StoreSettings
+    from prunesweep.store.store import verify
 
-    folder = StoreSettings(dir=chosen.dir).folder
+    folder = StoreSettings(dir=options.dir).folder
     if not folder.is_dir():
-        raise UsageError(f"{folder}: there is no store. Runs make one; --dir names one that lies elsewhere.")
-    if chosen.prune is not None:
-        print(f"{size(eviction.shrink(folder, eviction.parse_size(chosen.prune)))} freed")
-    elif chosen.clear:
+        raise UsageError(f"{folder}: does not exist. Runs create the store; --dir selects another folder.")
+    if options.prune is not None:
+        print(f"{size(eviction.shrink(folder, eviction.parse_size(options.prune)))} freed")
+    elif options.clear:
         print(f"{size(eviction.clear(folder))} freed")
-    elif chosen.verify:
-        count, damaged = eviction.verify(folder)
+    elif options.verify:
+        from prunesweep.store.store import verify
+
+        count, damaged = verify(folder)
         print(f"{count:,} entries, {len(damaged)} damaged" + (", set aside" if damaged else ""))
         return 1 if damaged else 0
     show(folder)
     return 0
+
+
+def _add_run_directory(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "run", type=Path, metavar="RUN_DIR", help="a run directory, such as multirun/2026-11-24/12-00-00/2"
+    )
+
+
+def _add_trust(verb: argparse.ArgumentParser, summary: str) -> None:
+    verb.add_argument("--trust", action="store_true", help=summary)
+
+
+def _trust(options: argparse.Namespace) -> bool:
+    if options.trust:
+        sys.path.insert(0, "")  # run.py also imports the user's modules from the working directory
+    return bool(options.trust)
+
+
+def _print_notes(notes: Iterable[str]) -> None:
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)

@@ -7,6 +7,6 @@ A logger receives a completed run directory. It cannot change a result or a dige
 - `tensorboard.py`, `mlflow.py`: one module per tracker
 - `loggers.py`: the options of the group `logger`
 
-May import `errors.py`, `files.py`, `roles.py` and `results/`. `config.py` registers the loggers' schemas, so this folder
-imports neither `config.py` nor torch at import time, and a tracker's library only inside the function that uses it.
+May import `errors.py`, `files.py`, `roles.py` and `results/`. `config.py` registers the loggers' schemas, so this
+folder imports neither `config.py` nor, at import time, torch or the library of a tracker.
 """
