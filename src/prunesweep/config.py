@@ -27,8 +27,8 @@ from prunesweep.training.phases import FineTune, Train
 from prunesweep.training.settings import OPTIMIZERS, Optimizer
 
 TRUSTED = ("hydra_plugins.prunesweep_plugins.*", "optuna.samplers.*")
-
 """Import paths that Hydra may call when a config names them."""
+
 FAMILIES: dict[str, tuple[type, ...]] = {
     "model": MODELS,
     "schedule": SCHEDULES,
