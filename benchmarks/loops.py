@@ -1,6 +1,6 @@
-"""What prunesweep's training epoch is measured against: the bare loop, and the script that people write.
+"""The two training loops that prunesweep is compared with: the bare loop and a typical script.
 
-Both train the same network by the same optimizer on the same images; neither knows anything of prunesweep's masks.
+Both train the same network with the same optimizer on the same images. Neither applies prunesweep's masks.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def sgd(model: nn.Module) -> torch.optim.SGD:
 
 
 def bare_epoch(model: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """Forward, backward, step over tensors in memory, nothing else; seconds."""
+    """Train for one epoch on tensors in memory: forward, backward and optimizer step only. Return the seconds."""
     optimizer = sgd(model)
     model.train()
     started = time.perf_counter()
@@ -35,15 +35,15 @@ def bare_epoch(model: nn.Module, images: Tensor, labels: Tensor) -> float:
     return time.perf_counter() - started
 
 
-def script_loader(root: Path, examples: int, workers: int, *, train: bool = True) -> DataLoader:
-    """Torchvision's MNIST with per-sample transforms, as in the tutorials."""
+def script_loader(root: Path, examples: int, workers: int, *, train: bool = True) -> DataLoader[list[Tensor]]:
+    """Return a loader of torchvision's MNIST with per-sample transforms, as in PyTorch's tutorials."""
     transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((MEAN,), (STD,))])
     dataset = datasets.MNIST(str(root), train=train, transform=transform)
     return DataLoader(Subset(dataset, range(examples)), batch_size=BATCH, shuffle=train, num_workers=workers)
 
 
-def script_epoch(model: nn.Module, loader: DataLoader) -> float:
-    """One epoch with the running loss that scripts print; seconds."""
+def script_epoch(model: nn.Module, loader: DataLoader[list[Tensor]]) -> float:
+    """Train for one epoch, reading the loss after each batch as scripts do to print it. Return the seconds."""
     optimizer, loss_function = sgd(model), nn.CrossEntropyLoss()
     model.train()
     started, running = time.perf_counter(), 0.0
@@ -56,8 +56,8 @@ def script_epoch(model: nn.Module, loader: DataLoader) -> float:
     return time.perf_counter() - started
 
 
-def script_test(model: nn.Module, loader: DataLoader) -> float:
-    """The test accuracy; seconds that it takes."""
+def script_test(model: nn.Module, loader: DataLoader[list[Tensor]]) -> float:
+    """Measure the test accuracy. Return the seconds that this takes."""
     model.eval()
     started, correct = time.perf_counter(), 0
     with torch.no_grad():
@@ -67,7 +67,7 @@ def script_test(model: nn.Module, loader: DataLoader) -> float:
 
 
 def script_pruned(model: nn.Module, amount: float) -> nn.Module:
-    """The network under torch's own reparametrisation: weight = weight_orig * mask, before every forward pass."""
+    """Prune `model` with `torch.nn.utils.prune`, which computes weight_orig * mask before every forward pass."""
     layers = [(module, "weight") for module in model.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
     prune.global_unstructured(layers, pruning_method=prune.L1Unstructured, amount=amount)
     return model
