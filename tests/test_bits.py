@@ -1,4 +1,4 @@
-"""A run gives the same bits however it comes about: at once, in parts, from the store, after interrupt or damage."""
+"""A run gives the same bits at once, in parts, from the store, and after an interruption, damage or a full disk."""
 
 import contextlib
 import errno
@@ -34,7 +34,7 @@ FEW = {"train": 96, "validation": 32, "test": 32}
 
 @pytest.fixture(scope="module", autouse=True)
 def little_data() -> Iterator[None]:
-    """Runs see the first few examples of each split: what is tested are bits, not accuracies."""
+    """Reduce each split to its first examples: these tests compare bits, not accuracies."""
 
     def first(dataset: Dataset, device: str) -> Data:
         data = load(dataset, device)
@@ -54,7 +54,7 @@ def default() -> RunConfig:
 
 @dataclass(frozen=True)
 class Outcome:
-    """All that a run leaves behind but for times, and for how much of it was there already."""
+    """The output of a run without times, and the number of steps that came from the store."""
 
     result: dict[str, Any]
     weights: bytes
@@ -73,7 +73,7 @@ def run(given: RunConfig, folder: Path, kept: Path | None, **settings: Any) -> O
 
 
 def states(folder: Path) -> dict[str, tuple[str, str]]:
-    """Of each entry of a store, the checksum of its tensors (masks and optimizer too) and its record without times."""
+    """Return digest -> checksum of the tensors, including masks and optimizer, and record without times."""
     entries = [Entry.from_bytes(path.read_bytes()) for path in folder.glob("??/*.json")]
     return {
         entry.digest: (
@@ -109,14 +109,14 @@ few = hypothesis_settings(
     max_examples=5,
     deadline=None,
     derandomize=True,
-    phases=[Phase.generate],  # an example is small as it is
+    phases=[Phase.generate],  # examples are small already
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 
 @few
 @given(drawn=st.data())
-def test_cold_warm_and_without_a_store(
+def test_an_empty_a_full_and_no_store_give_the_same_bits(
     drawn: st.DataObject, default: RunConfig, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     given, folder = drawn.draw(configs(default)), tmp_path_factory.mktemp("bits")
@@ -130,7 +130,7 @@ def test_cold_warm_and_without_a_store(
 
 @few
 @given(drawn=st.data())
-def test_a_shorter_run_and_then_a_longer_one(
+def test_a_longer_run_continues_a_shorter_one(
     drawn: st.DataObject, default: RunConfig, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     given, folder = drawn.draw(configs(default)), tmp_path_factory.mktemp("bits")
@@ -145,25 +145,25 @@ def test_a_shorter_run_and_then_a_longer_one(
 
 @few
 @given(drawn=st.data())
-def test_a_run_that_was_interrupted(
+def test_interrupted_runs_finish_with_the_same_bits(
     drawn: st.DataObject, default: RunConfig, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     given, folder = drawn.draw(configs(default)), tmp_path_factory.mktemp("bits")
     with writes_counted() as writes:
-        undisturbed = run(given, folder / "undisturbed", folder / "store")
+        uninterrupted = run(given, folder / "uninterrupted", folder / "store")
     moments = drawn.draw(st.lists(st.integers(0, writes[0] // 2), min_size=1, max_size=3))
     for moment in moments:
         with writes_counted(stop=moment, after=drawn.draw(st.booleans())), contextlib.suppress(KeyboardInterrupt):
             run(given, folder / "interrupted", folder / "again")
     finished = run(given, folder / "interrupted", folder / "again")
-    assert replace(finished, cached=0) == undisturbed
+    assert replace(finished, cached=0) == uninterrupted
     assert states(folder / "again") == states(folder / "store")
-    assert not (folder / "again" / "damaged").exists(), "nothing was ever half there"
+    assert not (folder / "again" / "damaged").exists(), "no entry was ever half written"
 
 
 @contextlib.contextmanager
 def writes_counted(stop: int | None = None, after: bool = False) -> Iterator[list[int]]:
-    """Counts the files that are written; interrupts at number `stop`, `after` it was written or before."""
+    """Count the written files, and interrupt before file number `stop` is written, or `after` it is."""
     count, write = [0], store.write_atomically
 
     def counting(path: Path, content: bytes, **how: Any) -> None:
@@ -180,8 +180,8 @@ def writes_counted(stop: int | None = None, after: bool = False) -> Iterator[lis
         yield count
 
 
-def test_the_masks_are_those_of_the_weights(default: RunConfig, tmp_path: Path) -> None:
-    """What the comparisons above rest on: an entry holds weights, masks and the optimizer's state."""
+def test_a_stored_state_holds_weights_masks_and_optimizer(default: RunConfig, tmp_path: Path) -> None:
+    """The comparisons above cover these parts only if an entry holds them."""
     given = replace(default, model=LeNet300100(), prune=Pruning(amount=0.5))
     run(given, tmp_path / "run", tmp_path / "store")
     (final,) = (
@@ -194,7 +194,7 @@ def test_the_masks_are_those_of_the_weights(default: RunConfig, tmp_path: Path) 
         assert (tensors[f"weights/{layer}.weight"][~tensors[f"masks/{layer}.weight"]] == 0).all()
 
 
-def test_each_of_twenty_damaged_files_is_found_and_its_step_computed_again(
+def test_each_of_twenty_damaged_files_is_detected_and_its_step_repeated(
     default: RunConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     train, finetune = replace(default.train, epochs=8), replace(default.finetune, epochs=6)
@@ -210,7 +210,7 @@ def test_each_of_twenty_damaged_files_is_found_and_its_step_computed_again(
         content[draw.randrange(len(content))] ^= draw.randrange(1, 256)
         file.write_bytes(content)
     after = run(given, tmp_path / "after", tmp_path / "store")
-    assert after == before, "nothing came from the store"
+    assert after == before, "no step came from the store"
     assert len(caplog.messages) == 20
     assert all("damaged and set aside" in message for message in caplog.messages)
     assert {path.stem for path in (tmp_path / "store" / "damaged").glob("*.json")} == set(kept)
@@ -219,7 +219,7 @@ def test_each_of_twenty_damaged_files_is_found_and_its_step_computed_again(
 
 
 @pytest.mark.parametrize("room", [0, 3, 8])
-def test_a_disk_that_is_full_from_some_moment_on_costs_only_the_storing(
+def test_a_full_disk_prevents_storing_but_not_the_result(
     room: int, default: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     given = replace(default, model=LeNet300100())
@@ -235,7 +235,7 @@ def test_a_disk_that_is_full_from_some_moment_on_costs_only_the_storing(
 
     monkeypatch.setattr(store, "write_atomically", full)
     assert run(given, tmp_path / "full", tmp_path / "full-store") == roomy
-    assert count[0] == room + 1, "nothing more is tried"
+    assert count[0] == room + 1, "after the first failure nothing is written"
     assert len(caplog.messages) == 1
     assert "No space left on device): this run goes on without storing" in caplog.text
     assert store.verify(tmp_path / "full-store")[1] == []
