@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from prunesweep import config
 from prunesweep.errors import exit_with_message
+from prunesweep.results.result import remove_outputs
 
 config.register()
 
@@ -17,6 +18,9 @@ config.register()
 @hydra.main(config_path="conf", config_name="config", execution_whitelist=config.TRUSTED)
 def main(cfg: DictConfig) -> float:
     """Run the experiment that `cfg` describes and return the final validation accuracy."""
+    job = HydraConfig.get()
+    folder = Path(job.runtime.output_dir)
+    remove_outputs(folder)  # Hydra has already written the new config there
     run_config = config.build(cfg)  # reports bad settings before the slow import of torch
     from prunesweep.experiment.run import run
     from prunesweep.report.console.progress import progress
@@ -24,8 +28,6 @@ def main(cfg: DictConfig) -> float:
     from prunesweep.results.run_directory import read_run
     from prunesweep.tracking.logger import track
 
-    job = HydraConfig.get()
-    folder = Path(job.runtime.output_dir)
     result = run(run_config, folder, list(job.overrides.task), progress)
     logging.getLogger("prunesweep").info(line(result, folder))
     sweep = Path(job.sweep.dir).absolute() if job.mode is RunMode.MULTIRUN else None

@@ -14,27 +14,27 @@ def results(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(path.read_text()) for path in sorted(folder.rglob("result.json"))]
 
 
-def timeless(fields: dict[str, Any]) -> str:
+def without_times(fields: dict[str, Any]) -> str:
     history = [{**epoch, "seconds": None} for epoch in fields["history"]]
     return json.dumps({**fields, "seconds": None, "history": history}, indent=2)
 
 
-def test_the_main_job(run_py: Command, tmp_path: Path) -> None:
+def test_a_grid_of_three_amounts_trains_the_dense_network_once(run_py: Command, tmp_path: Path) -> None:
     done = run_py("-m", "prune.amount=0.1,0.2,0.5", *SHORT, "hydra.sweep.dir=sweep", fresh=True)
     assert done.code == 0, done.err
-    found = results(tmp_path / "sweep")
-    assert [result["amount"] for result in found] == [0.1, 0.2, 0.5]
-    for result in found:
+    completed = results(tmp_path / "sweep")
+    assert [result["amount"] for result in completed] == [0.1, 0.2, 0.5]
+    for result in completed:
         assert abs(result["sparsity"] - result["amount"]) <= 1 / result["params_selected"]
-    assert len({result["dense_digest"] for result in found}) == 1
-    assert [result["steps_cached"] for result in found] == [0, 2, 2], "the dense network is trained once"
+    assert len({result["dense_digest"] for result in completed}) == 1
+    assert [result["steps_cached"] for result in completed] == [0, 2, 2]
     assert "3 of 3 runs completed" in done.out
     assert done.out.rstrip().endswith("sweep/report.html")
     assert (tmp_path / "sweep" / "results.csv").read_text().count("\n") == 4
     assert "Warning" not in done.err
 
 
-def test_two_processes_give_the_same_bytes_but_for_times(run_py: Command, tmp_path: Path) -> None:
+def test_two_processes_give_the_same_bytes_except_times(run_py: Command, tmp_path: Path) -> None:
     for name in ("one", "two"):
         done = run_py(
             *SHORT, f"hydra.run.dir={name}", f"store.dir={tmp_path / name / 'store'}", store=False, fresh=True
@@ -42,13 +42,13 @@ def test_two_processes_give_the_same_bytes_but_for_times(run_py: Command, tmp_pa
         assert done.code == 0, done.err
     (one,), (two,) = (results(tmp_path / name) for name in ("one", "two"))
     one["overrides"] = two["overrides"] = []  # they name the store
-    assert timeless(one) == timeless(two)
+    assert without_times(one) == without_times(two)
     assert (tmp_path / "one" / "model.safetensors").read_bytes() == (
         tmp_path / "two" / "model.safetensors"
     ).read_bytes()
 
 
-def test_a_failing_job_does_not_take_the_others_down(run_py: Command, tmp_path: Path) -> None:
+def test_a_failing_job_does_not_stop_the_others(run_py: Command, tmp_path: Path) -> None:
     done = run_py(
         "-m", "model=lenet5,lenet_300_100", "layers=conv,fc", "train.epochs=0", "finetune.epochs=0", "hydra.sweep.dir=s"
     )
@@ -58,6 +58,16 @@ def test_a_failing_job_does_not_take_the_others_down(run_py: Command, tmp_path: 
     assert "run 2 failed (model=lenet_300_100 layers=conv" in done.out
     assert "selects no layer" in done.out
     assert "Traceback" not in done.out + done.err
+
+
+def test_a_directory_never_holds_the_result_of_another_config(run_py: Command, tmp_path: Path) -> None:
+    small = ("model=lenet_300_100", "train.epochs=0", "finetune.epochs=0", "hydra.run.dir=x")
+    assert run_py(*small).code == 0
+    assert (tmp_path / "x" / "result.json").exists()
+    assert run_py(*small, "prune.amount=7").code == 1
+    assert "prune.amount=7" in (tmp_path / "x" / ".hydra" / "overrides.yaml").read_text(), "Hydra wrote the new config"
+    left = {path.name for path in (tmp_path / "x").iterdir()}
+    assert not left & {"result.json", "model.safetensors", "provenance.json"}
 
 
 def test_a_saved_config_runs_again_with_overrides_on_top(run_py: Command, tmp_path: Path) -> None:
@@ -74,7 +84,7 @@ def test_a_saved_config_runs_again_with_overrides_on_top(run_py: Command, tmp_pa
     assert changed["dense_digest"] == first["dense_digest"]
 
 
-def test_a_network_and_a_criterion_of_the_users_own(run_py: Command, tmp_path: Path) -> None:
+def test_a_custom_network_with_a_custom_criterion(run_py: Command, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         "from torch import nn\n"
         "def score(of):\n    return -of.weight.abs()\n"
@@ -98,13 +108,13 @@ def test_help_shows_groups_options_and_examples(run_py: Command) -> None:
 
 
 @pytest.mark.parametrize("arguments", [("--cfg", "job"), ("--info", "defaults-tree")])
-def test_hydra_tells_of_the_config(arguments: tuple[str, str], run_py: Command) -> None:
+def test_hydra_shows_the_config(arguments: tuple[str, str], run_py: Command) -> None:
     done = run_py(*arguments, store=False)
     assert done.code == 0
     assert "lenet5" in done.out
 
 
-def test_groups_and_options_complete(run_py: Command) -> None:
+def test_the_shell_completes_groups_and_options(run_py: Command) -> None:
     for line, expected in (
         ("model=len", {"model=lenet5", "model=lenet5_caffe", "model=lenet_300_100"}),
         ("prune.am", {"prune.amount="}),
@@ -125,12 +135,14 @@ BAD = [
     ("layers.include=[conv9]", "layers.include=[conv9]: matches no layer. The prunable layers are conv1"),
     ("dataset=kmnist dataset.root=nowhere", "dataset.root=nowhere: kmnist is not there and cannot be downloaded"),
     ("model=custom model.target=torch.nn.Flatten", "the output for 2 images has shape [2, 784]"),
-    ("device=cuda", "device=cuda: this machine has no CUDA device"),
+    ("device=cuda", "device=cuda: this machine does not have a CUDA device. Allowed are cpu and auto."),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("overrides", "message"), BAD, ids=[overrides for overrides, _ in BAD])
-def test_bad_input(overrides: str, message: str, run_py: Command, tmp_path: Path) -> None:
+def test_bad_input_gives_one_message_and_leaves_nothing_behind(
+    overrides: str, message: str, run_py: Command, tmp_path: Path
+) -> None:
     done = run_py(*overrides.split(), "hydra.run.dir=out", CUDA_VISIBLE_DEVICES="")
     assert done.code == 1
     assert message in done.err
@@ -142,7 +154,7 @@ def test_bad_input(overrides: str, message: str, run_py: Command, tmp_path: Path
     }
 
 
-def test_a_truncated_data_file(run_py: Command, tmp_path: Path) -> None:
+def test_a_truncated_data_file_is_reported(run_py: Command, tmp_path: Path) -> None:
     folder = tmp_path / "KMNIST" / "raw"
     folder.mkdir(parents=True)
     for name in (
@@ -157,12 +169,12 @@ def test_a_truncated_data_file(run_py: Command, tmp_path: Path) -> None:
     assert "train-images-idx3-ubyte: is 5 bytes long, expected 47,040,016" in done.err
 
 
-def test_one_impossible_value_in_a_sweep_is_found_before_the_first_run(run_py: Command, tmp_path: Path) -> None:
+def test_an_impossible_value_in_a_sweep_is_reported_before_the_first_run(run_py: Command, tmp_path: Path) -> None:
     done = run_py("-m", "prune.amount=0.1,1.5", "hydra.sweep.dir=sweep")
     assert done.code == 1
     assert "prune.amount=1.5: must be at least 0 and at most 1" in done.err
     assert results(tmp_path) == []
 
 
-def test_the_full_error_on_request(run_py: Command) -> None:
+def test_the_traceback_is_shown_on_request(run_py: Command) -> None:
     assert "Traceback" in run_py("prune.amount=1.5", HYDRA_FULL_ERROR="1").err
