@@ -1,114 +1,95 @@
-"""A search killed with SIGKILL again and again, and started again each time, against the same search left alone.
+"""Kill a search with SIGKILL repeatedly, continue it each time, and compare it with an undisturbed search.
 
     python benchmarks/faults_search.py --trials 30 --kills 5
 
-Both must end with exactly the trials asked for, no configuration twice, and the same set of configurations. Prints what
-it found; exit code 1 if it is otherwise. Three to five minutes on two cores.
+Both searches must complete the requested number of trials, no configuration twice, and the same set of configurations.
+Prints a verdict. The exit code is 1 if a fault was found. Takes three to five minutes on two cores.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import random
-import signal
-import subprocess
 import sys
 import tempfile
-import time
+from collections import Counter
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
-TINY = (
-    "model=lenet_300_100", "dataset.validation=3500", "train.epochs=1", "threads=1",
-    "prune.amount=range(0.05,0.95,step=0.05)", "finetune.epochs=range(0,2)", "layers=choice(all,fc)",
-)  # fmt: skip
+from faults import finish, kill, read_table, start
+
+KEYS = ("prune.amount", "finetune.epochs", "layers")
+SEARCH = (
+    *("-m", "search=tradeoff", "study=search", "model=lenet_300_100", "dataset.validation=3500", "train.epochs=1"),
+    *("threads=1", "store.dir=store"),
+    *("prune.amount=range(0.05,0.95,step=0.05)", "finetune.epochs=range(0,2)", "layers=choice(all,fc)"),
+)
 
 
-def start(folder: Path, name: str, trials: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, str(ROOT / "run.py"), "-m", "search=tradeoff", *TINY, f"study={name}"]
-    command += [f"hydra.sweeper.n_trials={trials}", f"store.dir={folder / name / 'store'}"]
-    (folder / name).mkdir(parents=True, exist_ok=True)
-    log = (folder / name / "log.txt").open("ab")
-    return subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+def directory(folder: Path) -> Path:
+    """Return the directory of the search that ran in `folder`."""
+    return folder / "multirun" / "search"
 
 
-def begun(folder: Path, name: str) -> int:
-    return len(list((folder / "multirun" / name).glob("*/.hydra")))
+def trials_started(folder: Path) -> int:
+    return len(list(directory(folder).glob("*/.hydra")))
 
 
-def killed(folder: Path, name: str, trials: int, kills: int, draw: random.Random) -> None:
-    """Kill the search `kills` times, each time a random moment after a random further trial has begun."""
+def killed(folder: Path, arguments: tuple[str, ...], trials: int, kills: int, draw: random.Random) -> None:
+    """Kill the search `kills` times, each time at a random moment after a random number of further trials, and finish.
+
+    Raises:
+        SystemExit: The search ended before it could be killed.
+    """
     for number in range(kills):
-        process = start(folder, name, trials)
-        until = begun(folder, name) + draw.randint(1, max(1, (trials - kills) // (kills + 1)))
-        while process.poll() is None and begun(folder, name) < until:
-            time.sleep(0.005)
-        time.sleep(draw.random() * 0.5)
-        if process.poll() is not None:
-            raise SystemExit(f"the search was over before kill {number + 1}: there were too few trials")
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        print(f"kill {number + 1}: {begun(folder, name)} directories of trials begun", flush=True)
-    if start(folder, name, trials).wait() != 0:
-        raise SystemExit((folder / name / "log.txt").read_text()[-2000:])
+        goal = trials_started(folder) + draw.randint(1, max(1, (trials - kills) // (kills + 1)))
+        wait = 0.5 * draw.random()
+        if not kill(start(folder, arguments), lambda: trials_started(folder), goal, wait):
+            raise SystemExit(f"the search ended before kill {number + 1}: increase --trials")
+        print(f"kill {number + 1}: {trials_started(folder)} trials started", flush=True)
+    finish(folder, start(folder, arguments))
 
 
-def rows(folder: Path, name: str) -> list[dict[str, str]]:
-    return list(csv.DictReader((folder / "multirun" / name / "trials.csv").read_text().splitlines()))
+def completed(folder: Path) -> list[dict[str, str]]:
+    """Return the completed trials of the search in `folder`. Print how its trials ended."""
+    rows = read_table(directory(folder) / "trials.csv")
+    print(folder.name, dict(Counter(row["status"] for row in rows)))
+    return [row for row in rows if row["status"] == "completed"]
 
 
-def configurations(found: list[dict[str, str]]) -> list[tuple[str, ...]]:
-    keys = ("prune.amount", "finetune.epochs", "layers")
-    return [tuple(row[key] for key in keys) for row in found if row["status"] == "completed"]
+def configurations(rows: list[dict[str, str]]) -> list[tuple[str, ...]]:
+    return [tuple(row[key] for key in KEYS) for row in rows]
 
 
-def faults(folder: Path, name: str, alone: str, trials: int) -> list[str]:
-    """What is wrong with the search `name`, beside the one left `alone`."""
-    found = configurations(rows(folder, name))
-    completed = [row for row in rows(folder, name) if row["status"] == "completed"]
-    missing = [
-        row["trial"] for row in completed if not (folder / "multirun" / name / row["trial"] / "result.json").exists()
-    ]
-    directories = len(list((folder / "multirun" / name).glob("*/.hydra")))
-    return [
-        message
-        for wrong, message in (
-            (len(found) != trials, f"{len(found)} trials completed, not {trials}"),
-            (len(set(found)) != len(found), "a configuration was evaluated twice"),
-            (
-                set(found) != set(configurations(rows(folder, alone))),
-                "the configurations are others than without kills",
-            ),
-            (bool(missing), f"trials without a result: {missing}"),
-            (directories != trials, f"{directories} directories of runs, not {trials}"),
-        )
-        if wrong
-    ]
+def faults(disturbed: Path, undisturbed: Path, trials: int) -> list[str]:
+    """Return one line for each fault of the search in `disturbed`."""
+    rows = completed(disturbed)
+    tried, expected = configurations(rows), configurations(completed(undisturbed))
+    missing = [row["trial"] for row in rows if not (directory(disturbed) / row["trial"] / "result.json").exists()]
+    checks = {
+        f"{len(tried)} trials completed, not {trials}": len(tried) == trials,
+        "a configuration was evaluated twice": len(set(tried)) == len(tried),
+        "the configurations differ from those of the undisturbed search": set(tried) == set(expected),
+        f"trials without a result: {missing}": not missing,
+        f"{trials_started(disturbed)} directories of runs, not {trials}": trials_started(disturbed) == trials,
+    }
+    return [message for message, passed in checks.items() if not passed]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=30)
     parser.add_argument("--kills", type=int, default=5)
-    parser.add_argument("--seed", type=int, default=0, help="of the moments at which it is killed")
-    chosen = parser.parse_args()
+    parser.add_argument("--seed", type=int, default=0, help="seed of the moments of the kills")
+    options = parser.parse_args()
+    arguments = (*SEARCH, f"hydra.sweeper.n_trials={options.trials}")
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        killed(folder, "killed", chosen.trials, chosen.kills, random.Random(chosen.seed))
-        if start(folder, "alone", chosen.trials).wait() != 0:
-            raise SystemExit((folder / "alone" / "log.txt").read_text()[-2000:])
-        for study in ("killed", "alone"):
-            statuses = [row["status"] for row in rows(folder, study)]
-            print(study, {status: statuses.count(status) for status in dict.fromkeys(statuses)})
-        wrong = faults(folder, "killed", "alone", chosen.trials)
-    print(
-        "\n".join(wrong)
-        if wrong
-        else f"{chosen.trials} trials, {chosen.kills} kills: none lost, none twice, the same set"
-    )
-    sys.exit(bool(wrong))
+        disturbed, undisturbed = Path(name) / "disturbed", Path(name) / "undisturbed"
+        killed(disturbed, arguments, options.trials, options.kills, random.Random(options.seed))
+        finish(undisturbed, start(undisturbed, arguments))
+        messages = faults(disturbed, undisturbed, options.trials)
+    print("\n".join(messages) or f"{options.trials} trials, {options.kills} kills: none lost, none twice, the same set")
+    return 1 if messages else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,14 +1,14 @@
-"""Figures of the pruning space: criteria beside their controls, extreme sparsity by a gradual schedule, channels.
+"""Compare criteria and their controls, an extreme sparsity by a gradual schedule, and the pruning of whole channels.
 
     PRUNESWEEP_DATA=… python benchmarks/space.py [criteria|gradual|channels]... [threads=1]
 
-Runs these on full MNIST over three seeds and prints their tables in Markdown; what holds a `=` is put on top of every
-run. About 25 minutes on two cores with an empty store, nearly all of it for Caffe's LeNet.
+Runs the sections on full MNIST with three seeds and prints their tables as Markdown. Arguments with a `=` are added to
+the overrides of each run. Takes about 25 minutes on two cores with an empty store, nearly all of it for Caffe's LeNet.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 
 from sweeps import SEEDS, accuracy, grouped, spread, sweep
 
@@ -23,8 +23,6 @@ def criteria(*overrides: str) -> None:
     print("|---|---|---|---|---|---|")
     groups = grouped(results, lambda result: (result["amount"], result["criterion"], result["scope"]))
     for (amount, criterion, scope), runs in sorted(groups.items(), key=lambda item: item[0][0]):
-        if criterion == "none" and len(runs) > 3:
-            runs = runs[:3]  # asked for at two amounts, and the same run
         dead = sum(bool(run["dead_layers"]) for run in runs)
         print(
             f"| {criterion} | {scope} | {100 * amount:g} | {accuracy(runs, 'pruned')} | {accuracy(runs, 'final')} "
@@ -48,24 +46,34 @@ def channels(*overrides: str) -> None:
     scopes = grouped(results, lambda result: result["scope"])
     print(f"| Caffe's LeNet | dense | {' | '.join(f'half of its channels, {scope}' for scope in scopes)} |")
     print("|---" * (2 + len(scopes)) + "|")
-    for label, field, whole, unit, digits in (
+    for label, field, dense_field, unit, digits in (
         ("parameters", "params", "params_total", 1, 0),
         ("multiply-adds", "macs", "macs_total", 1, 0),
-        ("file, kB", "file_bytes", None, 1e-3, 0),
-        ("latency for 1 image, ms", "latency_ms", None, 1, 2),
-        ("latency for 256 images, ms", "latency_ms_256", None, 1, 2),
+        ("file, kB", "file_bytes", "dense_file_bytes", 1e-3, 0),
+        ("latency for 1 image, ms", "latency_ms", "dense_latency_ms", 1, 2),
+        ("latency for 256 images, ms", "latency_ms_256", "dense_latency_ms_256", 1, 2),
     ):
-        dense = [unit * (run[whole] if whole else run["compact"][f"dense_{field}"]) for run in results]
-        small = [[unit * run["compact"][field] for run in runs] for runs in scopes.values()]
-        print(f"| {label} | {' | '.join(spread(values, digits) for values in (dense, *small))} |")
+        dense = [unit * {**run, **run["compact"]}[dense_field] for run in results]
+        compact = [[unit * run["compact"][field] for run in runs] for runs in scopes.values()]
+        print(f"| {label} | {' | '.join(spread(values, digits) for values in (dense, *compact))} |")
     fine_tuned = (accuracy(runs, "final") for runs in scopes.values())
     print(f"| test accuracy % | {accuracy(results, 'dense')} | {' | '.join(fine_tuned)} |")
 
 
 SECTIONS = {"criteria": criteria, "gradual": gradual, "channels": channels}
 
-if __name__ == "__main__":
-    overrides = [argument for argument in sys.argv[1:] if "=" in argument]
-    for name in [argument for argument in sys.argv[1:] if "=" not in argument] or SECTIONS:
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("arguments", nargs="*", help="sections (default: all) and overrides")
+    arguments = parser.parse_args().arguments
+    overrides = [argument for argument in arguments if "=" in argument]
+    for name in [argument for argument in arguments if "=" not in argument] or SECTIONS:
+        if name not in SECTIONS:
+            parser.error(f"{name}: must be one of {', '.join(SECTIONS)}")
         print(f"\n## {name}\n", flush=True)
         SECTIONS[name](*overrides)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,24 +1,27 @@
-"""The figures of the README: what each cut costs, over seeds, on full MNIST.
+"""Measure accuracy against size on full MNIST over three seeds: the figures of tradeoff.md and docs/article.md.
 
     PRUNESWEEP_DATA=… python benchmarks/tradeoff.py
 
-Runs the README's commands in a temporary folder, prints their tables in Markdown, and draws docs/tradeoff.png. With
-an empty store it takes five to thirty minutes on two cores, most of it for the four-convolution network.
+Prints the tables as Markdown and draws docs/tradeoff.png. Takes five to thirty minutes on two cores with an empty
+store, most of it for the four-convolution network.
 """
 
 from __future__ import annotations
 
+import argparse
 import statistics
 from pathlib import Path
 
-from sweeps import ROOT, SEEDS, Result, accuracy, grouped, sweep
+from commands import ROOT
+from matplotlib.figure import Figure
+from sweeps import SEEDS, Result, accuracy, grouped, sweep
 
 AMOUNTS = "0.2,0.5,0.8,0.9,0.95,0.98,0.99"
 POINTS = ("dense", "pruned", "final")
 
 
 def by_amount(*overrides: str) -> dict[float, list[Result]]:
-    """The results of a sweep, by amount."""
+    """Return the results of a sweep by amount."""
     return dict(sorted(grouped(sweep(*overrides), lambda result: float(result["amount"])).items()))
 
 
@@ -37,17 +40,13 @@ def print_table(results_by_amount: dict[float, list[Result]]) -> None:
 
 
 def draw(results_by_amount: dict[float, list[Result]], path: Path) -> None:
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
     left = [results[0]["params_nonzero"] for results in results_by_amount.values()]
 
     def scores(point: str) -> list[list[float]]:
         return [[100 * result[point]["test_accuracy"] for result in results] for results in results_by_amount.values()]
 
-    figure, axes = plt.subplots(figsize=(7, 4), constrained_layout=True)
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
     dense = statistics.mean(scores("dense")[0])
     axes.axhline(dense, color="0.4", linewidth=1, linestyle="--")
     total = next(iter(results_by_amount.values()))[0]["params_total"]
@@ -77,12 +76,16 @@ def draw(results_by_amount: dict[float, list[Result]], path: Path) -> None:
 
 
 def main() -> None:
-    results = by_amount("dataset=mnist", SEEDS, f"prune.amount={AMOUNTS}")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--figure", type=Path, default=ROOT / "docs" / "tradeoff.png", help="file of the figure")
+    parser.add_argument("overrides", nargs="*", help="overrides that are added to each run")
+    options = parser.parse_args()
+    results = by_amount("dataset=mnist", SEEDS, f"prune.amount={AMOUNTS}", *options.overrides)
     print("LeNet-5 on MNIST\n")
     print_table(results)
-    draw(results, ROOT / "docs" / "tradeoff.png")
+    draw(results, options.figure)
     print("\nThe article's experiment on MNIST\n")
-    print_table(by_amount("experiment=article", "dataset=mnist", SEEDS))
+    print_table(by_amount("experiment=article", "dataset=mnist", SEEDS, *options.overrides))
 
 
 if __name__ == "__main__":
