@@ -25,8 +25,8 @@ def test_the_costs_of_a_run() -> None:
 
 
 def test_the_costs_of_a_compact_network_and_of_an_empty_one() -> None:
-    found = costs(fake_fields(1.0, 0, compact={"file_bytes": 7}))
-    assert (found["file_bytes"], found["compression"], found["params_nonzero"]) == (7, None, 0)
+    values = costs(fake_fields(1.0, 0, compact={"file_bytes": 7}))
+    assert (values["file_bytes"], values["compression"], values["params_nonzero"]) == (7, None, 0)
 
 
 @pytest.mark.parametrize(
@@ -38,13 +38,13 @@ def test_the_costs_of_a_compact_network_and_of_an_empty_one() -> None:
     ],
 )
 def test_all_epochs_after_the_dense_training_are_counted(phases: list[str], epochs: int) -> None:
-    found = costs(fake_fields(0.5, 0, history=history(*phases)))
-    assert (found["finetuning_epochs"], found["finetuning_seconds"]) == (epochs, 2.0 * epochs)
+    values = costs(fake_fields(0.5, 0, history=history(*phases)))
+    assert (values["finetuning_epochs"], values["finetuning_seconds"]) == (epochs, 2.0 * epochs)
 
 
 def test_an_earlier_round_costs_the_epochs_up_to_it() -> None:
     epochs = [{"phase": "ticket", "round": number, "val_accuracy": 0.9, "seconds": 2.0} for number in (1, 1, 2)]
     result = fake_fields(0.5, 0, history=history("dense") + epochs, compact={"file_bytes": 7})
-    found = costs(as_of_round(result, {"round": 1, "params_nonzero": 50_000, "macs_nonzero": 9}))
-    assert (found["params_nonzero"], found["macs_nonzero"], found["file_bytes"]) == (50_000, 9, None)
-    assert (found["finetuning_epochs"], found["finetuning_seconds"]) == (2, 4.0)
+    values = costs(as_of_round(result, {"round": 1, "params_nonzero": 50_000, "macs_nonzero": 9}))
+    assert (values["params_nonzero"], values["macs_nonzero"], values["file_bytes"]) == (50_000, 9, None)
+    assert (values["finetuning_epochs"], values["finetuning_seconds"]) == (2, 4.0)

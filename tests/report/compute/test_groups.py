@@ -33,17 +33,17 @@ def test_the_same_run_in_two_sweeps_counts_once(sweep: Sweep) -> None:
 
 def test_a_sweep_read_twice_has_no_spread(sweep: Sweep) -> None:
     both = gather([sweep("one", (0.5,), (0,)), sweep("two", (0.5,), (0,))]).completed
-    (found,) = experiments(both)
-    assert (found.runs, found.duplicates, found.seeds, found.test.sd) == ((0,), (1,), 1, None)
+    (group,) = experiments(both)
+    assert (group.runs, group.duplicates, group.seeds, group.test.sd) == ((0,), (1,), 1, None)
 
 
 def test_the_same_seed_on_another_device_is_not_another_seed(tmp_path: Path) -> None:
     for number, (seed, val) in enumerate([(0, 0.90), (0, 0.94), (1, 0.96)]):
         final = {"val_accuracy": val, "test_accuracy": val}
         fake_run(tmp_path / str(number), fake_fields(0.5, seed, digest=str(number), final=final))
-    (found,) = experiments(gather([tmp_path]).completed)
-    assert (found.runs, found.seeds) == ((0, 1, 2), 2)
-    assert (found.val.mean, found.val.sd) == (pytest.approx(0.94), pytest.approx(0.04 / 2**0.5))
+    (group,) = experiments(gather([tmp_path]).completed)
+    assert (group.runs, group.seeds) == ((0, 1, 2), 2)
+    assert (group.val.mean, group.val.sd) == (pytest.approx(0.94), pytest.approx(0.04 / 2**0.5))
 
 
 def test_runs_with_the_same_seed_are_averaged_first(sweep: Sweep) -> None:
@@ -55,5 +55,5 @@ def test_runs_with_the_same_seed_are_averaged_first(sweep: Sweep) -> None:
 def test_a_cost_is_unknown_if_one_run_does_not_contain_it(tmp_path: Path) -> None:
     fake_run(tmp_path / "0", fake_fields(0.5, 0, compact={"file_bytes": 7}))
     fake_run(tmp_path / "1", fake_fields(0.5, 1))
-    (found,) = experiments(gather([tmp_path]).completed)
-    assert found.costs["file_bytes"] is None
+    (group,) = experiments(gather([tmp_path]).completed)
+    assert group.costs["file_bytes"] is None

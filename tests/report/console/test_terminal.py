@@ -51,7 +51,7 @@ def test_a_failure_has_its_overrides_and_its_reason() -> None:
 def test_duplicates_are_counted_in_the_verdict() -> None:
     summary = summarize([run("one/0", 0.2), run("one/1", 0.5), run("two/0", 0.2)])
     assert len(summary.rows) == 3
-    assert summary.verdict == "3 of 3 runs completed; 1 of them repeat another run exactly and count once"
+    assert summary.verdict == "3 of 3 runs completed; duplicates of other runs, counted once: 1"
 
 
 def test_concluding_prints_the_table_and_the_files_of_the_report(

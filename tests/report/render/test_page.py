@@ -162,6 +162,16 @@ def test_the_table_sorts_filters_and_opens_by_keyboard(sweep: Sweep, browser: Br
     assert opened.complaints == []
 
 
+@pytest.mark.parametrize("values", [(1e-05, 1.0), (True, False), (None, 3)])
+def test_every_value_has_its_frontier(values: tuple[object, ...], tmp_path: Path, browser: Browser) -> None:
+    for number, value in enumerate(values):
+        fake_run(tmp_path / str(number), fake_fields(0.5, 0), prune__strength=value)
+    shown = Opened(browser, report(tmp_path)).page
+    shown.locator("#colour").select_option("prune.strength")
+    lines = "document.getElementById('frontier').data.filter(t => t.name.startsWith('frontier, ')).map(t => t.x.length)"
+    assert shown.evaluate(lines) == [1, 1]
+
+
 def test_values_from_configs_are_text(sweep: Sweep, browser: Browser) -> None:
     folder = sweep(amounts=(0.5, 0.9))
     evil = {"model": EVIL, "dense_digest": EVIL, "overrides": [f"model={EVIL}"]}
@@ -232,10 +242,10 @@ def test_the_page_contains_its_complete_data(sweep: Sweep) -> None:
 
 
 def test_the_payload_contains_shared_settings_once(sweep: Sweep) -> None:
-    found = payload(compute(gather([sweep()])), Path())
-    assert found["settings"]["shared"]["model.name"] == "lenet5"
-    assert found["settings"]["varying"]["prune.amount"]["values"] == [0.2, 0.5, 0.8, 0.9, 0.99]
-    assert found["runs"]["curve"][0] == pytest.approx([0.88, 0.97, 0.98], abs=1e-4)
+    data = payload(compute(gather([sweep()])), Path())
+    assert data["settings"]["shared"]["model.name"] == "lenet5"
+    assert data["settings"]["varying"]["prune.amount"]["values"] == [0.2, 0.5, 0.8, 0.9, 0.99]
+    assert data["runs"]["curve"][0] == pytest.approx([0.88, 0.97, 0.98], abs=1e-4)
 
 
 def curve(**changes: object) -> list[float]:

@@ -2,10 +2,11 @@ import csv
 import io
 from pathlib import Path
 
-from fakes import Sweep
+from fakes import Sweep, fake_fields, fake_run
 
 from prunesweep.report.compute.gather import gather
 from prunesweep.report.compute.values import compute
+from prunesweep.report.render.header import facts
 from prunesweep.report.render.tables import frontier_table, label
 
 
@@ -34,3 +35,16 @@ def test_the_same_run_in_two_sweeps_is_one_seed(sweep: Sweep) -> None:
     both = gather([sweep("one", (0.5,), (0,)), sweep("two", (0.5,), (0,))])
     (row,) = csv.DictReader(io.StringIO(frontier_table(compute(both))))
     assert (row["seeds"], row["val_accuracy.sd"], row["runs"]) == ("1", "", both.completed[0].name)
+
+
+def test_a_label_leaves_out_settings_that_the_experiment_does_not_have(tmp_path: Path) -> None:
+    fake_run(tmp_path / "0", fake_fields(0.5, 0), prune__criterion="l1")
+    fake_run(tmp_path / "1", fake_fields(0.5, 0), prune__criterion="snip", prune__iterations=1)
+    fake_run(tmp_path / "2", fake_fields(0.5, 0), prune__criterion="snip", prune__iterations=None)
+    values = compute(gather([tmp_path]))
+    assert [label(values, experiment) for experiment in values.experiments] == [
+        "prune.criterion=l1",
+        "prune.criterion=snip prune.iterations=1",
+        "prune.criterion=snip prune.iterations=None",
+    ]
+    assert "prune.iterations 1 | None" in facts(values)

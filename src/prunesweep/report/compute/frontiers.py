@@ -31,7 +31,7 @@ class Frontier:
 
     Attributes:
         members: The Pareto set by mean validation accuracy.
-        of_value: Setting -> value -> the Pareto set of the experiments with that value.
+        of_value: Setting -> pairs of a value and the Pareto set of the experiments with that value.
         choices: The Pareto set by mean drop of validation accuracy. Its first member within a limit is the cheapest
             experiment within that limit.
         knee: The member at which the frontier bends most, or None.
@@ -39,7 +39,7 @@ class Frontier:
     """
 
     members: list[int]
-    of_value: dict[str, dict[str, list[int]]]
+    of_value: dict[str, list[tuple[Value, list[int]]]]
     choices: list[int]
     knee: int | None
     surfaces: dict[str, list[tuple[float, float]]]
@@ -67,7 +67,7 @@ def frontier(
     return Frontier(
         members=members,
         of_value={
-            key: {value: _by_validation(axis, group, experiments) for value, group in groups.items()}
+            key: [(value, _by_validation(axis, group, experiments)) for value, group in groups.items()]
             for key in keys
             if 1 < len(groups := _by_value(key, known, runs, experiments)) <= MAX_VALUES
         },
@@ -125,10 +125,10 @@ def _pareto_set(
 
 def _by_value(
     key: str, indices: Sequence[int], runs: Sequence[RunDirectory], experiments: Sequence[Experiment]
-) -> dict[str, list[int]]:
-    groups: dict[str, list[int]] = defaultdict(list)
+) -> dict[Value, list[int]]:
+    groups: dict[Value, list[int]] = defaultdict(list)
     for index in indices:
-        groups[str(value_of(key, runs, experiments[index]))].append(index)
+        groups[value_of(key, runs, experiments[index])].append(index)
     return groups
 
 

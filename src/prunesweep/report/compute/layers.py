@@ -106,7 +106,7 @@ def sensitivities(
     curves: dict[tuple[str, str, str], list[int]] = defaultdict(list)
     for index, layer in single.items():
         run = runs[experiments[index].runs[0]]
-        context = " ".join(f"{key}={run.settings.get(key)}" for key in keys)
+        context = " ".join(f"{key}={run.settings[key]}" for key in keys if key in run.settings)
         curves[run.result["model"], layer, context].append(index)
     return [_sensitivity(*curve, runs, experiments, members) for curve, members in curves.items() if len(members) > 1]
 

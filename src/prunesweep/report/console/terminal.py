@@ -87,7 +87,7 @@ def _verdict(completed: Sequence[RunDirectory], failed: Sequence[RunDirectory]) 
     return (
         f"{len(completed)} of {len(completed) + len(failed)} runs completed"
         + (f", {len(failed)} did not" if failed else "")
-        + (f"; {repeated} of them repeat another run exactly and count once" if repeated else "")
+        + (f"; duplicates of other runs, counted once: {repeated}" if repeated else "")
     )
 
 

@@ -51,7 +51,7 @@ def figure(values: Values) -> bytes:
     with mpl.rc_context(STYLE):
         count = max(1, len(values.tasks))
         drawing = Figure(figsize=(WIDTH * count, 2.6), dpi=300, layout="constrained")
-        FigureCanvasAgg(drawing)  # needs no window system, whatever matplotlib's configuration is
+        FigureCanvasAgg(drawing)  # needs no window system, independent of the configuration of matplotlib
         panels = drawing.subplots(1, count, squeeze=False)[0]
         for task, axes in zip(values.tasks, panels, strict=False):
             _panel(axes, task, values)
@@ -76,7 +76,7 @@ def _panel(axes: Axes, task: Task, values: Values) -> None:
     floor = 50 / (task.test or 10_000)  # half an image: where a network without errors is drawn
     key, groups = _groups(task, values)
     frontier = task.frontiers["params_nonzero"]
-    lines = frontier.of_value.get(key, {}) if key else {"": frontier.members}
+    lines: dict[Any, list[int]] = dict(frontier.of_value[key]) if key else {"": frontier.members}
     for number, (value, experiments) in enumerate(groups):
         results = [values.runs.completed[run].result for one in experiments for run in one.runs]
         colour = COLOURS[number] if key else "#8a8f94"
@@ -94,13 +94,14 @@ def _groups(task: Task, values: Values) -> tuple[str, list[tuple[str, list[Exper
     It is the first setting with a few values that are all texts. Without one, all experiments form a single group.
     """
     runs = values.runs.completed
-    own = [one for one in values.experiments if runs[one.runs[0]].result["dataset"] == task.dataset]
-    for key, parts in task.frontiers["params_nonzero"].of_value.items():
-        found = [value_of(key, runs, one) for one in own]
-        if all(isinstance(value, str) for value in found):
-            pairs = list(zip(own, found, strict=True))
-            return key, [(part, [one for one, value in pairs if value == part]) for part in sorted(parts)]
-    return "", [("", own)]
+    members = [one for one in values.experiments if runs[one.runs[0]].result["dataset"] == task.dataset]
+    for key in task.frontiers["params_nonzero"].of_value:
+        texts = [value_of(key, runs, one) for one in members]
+        if all(isinstance(value, str) for value in texts):
+            pairs = list(zip(members, texts, strict=True))
+            parts = sorted({value for value in texts if isinstance(value, str)})
+            return key, [(part, [one for one, value in pairs if value == part]) for part in parts]
+    return "", [("", members)]
 
 
 def _points(axes: Axes, results: Sequence[dict[str, Any]], floor: float, **style: Any) -> None:

@@ -81,12 +81,12 @@ def _repetitions(values: Values) -> str:
 
 
 def _range(values: Values, key: str) -> str:
-    found = {run.settings.get(key) for run in values.runs.completed}
-    numbers = sorted(value for value in found if isinstance(value, int | float) and not isinstance(value, bool))
-    if len(found) > MAX_VALUES and len(numbers) == len(found):
-        return f"{key} {numbers[0]:g} to {numbers[-1]:g} ({len(found):,} values)"
-    shown = numbers if len(numbers) == len(found) else sorted(map(str, found))
-    more = f" | … ({len(found):,} values)" if len(found) > MAX_VALUES else ""
+    distinct = {run.settings[key] for run in values.runs.completed if key in run.settings}
+    numbers = sorted(value for value in distinct if isinstance(value, int | float) and not isinstance(value, bool))
+    if len(distinct) > MAX_VALUES and len(numbers) == len(distinct):
+        return f"{key} {numbers[0]:g} to {numbers[-1]:g} ({len(distinct):,} values)"
+    shown = numbers if len(numbers) == len(distinct) else sorted(map(str, distinct))
+    more = f" | … ({len(distinct):,} values)" if len(distinct) > MAX_VALUES else ""
     return f"{key} {' | '.join(map(str, shown[:MAX_VALUES]))}{more}"
 
 

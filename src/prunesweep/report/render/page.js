@@ -161,7 +161,8 @@ function drawFrontier() {
       },
     });
   });
-  const lines = !single && frontier.of_value[colours.key] ? colours.groups.map(([value], index) => [value, frontier.of_value[colours.key][value] ?? [], colour(index), DASHES[index]])
+  const ofValue = new Map((frontier.of_value[colours.key] ?? []).map(([value, members]) => [String(value), members]));
+  const lines = !single && ofValue.size ? colours.groups.map(([value], index) => [value, ofValue.get(value) ?? [], colour(index), DASHES[index]])
     : [["", frontier.members, css("--accent"), "solid"]];
   for (const [value, members, shade, dash] of lines) {
     const settings = members.map((index) => data.experiments[index]), tests = settings.map(({ test }) => y(test[0]));

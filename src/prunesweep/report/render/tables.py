@@ -31,7 +31,7 @@ def label(values: Values, experiment: Experiment) -> str:
     """Return the settings that distinguish `experiment` from the others on its data set."""
     first = values.runs.completed[experiment.runs[0]]
     (keys,) = (task.keys for task in values.tasks if task.dataset == first.result["dataset"])
-    return " ".join(f"{key}={_short(first.settings.get(key))}" for key in keys)
+    return " ".join(f"{key}={_short(first.settings.get(key))}" for key in keys if key in first.settings)
 
 
 def _row(values: Values, task: Task, frontier: Frontier, index: int) -> dict[str, Any]:
