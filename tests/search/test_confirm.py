@@ -1,61 +1,167 @@
 import csv
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
-from support import Compose
+from support import edit
 
 from prunesweep.cli import main
+from prunesweep.config import RunConfig
 from prunesweep.errors import UsageError
 from prunesweep.experiment.run import run
-from prunesweep.search.confirm import FOLDER, Candidate, Confirmed, confirm, fresh
+from prunesweep.experiment.saved import save_config
+from prunesweep.results.run_directory import RunDirectory, find_runs
+from prunesweep.search import confirm as module
+from prunesweep.search.confirm import Confirmed, candidates, confirm, new_seeds
 
-TINY = ("model=lenet_300_100", "dataset.validation=3500", "train.epochs=0", "finetune.epochs=0", "threads=1")
+Settings = Callable[..., RunConfig]
+Make = Callable[..., Path]
 
 
 @pytest.fixture
-def sweep(tmp_path: Path, composed: Compose) -> Path:
-    """A search of one trial, as it lies on the disk."""
-    config = composed(*TINY, f"store.dir={tmp_path / 'store'}", "seed=3")
-    result = run(config, tmp_path / "7")
-    (tmp_path / "7" / ".hydra").mkdir()
-    OmegaConf.save(OmegaConf.structured(config), tmp_path / "7" / ".hydra" / "config.yaml")
-    values = {"final.val_accuracy": result.final["val_accuracy"], "param_reduction": result.param_reduction}
-    OmegaConf.save(
-        {"pareto": [{"trial": 7, "directory": "7", "values": values}]}, tmp_path / "optimization_results.yaml"
-    )
-    return tmp_path
+def sweep(settings: Settings, tmp_path: Path) -> Make:
+    """Writes the directory of a search with a Pareto set of trials with these settings, by their numbers."""
+
+    def make(**trials: RunConfig) -> Path:
+        folder = tmp_path / "mine"
+        pareto = []
+        for name, config in (trials or {"t7": settings(seed=3)}).items():
+            number = name.removeprefix("t")
+            result = run(config, folder / number, [f"seed={config.seed}", "threads=1"])
+            save_config(folder / number, config)
+            values = {"param_reduction": result.param_reduction}
+            pareto.append({"trial": int(number), "directory": number, "values": values})
+        OmegaConf.save({"pareto": pareto}, folder / "optimization_results.yaml")
+        return folder
+
+    return make
 
 
-def test_the_pareto_set_and_the_dense_network_run_again_on_fresh_seeds(
-    sweep: Path, capsys: pytest.CaptureFixture[str]
+def table(sweep: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader((sweep / "confirmed.csv").read_text().splitlines()))
+
+
+def test_the_pareto_set_and_its_dense_network_run_again_with_new_seeds(
+    sweep: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["confirm", str(sweep), "--seeds", "2"]) == 0
+    folder = sweep()
+    assert main(["confirm", str(folder), "--seeds", "2"]) == 0
     out = capsys.readouterr().out
     assert "trial 7" in out
-    assert "mean ± sd of 2 fresh seeds" in out
-    dense, trial = csv.DictReader((sweep / "confirmed.csv").read_text().splitlines())
+    assert "mean ± sd over 2 new seeds" in out
+    dense, trial = table(folder)
     assert (dense["network"], dense["optimism"], dense["param_reduction"]) == ("dense", "", "0.0")
     assert float(trial["optimism"]) == float(trial["searched val_accuracy"]) - float(trial["val_accuracy"])
     assert float(trial["test_accuracy sd"]) > 0
-    assert sorted(path.name for path in (sweep / FOLDER / "7").iterdir()) == ["seed=4", "seed=5"]
+    assert sorted(path.name for path in (folder / "confirmed" / "7").iterdir()) == ["seed=4", "seed=5"]
 
 
-def test_fresh_seeds_are_those_that_no_replicate_had(composed: Compose) -> None:
-    config = composed("seed=3", "search.replicates=2")
-    assert fresh([Candidate(7, config, {})], 2) == [5, 6]
+def test_confirmed_runs_are_complete_and_can_be_reported_and_reproduced(
+    sweep: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = sweep()
+    confirm(folder, 2)
+    one, other = find_runs(folder / "confirmed")
+    assert (one.name, one.settings["seed"], other.settings["seed"]) == ("7/seed=4", 4, 5)
+    assert one.overrides == ["threads=1", "seed=4"]
+    assert OmegaConf.load(one.folder / ".hydra" / "overrides.yaml") == one.overrides
+    assert main(["report", str(folder / "confirmed")]) == 0
+    assert "2 of 2 runs completed" in capsys.readouterr().out
+    assert main(["reproduce", str(one.folder), "--out", str(tmp_path / "again")]) == 0
+    assert capsys.readouterr().out == "identical\n"
 
 
-def test_optimism_is_what_the_search_said_minus_what_came_out() -> None:
+def test_a_report_of_the_search_contains_the_trials_alone(sweep: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = sweep()
+    confirm(folder, 1)
+    assert [each.name for each in find_runs(folder)] == ["7"]
+    assert main(["report", str(folder)]) == 0
+    assert "1 of 1 runs completed" in capsys.readouterr().out
+
+
+def test_each_trial_has_its_own_dense_network_and_equal_ones_share_a_row(sweep: Make, settings: Settings) -> None:
+    config = settings()
+    other = replace(config, train=replace(config.train, epochs=1))
+    folder = sweep(t2=config, t5=other, t9=replace(config, prune=replace(config.prune, amount=0.9)))
+    confirm(folder, 1)
+    first, second, *trials = table(folder)
+    assert [first["network"], second["network"]] == ["dense of trial 2, 9", "dense of trial 5"]
+    assert [row["network"] for row in trials] == ["trial 2", "trial 5", "trial 9"]
+    (run_of_other,) = find_runs(folder / "confirmed" / "5")
+    assert float(second["val_accuracy"]) == run_of_other.result["dense"]["val_accuracy"]
+    assert second["val_accuracy"] != first["val_accuracy"]
+
+
+def test_completed_runs_are_kept_and_others_are_run(
+    sweep: Make, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = sweep()
+    confirm(folder, 2)
+    before = table(folder)
+    ran: list[str] = []
+
+    def counting(config: RunConfig, folder: Path, *arguments: object) -> None:
+        ran.append(folder.name)
+        run(config, folder, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "run", counting)
+    confirm(folder, 2)
+    assert ran == []
+    (folder / "confirmed" / "7" / "seed=4" / "result.json").unlink()
+    confirm(folder, 2)
+    assert ran == ["seed=4"]
+    assert table(folder) == before
+    edit(folder / "7", prune__amount=0.9)
+    confirm(folder, 2)
+    assert ran == ["seed=4", "seed=4", "seed=5"], "with other settings"
+
+
+def test_a_directory_never_contains_the_result_of_another_configuration(
+    sweep: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = sweep()
+    confirm(folder, 1)
+    edit(folder / "7", prune__amount=0.9)
+    monkeypatch.setattr(module, "run", lambda *_: pytest.fail("interrupted"))
+    with pytest.raises(pytest.fail.Exception, match="interrupted"):
+        confirm(folder, 1)
+    (interrupted,) = find_runs(folder / "confirmed")
+    assert interrupted.settings["prune.amount"] == 0.9
+    assert interrupted.status == "unfinished"
+
+
+def test_new_seeds_are_those_that_no_run_of_the_search_used() -> None:
+    runs = [RunDirectory(Path(), str(seed), {"status": "completed", "seed": seed}) for seed in (3, 8, 4)]
+    assert new_seeds([*runs, RunDirectory(Path(), "9", {"status": "failed"})], 2) == [9, 10]
+
+
+def test_optimism_is_the_accuracy_in_the_search_minus_the_confirmed_one() -> None:
     assert Confirmed("trial 7", 2, 0.5, 0.75, (0.5, 0.1), (0.5, 0.1)).optimism == 0.25
     assert Confirmed("dense", 2, 0.0, None, (0.5, 0.1), (0.5, 0.1)).optimism is None
 
 
-def test_what_is_no_search_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"holds no optimization_results.yaml"):
+def test_the_store_of_the_search_is_used(sweep: Make, tmp_path: Path) -> None:
+    (candidate,) = candidates(sweep())
+    assert candidate.config.store.dir == str(tmp_path / "store")
+
+
+def test_code_that_a_config_names_is_refused_without_trust(sweep: Make) -> None:
+    folder = sweep()
+    edit(folder / "7", prune__target="evil.py")
+    with pytest.raises(UsageError, match="its config names code, prune.target=evil.py"):
+        confirm(folder, 1)
+
+
+def test_a_directory_without_a_search_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="does not contain optimization_results.yaml"):
         confirm(tmp_path, 5)
     OmegaConf.save({"pareto": []}, tmp_path / "optimization_results.yaml")
     with pytest.raises(UsageError, match="no completed trial"):
         confirm(tmp_path, 5)
-    with pytest.raises(UsageError, match="--seeds 0"):
+    OmegaConf.save({"pareto": [{"trial": 7, "directory": "7"}]}, tmp_path / "optimization_results.yaml")
+    with pytest.raises(UsageError, match=r"/7: does not exist. The directories of trials are on the machine"):
+        confirm(tmp_path, 5)
+    with pytest.raises(UsageError, match="--seeds=0"):
         confirm(tmp_path, 0)
