@@ -1,3 +1,4 @@
+import copy
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
@@ -5,59 +6,15 @@ from typing import Any
 
 import pytest
 from hydra import initialize_config_dir
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.utils import create_config_search_path
+from hydra._internal import config_loader_impl
+from hydra._internal.config_repository import CachingConfigRepository
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from hydra_plugins.prunesweep_plugins.composing import ComposedOnce
-
-MASTER = OmegaConf.create({"hydra": {}})
-
-
-@pytest.fixture
-def composed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
-    """The overrides of every config that Hydra's own loader composes."""
-    calls: list[tuple[str, ...]] = []
-
-    def compose(self: Any, master: DictConfig, overrides: list[str]) -> DictConfig:
-        calls.append(tuple(overrides))
-        return OmegaConf.create({"overrides": list(overrides)})
-
-    monkeypatch.setattr(ConfigLoaderImpl, "load_sweep_config", compose)
-    return calls
-
-
-def loader() -> ComposedOnce:
-    return ComposedOnce(ConfigLoaderImpl(create_config_search_path(None)))
-
-
-def test_a_checked_config_is_composed_once_and_handed_out_once(composed: list[tuple[str, ...]]) -> None:
-    ours = loader()
-    kept = ours.keep(MASTER, ["seed=1"])
-    assert ours.load_sweep_config(MASTER, ["seed=2"]) is not kept, "another job"
-    assert ours.load_sweep_config(MASTER, ["seed=1"]) is kept
-    assert ours.load_sweep_config(MASTER, ["seed=1"]) is not kept, "which its job may have changed"
-    assert composed == [("seed=1",), ("seed=2",), ("seed=1",)]
-
-
-def test_what_is_kept_is_bounded(composed: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hydra_plugins.prunesweep_plugins.composing.KEPT", 2)
-    ours = loader()
-    for seed in range(3):
-        ours.keep(MASTER, [f"seed={seed}"])
-    assert len(ours.kept) == 2
-    assert ours.load_sweep_config(MASTER, ["seed=2"]).overrides == ["seed=2"]
-
-
-@pytest.fixture
-def hydras() -> Iterator[ConfigLoader]:
-    """Hydra's own loader of `conf/`."""
-    with initialize_config_dir(str(Path(__file__).parents[2] / "conf")):
-        yield GlobalHydra.instance().config_loader()
-
+from hydra_plugins.prunesweep_plugins import composing
+from hydra_plugins.prunesweep_plugins.composing import JobComposer
 
 JOBS = [
     ["prune.amount=0.1"],
@@ -73,63 +30,164 @@ JOBS = [
 ]
 
 
-def test_every_config_is_the_one_that_hydra_composes_whatever_came_before(hydras: ConfigLoader) -> None:
-    ours = ComposedOnce(hydras)
+@pytest.fixture
+def hydras() -> Iterator[ConfigLoader]:
+    """Hydra's own loader of `conf/`."""
+    with initialize_config_dir(str(Path(__file__).parents[2] / "conf")):
+        yield GlobalHydra.instance().config_loader()
+
+
+@pytest.fixture
+def master(hydras: ConfigLoader) -> DictConfig:
+    """The config of the sweep."""
+    return hydras.load_configuration("config", [], run_mode=RunMode.RUN)
+
+
+def cache(composer: JobComposer) -> Any:
+    assert composer.cached is not None
+    return composer.cached
+
+
+def test_every_config_is_the_one_that_hydra_composes_after_any_other(hydras: ConfigLoader) -> None:
+    composer = JobComposer(hydras)
     master = hydras.load_configuration("config", ["dataset=mnist", "seed=3"], run_mode=RunMode.RUN)
     for job in JOBS:
         expected = hydras.load_sweep_config(master, ["dataset=mnist", *job])
-        composed = ours.load_sweep_config(master, ["dataset=mnist", *job])
+        composed = composer.load_sweep_config(master, ["dataset=mnist", *job])
         assert OmegaConf.to_container(composed) == OmegaConf.to_container(expected), job
         assert OmegaConf.get_type(composed, "prune") == OmegaConf.get_type(expected, "prune")
-        composed.prune.amount = 0.99  # what a job does to its config is nobody else's
-    assert len(ours.merged) == 5
+        composed.prune.amount = 0.99  # a job may change its config
+    assert len(cache(composer).merged) == 5
 
 
-def test_a_config_that_cannot_be_is_refused_as_ever(hydras: ConfigLoader) -> None:
-    ours = ComposedOnce(hydras)
-    master = hydras.load_configuration("config", [], run_mode=RunMode.RUN)
+def test_a_checked_config_is_handed_out_once(hydras: ConfigLoader, master: DictConfig) -> None:
+    composer = JobComposer(hydras)
+    kept = composer.keep(master, ["seed=1"])
+    assert composer.load_sweep_config(master, ["seed=2"]) is not kept, "of another job"
+    assert composer.load_sweep_config(master, ["seed=1"]) is kept
+    again = composer.load_sweep_config(master, ["seed=1"])
+    assert again is not kept, "its job may have changed it"
+    assert again == kept
+
+
+def test_only_the_first_job_is_composed_by_hydra_as_well(
+    hydras: ConfigLoader, master: DictConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    composed: list[str] = []
+    composer = JobComposer(hydras)
+
+    def counting(master: DictConfig, overrides: list[str]) -> DictConfig:
+        composed.extend(overrides)
+        return type(hydras).load_sweep_config(hydras, master, overrides)
+
+    monkeypatch.setattr(hydras, "load_sweep_config", counting)
+    for seed in range(3):
+        composer.keep(master, [f"seed={seed}"])
+    assert composed == ["seed=0"]
+
+
+def test_wrong_overrides_are_refused_as_by_hydra(
+    hydras: ConfigLoader, master: DictConfig, caplog: pytest.LogCaptureFixture
+) -> None:
+    composer = JobComposer(hydras)
     for job in ["model=lenet6"], ["prune.amout=0.1"], ["prune.amount=abc"], ["prune.amount=0.1"]:
         outcomes = []
-        for loader in (hydras, ours):
+        for loader in (hydras, composer):
             try:
                 outcomes.append(repr(loader.load_sweep_config(master, job)))
             except Exception as error:
                 outcomes.append(repr(error))
         assert outcomes[0] == outcomes[1]
+    assert composer.cached is not None
+    assert not caplog.messages
 
 
-def test_files_are_read_once_for_all_jobs(hydras: ConfigLoader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_are_read_once_for_all_jobs(
+    hydras: ConfigLoader, master: DictConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    composer = JobComposer(hydras)
+    composer.verified = True  # the comparison reads files too
     read: list[str] = []
-    ours = ComposedOnce(hydras)
-    master = hydras.load_configuration("config", [], run_mode=RunMode.RUN)
-    load = type(ours.repository).load_config  # type: ignore[attr-defined]
+    repository: Any = type(composer.repository)
+    load = repository.load_config
 
     def counting(self: Any, config_path: str) -> Any:
         read.append(config_path)
         return load(self, config_path)
 
-    monkeypatch.setattr(type(ours.repository), "load_config", counting)  # type: ignore[attr-defined]
+    monkeypatch.setattr(repository, "load_config", counting)
     for job in JOBS:
-        ours.load_sweep_config(master, job)
+        composer.load_sweep_config(master, job)
     assert len(read) == len(set(read))
 
 
-def test_a_worker_gets_the_loader_without_the_configs(hydras: ConfigLoader) -> None:
-    ours = ComposedOnce(hydras)
-    master = hydras.load_configuration("config", [], run_mode=RunMode.RUN)
-    kept = ours.keep(master, ["seed=1"])
-    there = pickle.loads(pickle.dumps(ours))
-    assert (there.read, there.merged, there.kept) == (None, {}, {})
-    assert ours.read is not None
-    assert (len(ours.merged), len(ours.kept)) == (1, 1)
-    assert there.load_sweep_config(master, ["seed=1"]) == kept
+def test_the_caches_are_bounded(hydras: ConfigLoader, master: DictConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(composing, "KEPT", 2)
+    composer = JobComposer(hydras)
+    for name in ("lenet5", "lenet_300_100", "conv_lenet"):
+        composer.keep(master, [f"model={name}"])
+    assert len(composer.kept) == 2
+    assert len(cache(composer).merged) == 2
+    assert composer.load_sweep_config(master, ["model=conv_lenet"]).model.name == "conv_lenet"
 
 
-def test_what_is_merged_is_bounded(hydras: ConfigLoader, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hydra_plugins.prunesweep_plugins.composing.KEPT", 2)
-    ours = ComposedOnce(hydras)
-    master = hydras.load_configuration("config", [], run_mode=RunMode.RUN)
-    models = [ours.load_sweep_config(master, [f"model={name}"]).model.name for name in ("lenet5", "lenet_300_100")]
-    models.append(ours.load_sweep_config(master, ["model=conv_lenet"]).model.name)
-    assert models == ["lenet5", "lenet_300_100", "conv_lenet"]
-    assert len(ours.merged) == 2
+def test_a_worker_process_gets_hydras_loader(hydras: ConfigLoader, master: DictConfig) -> None:
+    composer = JobComposer(hydras)
+    kept = composer.keep(master, ["seed=1"])
+    sent = pickle.loads(pickle.dumps(composer))
+    assert type(sent) is type(hydras)
+    assert sent.load_sweep_config(master, ["seed=1"]) == kept
+
+
+def test_hydras_loader_is_used_if_a_class_of_hydra_is_missing(
+    hydras: ConfigLoader, master: DictConfig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.delattr(config_loader_impl, "ConfigLoaderImpl")
+        composer = JobComposer(hydras)
+    assert composer.cached is None
+    assert composer.load_sweep_config(master, ["seed=1"]).seed == 1
+    (message,) = caplog.messages
+    assert "ImportError: cannot import name 'ConfigLoaderImpl'" in message
+    assert "Hydra's own, slower loader is used." in message
+
+
+def test_hydras_loader_is_used_if_the_cached_one_fails(
+    hydras: ConfigLoader, master: DictConfig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(self: object, memo: object) -> None:
+        raise TypeError("cannot be copied")
+
+    monkeypatch.setattr(CachingConfigRepository, "__deepcopy__", refuse, raising=False)
+    composer = JobComposer(hydras)
+    assert [composer.load_sweep_config(master, [f"seed={seed}"]).seed for seed in range(3)] == [0, 1, 2]
+    assert len(caplog.messages) == 1
+    assert "TypeError: cannot be copied" in caplog.text
+
+
+def test_hydras_loader_is_used_if_the_configs_differ(
+    hydras: ConfigLoader, master: DictConfig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Copied files with another value stand for an internal method whose meaning has changed."""
+
+    def changed(self: Any, memo: object) -> Any:
+        files = copy.copy(self)
+        files.cache = copy.deepcopy(self.cache)
+        for each in files.cache.values():
+            if each is not None and "train" in each.config:
+                each.config.train.epochs = 99
+        return files
+
+    monkeypatch.setattr(CachingConfigRepository, "__deepcopy__", changed, raising=False)
+    composer = JobComposer(hydras)
+    assert [composer.load_sweep_config(master, [f"seed={seed}"]).train.epochs for seed in range(3)] == [10, 10, 10]
+    assert len(caplog.messages) == 1
+    assert "the composed configs differ" in caplog.text
+
+
+def test_a_sweep_works_with_hydras_loader(hydras: ConfigLoader, master: DictConfig) -> None:
+    composer = JobComposer(hydras)
+    composer.cached = None
+    kept = composer.keep(master, ["seed=1"])
+    assert composer.load_sweep_config(master, ["seed=1"]) is kept
+    assert composer.load_sweep_config(master, ["seed=2"]).seed == 2

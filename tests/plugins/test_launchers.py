@@ -1,4 +1,4 @@
-"""The same search by every launcher, two runs at a time, and by two processes on one PostgreSQL study."""
+"""The same search with every launcher, two runs at a time, and by two processes on one PostgreSQL study."""
 
 import os
 import shutil
@@ -43,14 +43,14 @@ def _postgres() -> Path | None:
 
 @pytest.fixture
 def database() -> Iterator[str]:
-    """The URL of an empty database of a server on a loopback port, which ends with the test."""
+    """The URL of an empty database on a loopback port. The server is stopped after the test."""
     pytest.importorskip("psycopg", reason="psycopg is not installed: pip install -e '.[postgres]'")
     programs = _postgres()
     if programs is None:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    folder = Path(tempfile.mkdtemp(prefix="prunesweep-"))  # pytest's own folders are closed to other users
+    folder = Path(tempfile.mkdtemp(prefix="prunesweep-"))  # other users cannot read pytest's folders
     user: list[str] = []
-    if os.geteuid() == 0:  # which PostgreSQL refuses to run as
+    if os.geteuid() == 0:  # PostgreSQL does not run as root
         shutil.chown(folder, "postgres")
         user = ["runuser", "-u", "postgres", "--"]
     with socket.socket() as probe:
@@ -77,9 +77,9 @@ def start(folder: Path, database: str, *overrides: str) -> "subprocess.Popen[str
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def test_two_machines_on_one_study_and_a_third_that_dies(database: str, tmp_path: Path) -> None:
+def test_two_machines_share_a_study_and_run_the_trials_of_a_third_that_died(database: str, tmp_path: Path) -> None:
     machines = [tmp_path / name for name in ("one", "two")]
-    both = [start(folder, database, "hydra.sweeper.n_trials=5") for folder in machines]  # both make the tables
+    both = [start(folder, database, "hydra.sweeper.n_trials=5") for folder in machines]  # both create the tables
     for process in both:
         out, _ = process.communicate()
         assert process.returncode == 0, out

@@ -29,19 +29,19 @@ def _eight_cores(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"array_parallelism": 16}, 16),
     ],
 )
-def test_runs_at_once(launcher: dict[str, object], together: int) -> None:
-    assert launching.at_once(config(launcher)) == together
+def test_runs_at_the_same_time(launcher: dict[str, object], together: int) -> None:
+    assert launching.parallel_runs(config(launcher)) == together
 
 
 def test_runs_on_one_machine_divide_its_cores() -> None:
-    assert launching.share(config({"n_jobs": 2}), []) == ["threads=2"], "never more than threads says"
-    assert launching.share(config({"n_jobs": -1}), []) == ["threads=1"]
-    assert launching.share(config({"n_jobs": -1}), ["threads=3"]) == [], "the user's word stands"
-    assert launching.share(config({}), []) == []
-    assert launching.share(config({"array_parallelism": 16}), []) == [], "Slurm's jobs have cores of their own"
+    assert launching.threads(config({"n_jobs": 2}), []) == ["threads=2"], "never more than `threads`"
+    assert launching.threads(config({"n_jobs": -1}), []) == ["threads=1"]
+    assert launching.threads(config({"n_jobs": -1}), ["threads=3"]) == [], "as given"
+    assert launching.threads(config({}), []) == []
+    assert launching.threads(config({"array_parallelism": 16}), []) == [], "each Slurm job has its own cores"
 
 
-def test_one_gpu_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_gpu_per_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     joblib = config({"n_jobs": 2})
     assert [launching.device(joblib, number) for number in range(3)] == [

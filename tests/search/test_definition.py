@@ -1,76 +1,96 @@
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from omegaconf import OmegaConf
-from support import ROOT
 
-from prunesweep.errors import UsageError
-from prunesweep.search.definition import Asked, asked, default_name, definition
+from prunesweep.config import RunConfig
+from prunesweep.data.settings import Dataset
+from prunesweep.results.objectives import SearchSettings
+from prunesweep.search.conditions import Condition
+from prunesweep.search.definition import default_name, definition, differences
+from prunesweep.search.dimensions import Choice, stepped
+from prunesweep.search.space import Space
+from prunesweep.store.settings import StoreSettings
+from prunesweep.tracking.tensorboard import TensorBoard
+from prunesweep.training.settings import SGD
 
-PARAMS = {"prune.amount": "range(0.1,0.5,step=0.1)", "finetune.epochs": "3"}
-
-
-def ask(*arguments: str, params: dict[str, str] = PARAMS, overrides: tuple[str, ...] = ()) -> tuple[Asked, Any]:
-    with initialize_config_dir(str(ROOT / "conf")):
-        config = compose("config", list(overrides))
-        loader = GlobalHydra.instance().config_loader()
-        return asked(params, arguments, config, loader), definition(asked(params, arguments, config, loader), config)
-
-
-def test_ranges_are_searched_and_the_rest_is_fixed() -> None:
-    found, _ = ask("seed=3", "layers=all,fc", "~train.gamma", "study=mine", "search.storage=sqlite:///secret")
-    assert found.space.keys == ["prune.amount", "layers"]
-    assert found.fixed == ["finetune.epochs=3", "seed=3", "~train.gamma"]
+Settings = Callable[..., RunConfig]
+AMOUNT = stepped("prune.amount", Decimal("0.1"), Decimal("0.5"), Decimal("0.1"))
+SPACE = Space((AMOUNT,))
 
 
-def test_a_range_on_the_command_line_replaces_that_of_the_search() -> None:
-    found, _ = ask("prune.amount=choice(0.3,0.4)")
-    assert found.space.overrides({"prune.amount": 0.3}) == ["prune.amount=0.3"]
-    assert found.space.size == 2
-
-
-def test_every_option_of_a_group() -> None:
-    found, _ = ask("layers=glob(*)")
-    assert set(found.space.dimensions[1].values or ()) == {"all", "article", "conv", "fc"}
+def test_the_definition_contains_the_space_the_objectives_and_the_other_settings(settings: Settings) -> None:
+    found = definition(settings(seed=3), SPACE)
+    assert found["space"] == {"prune.amount": "range(0.1,0.5,step=0.1)"}
+    assert found["search"] == {
+        "search.objectives": "['val_accuracy', 'param_reduction']",
+        "search.replicates": "1",
+    }
+    assert found["settings"]["seed"] == "3"
+    assert found["settings"]["prune.criterion"] == "l1"
+    assert "prune.amount" not in found["settings"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    "changes",
     [
-        (["prune.amount=0.5"], "prune.amount: is both fixed .* a search of one value: prune.amount=choice\\(0.5\\)"),
-        (["finetune.epochs=range(1,4)"], "finetune.epochs: is both fixed .finetune.epochs=3. and searched"),
+        {"logger": TensorBoard(name="tensorboard")},
+        {"store": StoreSettings(dir="elsewhere", max_gb=1)},
+        {"study": "mine"},
+        {"threads": 2, "device": "cuda:1"},
+        {"dataset": Dataset(root="elsewhere", validation=3_500)},
+        {"search": SearchSettings(heartbeat=5, storage="sqlite:///elsewhere")},
     ],
+    ids=lambda changes: ",".join(changes),
 )
-def test_a_key_both_fixed_and_searched_is_refused(arguments: list[str], message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        ask(*arguments)
+def test_settings_without_an_effect_on_the_results_change_neither_definition_nor_name(
+    changes: dict[str, Any], settings: Settings
+) -> None:
+    before, now = definition(settings(), SPACE), definition(settings(**changes), SPACE)
+    assert now == before
+    assert default_name("tradeoff", now, {}) == default_name("tradeoff", before, {})
 
 
-def test_nothing_to_search_is_refused() -> None:
-    with pytest.raises(UsageError, match="nothing to search"):
-        ask(params={})
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seed": 1},
+        {"optimizer": SGD(lr=0.5)},
+        {"dataset": Dataset(name="mnist", validation=3_500)},
+        {"search": SearchSettings(objectives=["val_loss"])},
+        {"search": SearchSettings(replicates=2)},
+    ],
+    ids=lambda changes: ",".join(changes),
+)
+def test_settings_with_an_effect_change_the_definition_and_the_name(
+    changes: dict[str, Any], settings: Settings
+) -> None:
+    before, now = definition(settings(), SPACE), definition(settings(**changes), SPACE)
+    assert differences(before, now)
+    assert default_name("tradeoff", now, {}) != default_name("tradeoff", before, {})
 
 
-def test_replicates_set_the_seeds() -> None:
-    with pytest.raises(UsageError, match=r"seed=0,1: search.replicates=2 sets the seeds"):
-        ask("seed=0,1", overrides=("search.replicates=2",))
+def test_conditions_are_part_of_the_definition(settings: Settings) -> None:
+    dimensions = (Choice("schedule", ("one_shot", "lottery")), stepped("finetune.epochs", 1, 5, 1))
+    always = definition(settings(), Space(dimensions))
+    conditional = Space.of(dimensions, {"finetune.epochs": Condition("schedule", ("one_shot",))})
+    assert differences(always, definition(settings(), conditional)) == [
+        "finetune.epochs: range(1,5,step=1) -> range(1,5,step=1) if schedule=one_shot"
+    ]
+    assert not any(key.startswith("schedule.") for key in always["settings"]), "they depend on the searched option"
 
 
-def test_the_definition_is_what_is_found_not_where_or_how() -> None:
-    _, one = ask()
-    _, same = ask(overrides=("threads=1", "store.dir=x", "study=mine", "search.heartbeat=5", "dataset.root=y"))
-    assert one == same
-    assert one["space"] == {"prune.amount": "range(0.1,0.5,step=0.1)"}
-    assert "prune.amount" not in one["settings"]
-    for changed in ("search.replicates=2", "dataset=mnist", "seed=1", "search.objectives=[val_loss]"):
-        assert ask(overrides=(changed,))[1] != one
+def test_a_study_that_recorded_the_logger_can_be_continued(settings: Settings) -> None:
+    now = definition(settings(), SPACE)
+    before = {**now, "settings": {**now["settings"], "logger.name": "none", "seed": "5"}}
+    assert differences(before, now) == ["seed: 5 -> 0"]
 
 
-def test_the_default_name_is_that_of_the_search() -> None:
-    sampler = OmegaConf.create({"_target_": "a"})
-    _, one = ask()
-    assert default_name("tradeoff", one, sampler) == default_name("tradeoff", ask()[1], sampler)
-    assert default_name("tradeoff", one, sampler).startswith("tradeoff-")
-    assert default_name("tradeoff", one, sampler) != default_name("tradeoff", ask("seed=0,1")[1], sampler)
+def test_the_name_depends_on_the_sampler_and_the_space(settings: Settings) -> None:
+    found = definition(settings(), SPACE)
+    other = definition(settings(), Space((replace(AMOUNT, high=Decimal("0.9")),)))
+    assert default_name("tradeoff", found, {"seed": 1}).startswith("tradeoff-")
+    names = {default_name("tradeoff", each, {"seed": seed}) for each in (found, other) for seed in (1, 2)}
+    assert len(names) == 4

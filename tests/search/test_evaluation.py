@@ -6,7 +6,7 @@ from fakes import fake_fields
 
 from prunesweep.results.objectives import objective
 from prunesweep.results.result import write_failed
-from prunesweep.search.evaluation import outcome, places
+from prunesweep.search.evaluation import directories, outcome
 
 GOALS = [objective("val_accuracy"), objective("param_reduction")]
 
@@ -22,9 +22,9 @@ def completed(folder: Path, accuracy: Any) -> None:
     (folder / "result.json").write_text(json.dumps(fields))
 
 
-def test_one_run_lies_in_the_trials_own_directory_several_below_it() -> None:
-    assert places(17, [3]) == {3: "17"}
-    assert places(17, [3, 4]) == {3: "17/seed=3", 4: "17/seed=4"}
+def test_a_single_run_is_in_the_directory_of_the_trial_and_several_runs_are_below_it() -> None:
+    assert directories(17, [3]) == {3: "17"}
+    assert directories(17, [3, 4]) == {3: "17/seed=3", 4: "17/seed=4"}
 
 
 def test_mean_and_deviation_over_the_seeds(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_mean_and_deviation_over_the_seeds(tmp_path: Path) -> None:
     assert found.noted["worst param_reduction"] == 0
 
 
-def test_a_run_that_failed_or_is_missing_fails_the_trial(tmp_path: Path) -> None:
+def test_a_failed_or_missing_run_fails_the_trial(tmp_path: Path) -> None:
     completed(tmp_path / "7" / "seed=0", 0.8)
     assert "did not finish" in str(outcome(tmp_path, 7, [0, 1], GOALS).reason)
     write_failed(tmp_path / "7" / "seed=1", [], ValueError("why"))

@@ -1,60 +1,76 @@
-"""One total for all processes, on a real SQLite file; processes that die are played by owners whose lock is free."""
+"""Studies in real SQLite files. A process that dies is simulated by an owner that releases its lock."""
 
 from collections.abc import Callable, Iterator
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
+from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, QMCSampler, RandomSampler, TPESampler
 from optuna.trial import Trial, TrialState
 
 from prunesweep.errors import UsageError
 from prunesweep.results.objectives import objective
-from prunesweep.search.dimensions import Choice, Stepped
+from prunesweep.search.conditions import Condition
+from prunesweep.search.dimensions import Choice, Continuous, stepped
 from prunesweep.search.evaluation import Outcome
-from prunesweep.search.ledger import (
-    DUPLICATE,
-    FAILED,
-    TAKEN_BACK,
-    Claim,
-    Ledger,
-    open_study,
-)
+from prunesweep.search.ledger import DUPLICATE, FAILED, INSTEAD, TAKEN_BACK, Claim, Ledger, open_study
 from prunesweep.search.owner import Owner
-from prunesweep.search.sampler import Exact, proposer
-from prunesweep.search.space import Space
+from prunesweep.search.sampler import Fixed, Propose, every_combination, sampled
+from prunesweep.search.space import Combination, Space
 from prunesweep.search.storage import address
 
 GOALS = [objective("val_accuracy"), objective("param_reduction")]
-SPACE = Space((Choice("layers", ("all", "fc")), Stepped("epochs", Decimal(1), Decimal(5), Decimal(1), whole=True)))
+SPACE = Space((Choice("layers", ("all", "fc")), stepped("epochs", 1, 5, 1)))
+SCHEDULES = Space.of(
+    (
+        Choice("schedule", ("one_shot", "iterative", "lottery")),
+        stepped("epochs", 1, 2, 1),
+        stepped("rounds", 4, 5, 1),
+    ),
+    {
+        "epochs": Condition("schedule", ("one_shot", "iterative")),
+        "rounds": Condition("schedule", ("iterative", "lottery")),
+    },
+)
 DEFINITION = {"space": {"layers": "choice(all,fc)"}, "settings": {"dataset.name": "mnist5k"}}
-LOST = Outcome({}, {}, "there is nothing")
+LOST = Outcome({}, {}, "there is no result")
+
+SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
+    "tpe": lambda seed: TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True, n_startup_trials=3),
+    "random": RandomSampler,
+    "nsgaii": lambda seed: NSGAIISampler(seed=seed, population_size=3),
+    "qmc": lambda seed: QMCSampler(seed=seed, warn_independent_sampling=False),
+    "gp": lambda seed: GPSampler(seed=seed, n_startup_trials=3, warn_independent_sampling=False),
+}
 
 Open = Callable[..., Ledger]
 
 
-def came_to(trial: Trial) -> Outcome:
-    values = [trial.params["epochs"] / 5, 1 - trial.params["epochs"] / 5]
-    return Outcome({0: values}, {})
+def proposals(sampler: str, space: Space) -> Propose:
+    return every_combination(space, 0) if sampler == "grid" else sampled(SAMPLERS[sampler], space, seed=0)
+
+
+def outcome(trial: Trial) -> Outcome:
+    fraction = trial.params.get("epochs", 2) / 5
+    return Outcome({0: [fraction, 1 - fraction]}, {})
 
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Open]:
-    """A process that opens the study; `die` ends it without a word."""
+    """Opens the study as another process."""
     owners: list[Owner] = []
 
-    def make(total: int = 6, sampler: str = "RandomSampler", space: Space = SPACE, left: Outcome = LOST) -> Ledger:
+    def make(
+        total: int = 6,
+        space: Space = SPACE,
+        propose: Propose | None = None,
+        left: Outcome = LOST,
+    ) -> Ledger:
         url = address(None, tmp_path)
         study = open_study(url, "s", GOALS, DEFINITION, heartbeat=60)
         owner = Owner(tmp_path / ".running", study._storage)  # type: ignore[arg-type]
         owner.__enter__()
         owners.append(owner)
-        settings = OmegaConf.create({"_target_": f"optuna.samplers.{sampler}", "seed": None})
-
-        def propose(number: int) -> Exact:
-            return proposer(settings, space, number, seed=0)
-
-        return Ledger(study, url, space, total, propose, lambda number: left, owner)
+        return Ledger(study, url, space, total, propose or proposals("random", space), lambda number: left, owner)
 
     yield make
     for owner in owners:
@@ -66,12 +82,12 @@ def die(book: Ledger) -> None:
     book.owner.__exit__ = lambda *_: None  # type: ignore[method-assign]
 
 
-def finish(book: Ledger) -> list[tuple[object, ...]]:
-    """All the rest, one by one; the combinations in order."""
+def finish(book: Ledger) -> list[Combination]:
+    """Run all remaining trials one by one. Returns their combinations in order."""
     done = []
     while trials := book.claim(1).trials:
-        book.settle(trials[0].number, came_to(trials[0]))
-        done.append(SPACE.combination(trials[0].params))
+        book.record(trials[0].number, outcome(trials[0]))
+        done.append(book.space.combination(trials[0].params))
     return done
 
 
@@ -79,12 +95,16 @@ def statuses(book: Ledger) -> list[str]:
     return [trial.state.name for trial in book.trials]
 
 
-def test_no_combination_twice_and_a_duplicate_is_recorded_as_such(ledger: Open) -> None:
+def duplicates(book: Ledger) -> int:
+    return statuses(book).count("PRUNED")
+
+
+def test_no_combination_is_run_twice_and_duplicates_are_recorded(ledger: Open) -> None:
     book = ledger(total=100)
     done = finish(book)
-    assert len(done) == len(set(done)) == SPACE.size == 10, "it ends when every combination is done"
+    assert len(done) == len(set(done)) == SPACE.size == 10, "ends when every combination is done"
     duplicates = [trial for trial in book.trials if trial.state is TrialState.PRUNED]
-    assert duplicates, "ten draws of ten without a repetition would be a surprise"
+    assert duplicates, "ten random draws of ten combinations contain repetitions"
     for trial in duplicates:
         equal = book.trials[trial.user_attrs[DUPLICATE]]
         assert equal.params == trial.params
@@ -99,32 +119,32 @@ def test_the_total_is_over_all_starts(ledger: Open) -> None:
     assert not set(first) & set(again)
 
 
-def test_processes_side_by_side_share_the_total(ledger: Open) -> None:
+def test_processes_share_the_total(ledger: Open) -> None:
     one, other = ledger(total=3), ledger(total=3)
     mine, theirs = one.claim(2).trials, other.claim(2).trials
     assert (len(mine), len(theirs)) == (2, 1)
-    assert one.claim(2) == Claim([], others=True), "a live process's trials are left alone"
+    assert one.claim(2) == Claim([], others=True), "trials of a living process are left alone"
     for book, trials in ((one, mine), (other, theirs)):
         for trial in trials:
-            book.settle(trial.number, came_to(trial))
+            book.record(trial.number, outcome(trial))
     assert one.claim(2) == Claim([], others=False)
     assert statuses(one) == ["COMPLETE"] * 3
 
 
-def test_trials_of_a_dead_process_are_done_again_and_the_search_is_as_without_its_death(ledger: Open) -> None:
+def test_trials_of_a_dead_process_are_run_again(ledger: Open) -> None:
     dead = ledger()
     taken = dead.claim(1).trials
-    dead.settle(taken[0].number, came_to(taken[0]))
+    dead.record(taken[0].number, outcome(taken[0]))
     lost = dead.claim(2).trials
     die(dead)
     book = ledger()
     done = finish(book)
-    assert done[:2] == [SPACE.combination(trial.params) for trial in lost], "first what was lost"
+    assert done[:2] == [SPACE.combination(trial.params) for trial in lost], "lost trials come first"
     assert [trial.user_attrs.get(TAKEN_BACK, "") != "" for trial in book.trials][:3] == [False, True, True]
     assert statuses(book).count("COMPLETE") == 6
 
 
-def test_what_a_dead_process_finished_is_not_done_again(ledger: Open) -> None:
+def test_the_outcome_that_a_dead_process_left_is_used(ledger: Open) -> None:
     dead = ledger()
     dead.claim(1)
     die(dead)
@@ -133,51 +153,109 @@ def test_what_a_dead_process_finished_is_not_done_again(ledger: Open) -> None:
     assert book.trials[0].values == [0.5, 0.5]
 
 
-def test_a_trial_that_others_took_back_stays_theirs(ledger: Open) -> None:
+def test_a_trial_that_was_taken_back_is_not_recorded_by_its_first_owner(ledger: Open) -> None:
     late = ledger()
     (trial,) = late.claim(1).trials
     die(late)
     book = ledger()
     book.claim(1)
-    late.settle(trial.number, came_to(trial))
+    late.record(trial.number, outcome(trial))
     assert book.trials[trial.number].state is TrialState.FAIL
 
 
-def test_a_failed_trial_counts_and_its_reason_is_kept(ledger: Open) -> None:
+def test_a_failed_trial_counts_and_its_reason_is_recorded(ledger: Open) -> None:
     book = ledger(total=2)
     (trial,) = book.claim(1).trials
-    book.settle(trial.number, Outcome({}, {}, "training diverged"))
+    book.record(trial.number, Outcome({}, {}, "training diverged"))
     assert len(finish(book)) == 1
     assert book.trials[0].user_attrs[FAILED] == "training diverged"
     assert statuses(book) == ["FAIL", "COMPLETE"]
 
 
-@pytest.mark.parametrize("sampler", ["TPESampler", "RandomSampler", "NSGAIISampler", "QMCSampler", "GPSampler"])
-def test_every_sampler_proposes_new_and_readable_values_also_after_a_restart(sampler: str, ledger: Open) -> None:
-    first = finish(ledger(total=3, sampler=sampler))
-    again = finish(ledger(total=6, sampler=sampler))
+@pytest.mark.parametrize("space", [SPACE, SCHEDULES], ids=["plain", "with conditions"])
+@pytest.mark.parametrize("sampler", [*SAMPLERS, "grid"])
+def test_every_sampler_proposes_new_combinations_also_after_a_restart(sampler: str, space: Space, ledger: Open) -> None:
+    first = finish(ledger(total=3, space=space, propose=proposals(sampler, space)))
+    again = finish(ledger(total=6, space=space, propose=proposals(sampler, space)))
+    everything = {space.combination(space.at(index)) for index in range(space.size or 0)}
     assert len({*first, *again}) == 6
-    assert all(isinstance(epochs, int) for _, epochs in (*first, *again))
+    assert {*first, *again} <= everything
+    assert all(isinstance(dict(values).get("epochs", 1), int) for values in (*first, *again))
 
 
-def test_the_grid_sampler_goes_through_all_of_it(ledger: Open, tmp_path: Path) -> None:
-    url = address(None, tmp_path)
-    book = ledger(total=100)
-    settings = OmegaConf.create({"_target_": "optuna.samplers.GridSampler", "_partial_": True, "seed": None})
-    grid = Ledger(
-        book.study, url, SPACE, 100, lambda number: proposer(settings, SPACE, number, 0), book.recover, book.owner
-    )
-    assert len(finish(grid)) == SPACE.size
-    assert "PRUNED" not in statuses(grid), "both ends, each once"
+def test_the_grid_needs_no_substitutes(ledger: Open) -> None:
+    book = ledger(total=100, space=SCHEDULES, propose=proposals("grid", SCHEDULES))
+    assert len(finish(book)) == SCHEDULES.size
+    assert duplicates(book) == 0
 
 
-def test_another_search_under_the_same_name_is_refused(ledger: Open, tmp_path: Path) -> None:
+def test_a_random_search_with_conditions_ends_with_every_distinct_combination(ledger: Open) -> None:
+    book = ledger(total=100, space=SCHEDULES)
+    done = finish(book)
+    assert len(done) == len(set(done)) == SCHEDULES.size == 8
+    assert all(("epochs" in dict(values)) == (dict(values)["schedule"] != "lottery") for values in done)
+
+
+def test_a_lost_trial_with_conditions_is_run_again_with_the_same_keys(ledger: Open) -> None:
+    lottery = {"schedule": "lottery", "rounds": 4}
+    dead = ledger(space=SCHEDULES, propose=lambda number: Fixed(lottery))
+    dead.claim(1)
+    die(dead)
+    (again,) = ledger(space=SCHEDULES).claim(1).trials
+    assert again.params == lottery
+
+
+class Stuck(Exception):
+    """Too many proposals for one trial."""
+
+
+def repeating(values: dict[str, object], most: int) -> Propose:
+    """A sampler that has converged: it proposes the same combination again and again."""
+    numbers: list[int] = []
+
+    def propose(number: int) -> BaseSampler:
+        numbers.append(number)
+        if len(numbers) > most:
+            raise Stuck
+        return Fixed(values)  # type: ignore[arg-type]
+
+    return propose
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        Space(tuple(stepped(f"layer{number}", 1, 100, 1) for number in range(3))),
+        Space((Continuous("layer0", 0.0, 100.0), stepped("layer1", 1, 100, 1), stepped("layer2", 1, 100, 1))),
+    ],
+    ids=["a million combinations", "an interval"],
+)
+def test_duplicates_in_a_large_space_are_replaced_by_near_combinations(space: Space, ledger: Open) -> None:
+    values = {"layer0": 50, "layer1": 50, "layer2": 50}
+    book = ledger(total=5, space=space, propose=repeating(values, most=10))
+    done = finish(book)
+    assert len(set(done)) == 5
+    assert all(space.distance(values, dict(combination)) < 0.03 for combination in done)
+    assert [INSTEAD in trial.user_attrs for trial in book.trials if trial.state is TrialState.COMPLETE] == [
+        False,
+        *[True] * 4,
+    ]
+
+
+def test_the_lock_is_released_with_a_message_if_no_proposal_is_new(ledger: Open) -> None:
+    tiny = Space((Continuous("lr", 0.5, 0.5000001),))  # all its values are equal in six digits
+    book = ledger(total=10, space=tiny, propose=repeating({"lr": 0.5}, most=20))
+    with pytest.raises(UsageError, match="study=s: every proposal is a combination that has been tried before"):
+        finish(book)
+
+
+def test_another_search_with_the_same_name_is_refused(ledger: Open, tmp_path: Path) -> None:
     ledger()
     other = {"space": {"layers": "choice(all)", "epochs": "range(1,2)"}, "settings": {"dataset.name": "mnist5k"}}
     with pytest.raises(UsageError) as refused:
         open_study(address(None, tmp_path), "s", GOALS, other, 60)
     assert str(refused.value).splitlines()[1:] == [
         "  layers: choice(all,fc) -> choice(all)",
-        "  epochs: not in it -> range(1,2)",
-        "Undo the change to go on, or give the new search a name of its own: study=ANOTHER.",
+        "  epochs: absent -> range(1,2)",
+        "Undo the change to continue the study, or choose another name: study=NAME.",
     ]

@@ -1,5 +1,8 @@
 import csv
 import io
+from datetime import datetime, timedelta
+
+from optuna.trial import TrialState, create_trial
 
 from prunesweep.results.objectives import objective
 from prunesweep.search.progress import (
@@ -8,6 +11,7 @@ from prunesweep.search.progress import (
     hypervolume,
     line,
     pareto,
+    row_of,
     summary,
     table,
 )
@@ -39,23 +43,23 @@ def row(number: int, accuracy: float, reduction: float, **other: object) -> Row:
 ROWS = [row(0, 0.9, 0.2), row(1, 0.8, 0.6), row(2, 0.7, 0.5), row(3, 0.9, 0.9, status="failed", values=[], note="why")]
 
 
-def test_the_pareto_set_leaves_out_what_is_beaten_and_what_failed() -> None:
+def test_dominated_and_failed_trials_are_not_in_the_pareto_set() -> None:
     assert [found.number for found in pareto(ROWS, GOALS)] == [0, 1]
     assert pareto([], GOALS) == []
 
 
-def test_the_hypervolume_by_hand() -> None:
+def test_the_hypervolume_of_two_objectives() -> None:
     assert abs(hypervolume(ROWS, GOALS) - (0.9 * 0.2 + 0.8 * 0.4)) < 1e-12
     assert hypervolume([], GOALS) == 0
 
 
-def test_the_hypervolume_of_what_is_minimised() -> None:
+def test_the_hypervolume_with_a_minimised_objective() -> None:
     goals = [objective("val_accuracy"), objective("macs_nonzero")]
     noted = {"worst final.val_accuracy": 0.0, "worst macs_nonzero": 100.0}
     assert abs(hypervolume([row(0, 0, 0, values=[0.5, 40.0], noted=noted)], goals) - 0.5 * 60) < 1e-12
 
 
-def test_the_line_tells_where_the_search_stands() -> None:
+def test_the_line_shows_the_progress() -> None:
     assert line("s", ROWS, 10, GOALS, 65.0) == (
         "s: 4/10 trials (1 failed), best within 0.5 points of dense: -20.00% parameters at 90.00% (trial 0), "
         "hypervolume 0.5, 01:05 left"
@@ -67,17 +71,43 @@ def test_clock() -> None:
     assert [clock(59.2), clock(3725)] == ["01:00", "1:02:05"]
 
 
-def test_the_table_keeps_each_seed_mean_and_deviation() -> None:
+def test_the_table_contains_each_seed_mean_and_deviation() -> None:
     double = row(4, 0.8, 0.5, deviations=[0.1, 0.0], runs={"0": [0.7, 0.5], "1": [0.9, 0.5]})
-    first, *_, last = csv.DictReader(io.StringIO(table([*ROWS, double], GOALS)))
+    first, *_, last = csv.DictReader(io.StringIO(table([*ROWS, double], ["prune.amount"], GOALS)))
     assert (first["trial"], first["status"], first["final.val_accuracy"]) == ("0", "completed", "0.9")
     assert (last["final.val_accuracy sd"], last["final.val_accuracy seed=1"]) == ("0.1", "0.9")
     assert list(first)[-2:] == ["seconds", "note"]
 
 
-def test_the_summary_names_trials_directories_and_values() -> None:
+def test_the_summary_contains_trials_directories_and_values() -> None:
     found = summary("s", ROWS, 10, GOALS)
     assert found["trials"] == {"total": 10, "completed": 3, "failed": 1}
     assert found["pareto"][1]["trial"] == 1
     assert found["pareto"][1]["directory"] == "1"
     assert found["pareto"][1]["values"] == {"final.val_accuracy": 0.8, "param_reduction": 0.6}
+
+
+def test_rows_of_all_kinds_of_trials() -> None:
+    when = datetime(2026, 11, 24)
+    finished = {"datetime_start": when, "datetime_complete": when + timedelta(seconds=90)}
+    outcome = {"runs": {"0": [0.9]}, "deviations": [0.0], "noted": {}}
+    trials = [
+        create_trial(value=0.9, user_attrs={"outcome": outcome}),
+        create_trial(state=TrialState.FAIL, user_attrs={"failed": "training diverged"}),
+        create_trial(state=TrialState.FAIL, user_attrs={"taken_back": "its process ended"}),
+        create_trial(state=TrialState.PRUNED, user_attrs={"duplicate_of": 0}),
+        create_trial(state=TrialState.RUNNING),
+    ]
+    for number, trial in enumerate(trials):
+        trial.number = number
+    trials[0].datetime_start, trials[0].datetime_complete = finished.values()
+    rows = [row_of(trial) for trial in trials]
+    assert [(row.status, row.directory, row.note) for row in rows] == [
+        ("completed", "0", ""),
+        ("failed", "1", "training diverged"),
+        ("taken back", "", "its process ended"),
+        ("duplicate", "", "of trial 0"),
+        ("running", "4", ""),
+    ]
+    assert (rows[0].values, rows[0].runs, rows[0].seconds) == ([0.9], {"0": [0.9]}, 90)
+    assert rows[4].seconds is None

@@ -1,1 +1,4 @@
-"""What prunesweep adds to Hydra's own classes."""
+"""Adapters between Hydra and prunesweep: sweepers, resources of launchers, composition of configs, a callback.
+
+The search itself is in `prunesweep.search`, which does not import this package.
+"""

@@ -1,4 +1,4 @@
-"""Hydra tells of each job that ends and of the end of a sweep: so any sweeper and any launcher gives a table."""
+"""A Hydra callback that gives every sweep a table and a report, with any sweeper and any launcher."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from omegaconf import DictConfig
 
 
 class SweepTable(Callback):
-    """Records why a job of a sweep failed, where it ran; prints the table and writes the report in the end."""
+    """Record why a job of a sweep failed. At the end of the sweep, print its table and write its report."""
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:  # noqa: ARG002
-        """In the worker."""
+        """Write the status `failed` into the job's directory. Runs in the worker process."""
         error = job_return._return_value
-        failed = job_return.status is JobStatus.FAILED and isinstance(error, Exception)  # interrupted is not failed
+        failed = job_return.status is JobStatus.FAILED and isinstance(error, Exception)  # not an interruption
         if not failed or config.hydra.mode is not RunMode.MULTIRUN:
             return
         from prunesweep.results.result import write_failed
@@ -27,13 +27,16 @@ class SweepTable(Callback):
         write_failed(Path(config.hydra.runtime.output_dir), list(config.hydra.overrides.task), error)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
-        """In the process that started the sweep; also when jobs failed, and when it was interrupted."""
+        """Print the table and write the report, also if jobs failed or the sweep was interrupted.
+
+        Runs in the process that started the sweep.
+        """
         sweep = Path(config.hydra.sweep.dir)
         interrupt = sys.exc_info()[1]
         if isinstance(interrupt, KeyboardInterrupt) and not _is_given("hydra.sweep.dir", config):
-            interrupt.args = (f"hydra.sweep.dir={sweep}",)  # or it would continue in a folder named by another time
+            interrupt.args = (f"hydra.sweep.dir={sweep}",)  # the directory's name contains the time of the first start
         if next(sweep.glob("**/.hydra"), None) is None:
-            return  # refused before the first job
+            return  # no job has started
         from prunesweep.report.console.terminal import conclude
 
         conclude([sweep], sweep)

@@ -1,4 +1,4 @@
-"""How a machine's cores and GPUs are shared among the runs that a launcher starts at once on it."""
+"""How the runs that a launcher executes at the same time share the cores and GPUs of a machine."""
 
 from __future__ import annotations
 
@@ -12,49 +12,57 @@ from prunesweep.errors import EXTRAS, UsageError
 
 
 def check_installed(config: DictConfig) -> None:
-    """Raise `UsageError` where the launcher that was chosen is not installed."""
-    chosen = config.hydra.runtime.choices.get("hydra/launcher")
+    """Check that the chosen launcher is installed.
+
+    Raises:
+        UsageError: It is not. The message contains the command that installs it.
+    """
+    option = config.hydra.runtime.choices.get("hydra/launcher")
     package = ".".join(config.hydra.launcher["_target_"].split(".")[:2])
     if find_spec(package) is None:
-        raise UsageError(f"hydra/launcher={chosen}: is not installed. pip install -e '.[{EXTRAS.get(chosen, chosen)}]'")
+        raise UsageError(f"hydra/launcher={option}: is not installed. pip install -e '.[{EXTRAS.get(option, option)}]'")
 
 
-def at_once(config: DictConfig) -> int:
-    """How many runs the launcher has under way at once on one machine."""
+def parallel_runs(config: DictConfig) -> int:
+    """Return the number of runs that the launcher executes at the same time."""
     launcher = config.hydra.launcher
-    jobs = OmegaConf.select(launcher, "n_jobs")  # joblib's
+    jobs = OmegaConf.select(launcher, "n_jobs")  # joblib
     if jobs is not None:
         return cores() + 1 + int(jobs) if int(jobs) < 0 else int(jobs)
     if OmegaConf.select(launcher, "ray") is not None:
-        return _of_ray(launcher)
-    parallel = OmegaConf.select(launcher, "array_parallelism")  # Slurm's
+        return _parallel_ray_runs(launcher)
+    parallel = OmegaConf.select(launcher, "array_parallelism")  # Slurm
     return int(parallel) if parallel is not None else 1
 
 
 def cores() -> int:
-    """Those that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _of_ray(launcher: DictConfig) -> int:
-    have = OmegaConf.select(launcher, "ray.init.num_cpus") or cores()
-    return max(1, int(have / (OmegaConf.select(launcher, "ray.remote.num_cpus") or 1)))
+def _parallel_ray_runs(launcher: DictConfig) -> int:
+    total = OmegaConf.select(launcher, "ray.init.num_cpus") or cores()
+    return max(1, int(total / (OmegaConf.select(launcher, "ray.remote.num_cpus") or 1)))
 
 
-def share(config: DictConfig, arguments: Sequence[str]) -> list[str]:
-    """`threads=…` for each of the runs of a launcher that shares this machine's cores, unless `arguments` set it.
+def threads(config: DictConfig, arguments: Sequence[str]) -> list[str]:
+    """Return `threads=N` for each of the runs that share the cores of this machine, unless `arguments` contain it.
 
-    Threads are part of what a result depends on, so the share is written into the settings of each run.
+    Results depend on the number of threads, so it is part of the settings of each run.
     """
     given = any(argument.lstrip("+").startswith("threads=") for argument in arguments)
-    together = 1 if OmegaConf.select(config.hydra.launcher, "array_parallelism") is not None else at_once(config)
-    if given or together == 1:
+    on_slurm = OmegaConf.select(config.hydra.launcher, "array_parallelism") is not None  # each job has its own cores
+    runs = 1 if on_slurm else parallel_runs(config)
+    if given or runs == 1:
         return []
-    return [f"threads={max(1, min(config.threads, cores() // together))}"]
+    return [f"threads={max(1, min(config.threads, cores() // runs))}"]
 
 
 def device(config: DictConfig, number: int) -> list[str]:
-    """`device=cuda:N` for run `number` where joblib's workers share several GPUs; Ray and Slurm give each its own."""
+    """Return `device=cuda:N` for run `number` if joblib's workers share several GPUs.
+
+    Ray and Slurm assign GPUs to their jobs themselves.
+    """
     if OmegaConf.select(config.hydra.launcher, "n_jobs") is None or config.device not in ("auto", "cuda"):
         return []
     import torch

@@ -1,58 +1,56 @@
-"""What is searched of one key: from Hydra's sweep syntax to a dimension whose values read as they were written.
+"""The dimensions of a search space: each is one key with its possible values.
 
-Both ends of a range belong to it. A stepped value is the exact decimal (0.3, not 0.30000000000000004), an integer
-stays one. What kind of number an interval holds, the setting itself says: finetune.epochs is an integer whatever the
-interval's ends look like.
+Both ends of a range are included. The values of a stepped range are exact decimals (0.3, not 0.30000000000000004).
 """
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
-
-from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from typing import TYPE_CHECKING, Any
 
 from prunesweep.errors import UsageError
 
+if TYPE_CHECKING:
+    from optuna.trial import BaseTrial
+
 Value = str | int | float | bool | None
+FINE = 0.001  # distance to the neighbours of a value in an interval, as a fraction of the interval
 
 
 @dataclass(frozen=True)
 class Dimension(ABC):
-    """One key that is searched."""
+    """A key that is searched."""
 
     key: str
 
     @property
     @abstractmethod
     def values(self) -> tuple[Value, ...] | None:
-        """All values in order, or None where there is no end of them."""
+        """All values in order, or None for an interval."""
 
     @property
     @abstractmethod
     def ends(self) -> tuple[Value, ...]:
-        """Values that are allowed only if all are: both ends of a range, every option of a choice."""
+        """The values to check: if they are allowed, all values are. Both ends of a range, every option of a choice."""
 
-    @property
     @abstractmethod
-    def distribution(self) -> BaseDistribution:
-        """As Optuna knows it."""
+    def suggest(self, trial: BaseTrial) -> Value:
+        """Let Optuna choose the value for `trial`."""
 
     @abstractmethod
     def exact(self, value: Any) -> Value:
-        """What a sampler proposed, as the value it stands for."""
+        """Return the value of this dimension that is nearest to the number that a sampler proposed."""
+
+    @abstractmethod
+    def neighbours(self, value: Value) -> tuple[Value, ...]:
+        """Return the values next to `value`; for a choice, all other options."""
 
     @abstractmethod
     def distance(self, one: Value, other: Value) -> float:
-        """Between two values, in [0, 1]."""
+        """Return the distance between two values, from 0 to 1."""
 
     @abstractmethod
     def __str__(self) -> str: ...
@@ -72,12 +70,14 @@ class Choice(Dimension):
     def ends(self) -> tuple[Value, ...]:
         return self.options
 
-    @property
-    def distribution(self) -> BaseDistribution:
-        return CategoricalDistribution(self.options)
+    def suggest(self, trial: BaseTrial) -> Value:
+        return trial.suggest_categorical(self.key, self.options)
 
     def exact(self, value: Any) -> Value:
         return value  # type: ignore[no-any-return]
+
+    def neighbours(self, value: Value) -> tuple[Value, ...]:
+        return tuple(option for option in self.options if option != value)
 
     def distance(self, one: Value, other: Value) -> float:
         return float(one != other)
@@ -88,48 +88,59 @@ class Choice(Dimension):
 
 @dataclass(frozen=True)
 class Stepped(Dimension):
-    """From `low` to `high` in equal steps, both ends included where the steps reach them."""
+    """Numbers from `low` to `high` in equal steps.
+
+    Attributes:
+        whole: Whether the values are integers.
+        log: Whether samplers treat the range as logarithmic.
+    """
 
     low: Decimal
     high: Decimal
     step: Decimal
-    whole: bool  # integers
+    whole: bool
     log: bool = False
 
     def __post_init__(self) -> None:
         if self.step <= 0 or self.low > self.high:
             raise UsageError(
-                f"{self.key}={self}: holds no value. The first end must be the lower one, the step above 0."
+                f"{self.key}={self}: contains no value. The lower end must come first, and the step must be above 0."
             )
 
     @property
     def values(self) -> tuple[Value, ...]:
-        return tuple(self._number(self.low + index * self.step) for index in range(self._last + 1))
+        return tuple(map(self._at, range(self._last + 1)))
 
     @property
     def ends(self) -> tuple[Value, ...]:
-        return self._number(self.low), self._number(self.low + self._last * self.step)
+        return self._at(0), self._at(self._last)
 
     @property
     def _last(self) -> int:
         return int((self.high - self.low) / self.step)
 
-    @property
-    def distribution(self) -> BaseDistribution:
-        high = self.low + self._last * self.step
+    def _at(self, index: int) -> int | float:
+        number = self.low + index * self.step
+        return int(number) if self.whole else float(number)
+
+    def _index(self, value: Any) -> int:
+        return min(max(round((Decimal(str(value)) - self.low) / self.step), 0), self._last)
+
+    def suggest(self, trial: BaseTrial) -> Value:
+        low, high = self._at(0), self._at(self._last)
         if self.whole:
-            return IntDistribution(int(self.low), int(high), log=self.log, step=int(self.step))
-        return FloatDistribution(float(self.low), float(high), step=float(self.step))
+            return trial.suggest_int(self.key, int(low), int(high), step=int(self.step), log=self.log)
+        return trial.suggest_float(self.key, low, high, step=float(self.step))
 
     def exact(self, value: Any) -> Value:
-        index = round((Decimal(str(value)) - self.low) / self.step)
-        return self._number(self.low + min(max(index, 0), self._last) * self.step)
+        return self._at(self._index(value))
 
-    def _number(self, value: Decimal) -> int | float:
-        return int(value) if self.whole else float(value)
+    def neighbours(self, value: Value) -> tuple[Value, ...]:
+        index = self._index(value)
+        return tuple(self._at(other) for other in (index - 1, index + 1) if 0 <= other <= self._last)
 
     def distance(self, one: Value, other: Value) -> float:
-        return abs(float(one or 0) - float(other or 0)) / max(float(self.high - self.low), float(self.step))
+        return abs(self._index(one) - self._index(other)) / max(self._last, 1)
 
     def __str__(self) -> str:
         text = f"range({self.low},{self.high},step={self.step})"
@@ -138,7 +149,7 @@ class Stepped(Dimension):
 
 @dataclass(frozen=True)
 class Continuous(Dimension):
-    """Any number between `low` and `high`, to six digits."""
+    """Any number between `low` and `high`, rounded to six digits."""
 
     low: float
     high: float
@@ -146,8 +157,8 @@ class Continuous(Dimension):
 
     def __post_init__(self) -> None:
         if not self.low < self.high or (self.log and self.low <= 0):
-            allowed = "both above 0 for tag(log,…), " if self.log else ""
-            raise UsageError(f"{self.key}={self}: holds no value. The ends must be {allowed}the lower one first.")
+            allowed = "both above 0 for tag(log,...), " if self.log else ""
+            raise UsageError(f"{self.key}={self}: contains no value. The ends must be {allowed}the lower one first.")
 
     @property
     def values(self) -> None:
@@ -157,53 +168,57 @@ class Continuous(Dimension):
     def ends(self) -> tuple[Value, ...]:
         return self.low, self.high
 
-    @property
-    def distribution(self) -> BaseDistribution:
-        return FloatDistribution(self.low, self.high, log=self.log)
+    def suggest(self, trial: BaseTrial) -> Value:
+        return trial.suggest_float(self.key, self.low, self.high, log=self.log)
 
     def exact(self, value: Any) -> Value:
         return min(max(float(f"{value:.6g}"), self.low), self.high)
 
+    def neighbours(self, value: Value) -> tuple[Value, ...]:
+        here = self._position(value)
+        return tuple(self.exact(self._at(there)) for there in (here - FINE, here + FINE) if 0 <= there <= 1)
+
     def distance(self, one: Value, other: Value) -> float:
-        return abs(float(one or 0) - float(other or 0)) / (self.high - self.low)
+        return abs(self._position(one) - self._position(other))
+
+    def _position(self, value: Any) -> float:
+        """Return where `value` is between the ends: 0 at `low`, 1 at `high`."""
+        if self.log:
+            return math.log(value / self.low) / math.log(self.high / self.low)
+        return (float(value) - self.low) / (self.high - self.low)
+
+    def _at(self, position: float) -> float:
+        if self.log:
+            return self.low * float((self.high / self.low) ** position)
+        return self.low + position * (self.high - self.low)
 
     def __str__(self) -> str:
         text = f"interval({self.low:g},{self.high:g})"
         return f"tag(log,{text})" if self.log else text
 
 
-def dimension(override: Override, current: Any) -> Dimension:
-    """What the sweep `override` searches; the type of the `current` value of its key is that of an interval's values.
+def stepped(key: str, low: float | Decimal, high: float | Decimal, step: float | Decimal) -> Stepped:
+    """Return the range from `low` to `high`; the values are integers if all three numbers are.
 
     Raises:
-        UsageError: it holds no value.
+        UsageError: The range contains no value.
     """
-    key, value = override.get_key_element(), override.value()
-    if override.is_interval_sweep():
-        return _interval(key, value, current)  # type: ignore[arg-type]
-    if override.is_range_sweep() and not value.transformers and not value.shuffle:  # type: ignore[union-attr]
-        return _range(key, value)  # type: ignore[arg-type]
-    from hydra.core.override_parser.types import Transformer
-
-    options = tuple(dict.fromkeys(override.sweep_iterator(transformer=Transformer.encode)))
-    if not options:
-        raise UsageError(f"{override.input_line}: holds no value.")
-    return Choice(key, options)  # type: ignore[arg-type]
+    whole = all(isinstance(number, int) for number in (low, high, step))
+    return Stepped(key, Decimal(str(low)), Decimal(str(high)), Decimal(str(step)), whole)
 
 
-def _range(key: str, found: RangeSweep) -> Dimension:
-    low, high, step = (Decimal(str(number)) for number in (found.start, found.stop, found.step))
-    whole = all(isinstance(number, int) for number in (found.start, found.stop, found.step))
-    return Stepped(key, low, high, step, whole)
+def interval(key: str, low: float, high: float, *, log: bool, current: Any) -> Dimension:
+    """Return the interval from `low` to `high`, of integers or of any numbers.
 
+    The type of `current`, the present value of the setting, decides. Without it, two integers as ends make an interval
+    of integers.
 
-def _interval(key: str, found: IntervalSweep, current: Any) -> Dimension:
-    low, high, log = found.start, found.end, "log" in found.tags
-    assert low is not None
-    assert high is not None
+    Raises:
+        UsageError: The interval contains no value, or the setting is an integer and an end is not.
+    """
     whole = isinstance(current, int) or (isinstance(low, int) and isinstance(high, int))
     if not whole or isinstance(current, float):
         return Continuous(key, float(low), float(high), log)
     if low != int(low) or high != int(high):
-        raise UsageError(f"{key}=interval({low:g},{high:g}): the setting is an integer, so both ends must be.")
+        raise UsageError(f"{key}=interval({low:g},{high:g}): the setting is an integer, so both ends must be integers.")
     return Stepped(key, Decimal(int(low)), Decimal(int(high)), Decimal(1), whole=True, log=log)

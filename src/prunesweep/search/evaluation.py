@@ -1,4 +1,4 @@
-"""What a trial's runs came to, read from what they left in its directory."""
+"""The outcome of a trial, read from the directories of its runs."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from prunesweep.results.objectives import Objective
-from prunesweep.results.run_directory import read_result
+from prunesweep.results.run_directory import read_run
 from prunesweep.results.tables import flat
 
-SHOWN = ("dense.val_accuracy", "final.val_accuracy", "param_reduction")
-"""What is noted of each trial beside its objectives."""
+NOTED = ("dense.val_accuracy", "final.val_accuracy", "param_reduction")
+"""Fields of the result that the progress line needs in addition to the objectives."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one trial.
+    """The outcome of a trial.
 
     Attributes:
-        runs: for each seed, the objectives' values.
-        noted: means of what is noted beside them, the objectives' references among it.
-        reason: why there are no values.
+        runs: The values of the objectives, by seed.
+        noted: Means over the seeds of the fields in `NOTED`, and the worst value of each objective.
+        reason: Why the trial failed, or None if it has values.
     """
 
     runs: dict[int, list[float]]
@@ -37,32 +37,33 @@ class Outcome:
 
     @property
     def deviations(self) -> list[float]:
-        """The standard deviation of each objective over the seeds; 0 for one seed alone."""
+        """The standard deviation of each objective over the seeds; 0 for a single seed."""
         columns = zip(*self.runs.values(), strict=True)
         return [statistics.stdev(column) if len(column) > 1 else 0.0 for column in columns]
 
 
-def places(trial: int, seeds: Sequence[int]) -> dict[int, str]:
-    """The directory of each run of a trial below the sweep's, by seed: `17`, or `17/seed=3` where there are several."""
+def directories(trial: int, seeds: Sequence[int]) -> dict[int, str]:
+    """Return the directory of each run of a trial below the sweep's: `17`, or `17/seed=3` for several seeds."""
     return {seed: f"{trial}/seed={seed}" if len(seeds) > 1 else str(trial) for seed in seeds}
 
 
 def outcome(sweep: Path, trial: int, seeds: Sequence[int], goals: Sequence[Objective]) -> Outcome:
-    """Read the results of the runs of `trial`; one that failed, or is no finite number, fails the whole."""
+    """Return the outcome of `trial`. It failed if one of its runs failed or an objective is not a finite number."""
     runs: dict[int, list[float]] = {}
     results = []
-    for seed, place in places(trial, seeds).items():
-        result = read_result(sweep / place)
-        if result["status"] != "completed":
-            return Outcome({}, {}, str(result.get("error")))
+    for seed, directory in directories(trial, seeds).items():
+        run = read_run(sweep / directory)
+        if not run.completed:
+            return Outcome({}, {}, run.error)
         try:
-            runs[seed] = [goal.value(result) for goal in goals]
+            runs[seed] = [goal.value(run.result) for goal in goals]
         except ArithmeticError as error:
             return Outcome({}, {}, str(error))
-        results.append(result)
+        results.append(run.result)
     return Outcome(runs, _noted(results, goals))
 
 
 def _noted(results: Sequence[dict[str, Any]], goals: Sequence[Objective]) -> dict[str, float]:
-    noted = {name: statistics.fmean(flat(result)[name] for result in results) for name in SHOWN}
-    return {**noted, **{f"worst {goal.field}": goal.reference(results[0]) for goal in goals}}
+    rows = [flat(result) for result in results]
+    means = {name: statistics.fmean(row[name] for row in rows) for name in NOTED}
+    return {**means, **{f"worst {goal.field}": goal.reference(results[0]) for goal in goals}}

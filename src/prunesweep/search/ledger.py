@@ -1,8 +1,9 @@
-"""The trials of a study: who does which, and how each ended. One total for all processes, however often they start.
+"""The trials of a study, shared by all processes that work on it: which process runs which trial, and how each ended.
 
-A trial is settled once: with values; failed, for a reason of its own; pruned, because it repeats another (a duplicate);
-or taken back, when the process that had it died. Completed and failed ones count towards the total. What was taken back
-is proposed again as a new trial, and for a duplicate the nearest combination that is new takes its place.
+A trial ends in one of four ways. It is completed and has values. It failed for a reason of its own. It is a duplicate
+of another trial and was not run. It was taken back, because the process that ran it died. Completed and failed trials
+count towards the total. The combination of a trial that was taken back is run again as a new trial. A duplicate is
+replaced by the nearest combination that has not been tried.
 """
 
 from __future__ import annotations
@@ -21,32 +22,31 @@ from sqlalchemy.engine import URL
 
 from prunesweep.errors import UsageError
 from prunesweep.results.objectives import Objective
-from prunesweep.search.dimensions import Value
+from prunesweep.search.definition import Definition, differences
 from prunesweep.search.evaluation import Outcome
 from prunesweep.search.owner import Owner
-from prunesweep.search.sampler import Exact
-from prunesweep.search.space import Space
+from prunesweep.search.sampler import Propose
+from prunesweep.search.space import Combination, Space, Values
 from prunesweep.search.storage import connect, locked
 
-DEFINITION, FAILED, DUPLICATE, TAKEN_BACK = "definition", "failed", "duplicate_of", "taken_back"
-AGAIN, INSTEAD = "again_for", "instead_of"
-OWNER, OUTCOME = "owner", "outcome"
-Definition = dict[str, dict[str, Any]]
+DEFINITION = "definition"  # attribute of the study
+OWNER, OUTCOME, FAILED, DUPLICATE, TAKEN_BACK = "owner", "outcome", "failed", "duplicate_of", "taken_back"
+AGAIN, INSTEAD = "again_for", "instead_of"  # attributes of trials whose combination no sampler proposed
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What there is to do: the trials that are this process's now; where there are none, whether others are at work."""
+    """The trials that this process has to run now, and whether other processes are running trials."""
 
     trials: list[Trial]
     others: bool
 
 
 def open_study(url: URL, name: str, goals: Sequence[Objective], definition: Definition, heartbeat: float) -> Study:
-    """The study `name`, begun where there is none yet.
+    """Return the study `name`, which is created if it does not exist.
 
     Raises:
-        UsageError: it cannot be reached, or was begun with another `definition`; the message says what differs.
+        UsageError: The database cannot be reached, or the study has another definition. The message lists what differs.
     """
     with locked(url):
         storage = connect(url, heartbeat)
@@ -62,86 +62,81 @@ def open_study(url: URL, name: str, goals: Sequence[Objective], definition: Defi
     changes = differences(before, definition) if before else []
     if changes:
         raise UsageError(
-            f"study={name}: was begun as another search, and its trials cannot be compared with this one's.\n  "
+            f"study={name}: exists with another definition, so its trials cannot be compared with those of this search."
+            "\n  "
             + "\n  ".join(changes)
-            + "\nUndo the change to go on, or give the new search a name of its own: study=ANOTHER."
+            + "\nUndo the change to continue the study, or choose another name: study=NAME."
         )
     return study
 
 
-def differences(before: Definition, now: Definition) -> list[str]:
-    """One line for each key of a definition whose value is another now."""
-    lines = []
-    for part in now:
-        old, new = before.get(part, {}), now[part]
-        for key in dict.fromkeys([*old, *new]):
-            if old.get(key) != new.get(key):
-                lines.append(f"{key}: {old.get(key, 'not in it')} -> {new.get(key, 'not in it')}")
-    return lines
-
-
+@dataclass(frozen=True)
 class Ledger:
-    """The trials of `study`, of which `total` are to be settled in all."""
+    """The trials of a study.
 
-    def __init__(
-        self,
-        study: Study,
-        url: URL,
-        space: Space,
-        total: int,
-        propose: Callable[[int], Exact],
-        recover: Callable[[int], Outcome],
-        owner: Owner,
-    ) -> None:
-        self.study = study
-        self.url = url
-        self.space = space
-        self.total = total
-        self.propose = propose  # number of a proposal -> who makes it
-        self.recover = recover  # trial number -> what a dead process left of it
-        self.owner = owner
+    Attributes:
+        study: The study in the database.
+        url: The database.
+        space: The search space.
+        total: The number of trials to complete, over all processes and all starts.
+        propose: The sampler for each proposal.
+        recover: Returns the outcome that a dead process left of the trial with a number.
+        owner: This process.
+    """
+
+    study: Study
+    url: URL
+    space: Space
+    total: int
+    propose: Propose
+    recover: Callable[[int], Outcome]
+    owner: Owner
 
     @property
     def trials(self) -> list[FrozenTrial]:
-        """All of them, as they are in the database now."""
+        """All trials as the database has them now."""
         with locked(self.url):
             return self.study.get_trials()
 
     def claim(self, most: int) -> Claim:
-        """Take up to `most` trials, never more than the total leaves; first those of dead processes are taken back."""
+        """Take up to `most` new trials for this process, within the total. First takes back trials of dead processes.
+
+        Raises:
+            UsageError: The sampler does not propose anything new.
+        """
         with locked(self.url):
             self._take_back()
             running = len(self._in(TrialState.RUNNING))
             left = self.total - running - len([trial for trial in self.study.get_trials(False) if counts(trial)])
-            taken: list[Trial] = []
-            while len(taken) < min(most, left) and (trial := self._new()) is not None:
-                taken.append(trial)
-            return Claim(taken, others=running > 0)
+            claimed: list[Trial] = []
+            while len(claimed) < min(most, left) and (trial := self._new()) is not None:
+                claimed.append(trial)
+            return Claim(claimed, others=running > 0)
 
     @contextmanager
     def working_on(self, trials: Sequence[Trial]) -> Iterator[None]:
-        """Within, the database hears that this process is at work on them."""
+        """Send heartbeats for `trials` to the database."""
         with self.owner.holding([trial._trial_id for trial in trials]):
             yield
 
-    def settle(self, number: int, outcome: Outcome) -> None:
-        """Record how trial `number` ended, and why where it failed; one that others have taken back stays so."""
+    def record(self, number: int, outcome: Outcome) -> None:
+        """Record the outcome of trial `number`, unless another process has taken the trial back."""
         with locked(self.url):
             if self._trial(number).state is TrialState.RUNNING:
-                self._settle(self._trial(number), outcome)
+                self._record(self._trial(number), outcome)
 
-    def _settle(self, trial: FrozenTrial, outcome: Outcome) -> None:
+    def _record(self, trial: FrozenTrial, outcome: Outcome) -> None:
         if outcome.reason is not None:
             self._end(trial, TrialState.FAIL, FAILED, outcome.reason)
             return
         runs = {str(seed): values for seed, values in outcome.runs.items()}
-        told = {"runs": runs, "deviations": outcome.deviations, "noted": outcome.noted}
-        self._end(trial, TrialState.COMPLETE, OUTCOME, told, outcome.values)
+        attribute = {"runs": runs, "deviations": outcome.deviations, "noted": outcome.noted}
+        self._end(trial, TrialState.COMPLETE, OUTCOME, attribute, outcome.values)
 
     def _end(
-        self, trial: FrozenTrial, state: TrialState, key: str, told: Any, values: list[float] | None = None
+        self, trial: FrozenTrial, state: TrialState, name: str, attribute: Any, values: list[float] | None = None
     ) -> None:
-        self._storage.set_trial_user_attr(trial._trial_id, key, told)
+        self._storage.set_trial_user_attr(trial._trial_id, name, attribute)
         self.study.tell(trial.number, values, state=state)
 
     def _trial(self, number: int) -> FrozenTrial:
@@ -151,7 +146,7 @@ class Ledger:
         return self.study.get_trials(deepcopy=False, states=states)
 
     def _take_back(self) -> None:
-        """End the trials of dead processes: with what they came to where that is there, or to be done again."""
+        """End the trials of dead processes: with their outcome if they left one, else to be run again."""
         silent = set(self._storage._get_stale_trial_ids(self.study._study_id))
         queued = {trial.user_attrs.get(AGAIN) for trial in self._in(TrialState.WAITING)}
         for trial in self._in(TrialState.RUNNING):
@@ -159,9 +154,9 @@ class Ledger:
                 continue
             outcome = self.recover(trial.number)
             if outcome.reason is None:
-                self._settle(trial, outcome)
+                self._record(trial, outcome)
                 continue
-            if set(trial.params) == set(self.space.keys) and trial.number not in queued:
+            if self.space.is_complete(trial.params) and trial.number not in queued:
                 self._queue(trial.params, {AGAIN: trial.number})
             self._end(trial, TrialState.FAIL, TAKEN_BACK, f"its process ended: {trial.user_attrs.get(OWNER)}")
 
@@ -169,61 +164,69 @@ class Ledger:
     def _storage(self) -> RDBStorage:
         return self.study._storage  # type: ignore[return-value]
 
-    def _queue(self, values: Mapping[str, Value], told: Mapping[str, Any]) -> None:
+    def _queue(self, values: Values, attributes: Mapping[str, Any]) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            self.study.enqueue_trial(dict(values), user_attrs=dict(told))
+            self.study.enqueue_trial(dict(values), user_attrs=dict(attributes))
 
     def _new(self) -> Trial | None:
-        """A trial that no other one equals; None once there is no combination left."""
-        while True:
+        """Return a new trial that no other trial equals, or None if all combinations have been tried.
+
+        The caller holds the lock of all processes, so the number of attempts is limited: each attempt takes one queued
+        trial, or a duplicate whose substitute is queued for the next attempt.
+        """
+        for _ in range(len(self._in(TrialState.WAITING)) + 2):
             trials = self.study.get_trials(deepcopy=False)
-            seen = self._seen(trials)
-            if self.space.size is not None and len(seen) >= self.space.size:
+            tried = self._tried(trials)
+            if self.space.size is not None and len(tried) >= self.space.size:
                 return None
-            trial = self._ask(len([each for each in trials if proposed(each)]))
-            equal = seen.get(self.space.combination(trial.params))
+            trial = self._ask(len([each for each in trials if self._is_proposal(each)]))
+            equal = tried.get(self.space.combination(trial.params))
             if equal is None:
                 return trial
             if AGAIN not in trial.user_attrs:
-                self._queue_nearest(trial, trials, seen.keys())
+                self._queue_substitute(trial, trials, tried.keys())
             self._end(self._trial(trial.number), TrialState.PRUNED, DUPLICATE, equal)
+        raise UsageError(
+            f"study={self.study.study_name}: every proposal is a combination that has been tried before, and no other "
+            "combination is near. Widen the ranges of the search."
+        )
 
     def _ask(self, number: int) -> Trial:
-        """The next trial in the queue, or proposal `number`; signed, so that it can be told whose it is."""
+        """Return the next queued trial, or proposal `number` of the sampler. It is marked as owned by this process."""
         self.study.sampler = self.propose(number)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that heartbeats are for another kind of loop, that a sampler is new
-            trial = self.study.ask(self.space.distributions)
+            warnings.simplefilter("ignore")  # Optuna warns of heartbeats outside its own loop and of new samplers
+            trial = self.study.ask()
+            self.space.suggest(trial)
         trial.set_user_attr(OWNER, self.owner.signature)
         self._storage.record_heartbeat(trial._trial_id)
         return trial
 
-    def _queue_nearest(self, trial: Trial, trials: Sequence[FrozenTrial], seen: Set[tuple[Value, ...]]) -> None:
-        """Queue the new combination that differs least from that of `trial`, which is none."""
+    def _queue_substitute(self, trial: Trial, trials: Sequence[FrozenTrial], tried: Set[Combination]) -> None:
+        """Queue the nearest combination that has neither been tried nor queued, if there is one."""
         queued = {
             self.space.combination(each.system_attrs["fixed_params"])
             for each in trials
             if each.state is TrialState.WAITING
         }
-        other = self.space.nearest(trial.params, seen | queued)
-        if other is not None:
-            self._queue(other, {INSTEAD: trial.number})
+        substitute = self.space.nearest(trial.params, tried | queued)
+        if substitute is not None:
+            self._queue(substitute, {INSTEAD: trial.number})
 
-    def _seen(self, trials: Sequence[FrozenTrial]) -> dict[tuple[Value, ...], int]:
-        """The combinations that are done or under way, each with the trial that has it."""
+    def _tried(self, trials: Sequence[FrozenTrial]) -> dict[Combination, int]:
+        """Return the combinations that are finished or running, each with the number of its trial."""
         return {
             self.space.combination(trial.params): trial.number
             for trial in trials
-            if counts(trial) or (trial.state is TrialState.RUNNING and set(trial.params) == set(self.space.keys))
+            if counts(trial) or (trial.state is TrialState.RUNNING and self.space.is_complete(trial.params))
         }
+
+    def _is_proposal(self, trial: FrozenTrial) -> bool:
+        """Whether a sampler proposed the combination of `trial`."""
+        return not {AGAIN, INSTEAD} & trial.user_attrs.keys() and self.space.is_complete(trial.params)
 
 
 def counts(trial: FrozenTrial) -> bool:
-    """Whether it is one of the total: done, or failed for a reason of its own."""
+    """Whether `trial` counts towards the total: it is completed, or failed for a reason of its own."""
     return trial.state is TrialState.COMPLETE or FAILED in trial.user_attrs
-
-
-def proposed(trial: FrozenTrial) -> bool:
-    """Whether a sampler proposed it, rather than the ledger."""
-    return not {AGAIN, INSTEAD} & trial.user_attrs.keys() and bool(trial.params)

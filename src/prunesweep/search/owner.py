@@ -1,7 +1,7 @@
-"""Which process has a trial in its hands, and whether it is alive.
+"""Which process is working on a trial, and whether that process is still alive.
 
-On one machine a process is alive while it holds its lock file, which the operating system frees at its death. Of
-another machine only its heartbeats in the database are seen.
+On the same machine a process is alive while it holds its lock file, which the operating system releases when it dies.
+The processes of other machines are known only by their heartbeats in the database.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ log = logging.getLogger(__name__)
 
 
 class Owner:
-    """This process, within a `with`; its lock lies in `folder`, and its heartbeat goes on for the trials it holds."""
+    """This process as the owner of trials, within a `with` statement.
+
+    Holds a lock file in `folder` and sends heartbeats for the trials in `holding`.
+    """
 
     def __init__(self, folder: Path, storage: RDBStorage) -> None:
         self.folder = folder
@@ -31,50 +34,55 @@ class Owner:
         self.host = socket.gethostname()
         self._trials: set[int] = set()
         self._stopped = threading.Event()
-        self._beating = threading.Thread(target=self._beat, daemon=True)
+        self._thread = threading.Thread(target=self._send_heartbeats, daemon=True)
 
     def __enter__(self) -> Owner:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(self.folder / self.name)
         self._lock.acquire()
-        self._beating.start()
+        self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._stopped.set()
-        self._beating.join()
+        self._thread.join()
         self._lock.release()
-        if error is None:  # else the file, which nobody holds now, tells that the trials left behind are free
+        if error is None:  # after an error the unlocked file shows other processes that the trials are free
             (self.folder / self.name).unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def holding(self, trials: list[int]) -> Iterator[None]:
-        """Within, heartbeats say that the trials with these ids are under way."""
+        """Send heartbeats for the trials with these database IDs."""
         self._trials = set(trials)
         try:
             yield
         finally:
             self._trials = set()
 
-    def _beat(self) -> None:
+    def _send_heartbeats(self) -> None:
         while not self._stopped.wait(self.storage.get_heartbeat_interval()):
             for trial in list(self._trials):
                 try:
                     self.storage.record_heartbeat(trial)
-                except Exception as error:  # the database may be away for a moment
-                    log.warning("No heartbeat: %s", str(error).splitlines()[0])
+                except Exception as error:  # the database can be unreachable for a moment
+                    log.warning("No heartbeat was sent: %s", str(error).splitlines()[0])
 
     @property
     def signature(self) -> str:
-        """What this process signs its trials with."""
+        """The text by which trials name this process as their owner."""
         return f"{self.host}/{self.name}"
 
     def is_dead(self, signature: str | None, silent: bool) -> bool:
-        """Whether the process with this `signature` is no more; `silent`: its trial's heartbeats have ended."""
+        """Whether the process with this `signature` has ended.
+
+        Args:
+            signature: The owner that the trial names, or None.
+            silent: Whether the trial's heartbeats have stopped.
+        """
         if signature is None:
-            return True  # died before it could sign: whoever looks holds the lock under which trials are signed
+            return True  # a process signs a trial under the lock that the caller holds now, so it died before
         if signature == self.signature:
             return False
         host, _, name = signature.rpartition("/")

@@ -1,4 +1,4 @@
-"""A search as a person and the next program see it: a line while it goes on, a table and the Pareto set."""
+"""The progress of a search: a line for the terminal, the table of all trials, and the Pareto set as a file."""
 
 from __future__ import annotations
 
@@ -9,21 +9,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from optuna.trial import FrozenTrial, TrialState
+
 from prunesweep.results import pareto as frontier
 from prunesweep.results.objectives import Objective
+from prunesweep.search import ledger
 
-LAST = ("seconds", "note")
-WITHIN = 0.005  # of the dense network's validation accuracy
+NEAR = 0.005  # at most this much below the validation accuracy of the dense network
+MARKS = {ledger.FAILED: "failed", ledger.TAKEN_BACK: "taken back", ledger.DUPLICATE: "duplicate"}
+"""Attributes of a trial that state its status; the attribute's value is the note."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One trial.
+    """A trial as the tables show it.
 
     Attributes:
-        status: completed, failed, duplicate, taken back or running.
-        values: the means of the objectives; empty unless completed.
-        note: why it failed, or which trial it repeats.
+        status: `completed`, `failed`, `duplicate`, `taken back` or `running`.
+        directory: Name of its directory below the sweep's; empty if it has none.
+        parameters: Searched keys and values.
+        values: Means of the objectives; empty unless completed.
+        deviations: Standard deviations of the objectives over the seeds.
+        runs: Values of the objectives by seed.
+        noted: Means of the fields in `evaluation.NOTED`, and the worst value of each objective.
+        note: Why it failed, or which trial it repeats.
+        seconds: Time from start to end.
     """
 
     number: int
@@ -38,13 +48,36 @@ class Row:
     seconds: float | None
 
 
+def row_of(trial: FrozenTrial) -> Row:
+    """Return the row of `trial`."""
+    outcome = trial.user_attrs.get(ledger.OUTCOME, {})
+    status, note = trial.state.name.lower(), ""
+    if trial.state is TrialState.COMPLETE:
+        status = "completed"
+    for mark, name in MARKS.items():
+        if mark in trial.user_attrs:
+            status, note = name, str(trial.user_attrs[mark])
+    return Row(
+        number=trial.number,
+        status=status,
+        directory=str(trial.number) if status in ("completed", "failed", "running") else "",
+        parameters=dict(trial.params),
+        values=list(trial.values) if status == "completed" else [],
+        deviations=outcome.get("deviations", []),
+        runs=outcome.get("runs", {}),
+        noted=outcome.get("noted", {}),
+        note=f"of trial {note}" if status == "duplicate" else note,
+        seconds=trial.duration.total_seconds() if trial.duration else None,
+    )
+
+
 def completed(rows: Sequence[Row]) -> list[Row]:
-    """Those with values."""
+    """Return the completed trials."""
     return [row for row in rows if row.status == "completed"]
 
 
 def pareto(rows: Sequence[Row], goals: Sequence[Objective]) -> list[Row]:
-    """The completed trials that no other one beats, by number."""
+    """Return the completed trials that no other trial dominates, by number."""
     done = completed(rows)
     if not done:
         return []
@@ -53,7 +86,7 @@ def pareto(rows: Sequence[Row], goals: Sequence[Objective]) -> list[Row]:
 
 
 def hypervolume(rows: Sequence[Row], goals: Sequence[Objective]) -> float:
-    """The volume between the Pareto set and the worst values, in the objectives' own units; 0 where there is none."""
+    """Return the hypervolume between the Pareto set and the worst values, in the units of the objectives, or 0."""
     done = completed(rows)
     if not done:
         return 0.0
@@ -62,13 +95,11 @@ def hypervolume(rows: Sequence[Row], goals: Sequence[Objective]) -> float:
 
 
 def line(name: str, rows: Sequence[Row], total: int, goals: Sequence[Objective], left: float | None) -> str:
-    """Trials done of the total, the smallest network nearly as good as the dense one, hypervolume, time left."""
+    """Return the progress in one line: trials, the smallest network about as good as dense, hypervolume, time left."""
     done = [row for row in rows if row.status in ("completed", "failed")]
     failed = len(done) - len(completed(rows))
     parts = [f"{name}: {len(done)}/{total} trials" + (f" ({failed} failed)" if failed else "")]
-    near = [
-        row for row in completed(rows) if row.noted["final.val_accuracy"] >= row.noted["dense.val_accuracy"] - WITHIN
-    ]
+    near = [row for row in completed(rows) if row.noted["final.val_accuracy"] >= row.noted["dense.val_accuracy"] - NEAR]
     if near:
         best = max(near, key=lambda row: row.noted["param_reduction"])
         parts.append(
@@ -82,14 +113,23 @@ def line(name: str, rows: Sequence[Row], total: int, goals: Sequence[Objective],
 
 
 def clock(seconds: float) -> str:
-    """3725 -> `1:02:05`."""
+    """Return a duration as text: 3725 is `1:02:05`."""
     hours, rest = divmod(math.ceil(seconds), 3600)
     return (f"{hours}:" if hours else "") + f"{rest // 60:02}:{rest % 60:02}"
 
 
-def table(rows: Sequence[Row], goals: Sequence[Objective]) -> str:
-    """`trials.csv`: one row a trial; each objective's mean, standard deviation and, of several seeds, values."""
-    found = []
+def table(rows: Sequence[Row], keys: Sequence[str], goals: Sequence[Objective]) -> str:
+    """Return `trials.csv`: one row per trial, with mean and standard deviation of each objective.
+
+    With several seeds, the table also contains the value of each seed. The cell of a key that was not searched in a
+    trial is empty.
+
+    Args:
+        rows: The trials.
+        keys: All searched keys, in the order of their columns.
+        goals: The objectives.
+    """
+    table = []
     for row in rows:
         scores: dict[str, Any] = {}
         for index, goal in enumerate(goals):
@@ -99,21 +139,21 @@ def table(rows: Sequence[Row], goals: Sequence[Objective]) -> str:
             for seed, values in row.runs.items():
                 if len(row.runs) > 1:
                     scores[f"{goal.field} seed={seed}"] = values[index]
-        found.append(
-            {"trial": row.number, "status": row.status, "directory": row.directory, **row.parameters, **scores}
-            | {"seconds": row.seconds, "note": row.note}
-        )
-    columns = dict.fromkeys(column for one in found for column in one)
-    columns = {**{name: None for name in columns if name not in LAST}, **dict.fromkeys(LAST)}
+        table.append((row, scores))
+    columns = dict.fromkeys(column for _, scores in table for column in scores)
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    names = ["trial", "status", "directory", *keys, *columns, "seconds", "note"]
+    writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(found)
+    for row, scores in table:
+        last = {"seconds": row.seconds, "note": row.note}
+        first = {"trial": row.number, "status": row.status, "directory": row.directory}
+        writer.writerow({**first, **row.parameters, **scores, **last})
     return text.getvalue()
 
 
 def summary(name: str, rows: Sequence[Row], total: int, goals: Sequence[Objective]) -> dict[str, Any]:
-    """`optimization_results.yaml`: counts, hypervolume, and the Pareto set by trial, directory and values."""
+    """Return `optimization_results.yaml`: counts, hypervolume, and the Pareto set with directories and values."""
     statuses = [row.status for row in rows]
     return {
         "name": "optuna",

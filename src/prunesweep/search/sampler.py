@@ -1,28 +1,33 @@
-"""Any of Optuna's samplers, made to propose values as they are written, and the same ones whenever it is asked."""
+"""Optuna's samplers, with exact values and reproducible proposals.
+
+What a sampler proposes depends only on the seed, the number of the proposal and the trials of the study. A search that
+was interrupted therefore proposes what it would have proposed without the interruption.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import math
+import random
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, GridSampler
+from optuna.samplers import BaseSampler, QMCSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from prunesweep.errors import UsageError
+from prunesweep.search.dimensions import Value
 from prunesweep.search.space import Space
 
-TRUSTED = ("hydra_plugins.hydra_optuna_sweeper.*", "optuna.samplers.*")
-KEEPS_ITS_PLACE = ("QMCSampler", "GridSampler")
-"""Samplers that go through a fixed sequence and note in the study how far they are: their seed must stay."""
+Propose = Callable[[int], BaseSampler]
+"""Returns the sampler for the proposal with this number."""
 
 
 class Exact(BaseSampler):
-    """A sampler whose proposals are rounded to the values they stand for."""
+    """A sampler whose proposals are rounded to the exact values of a space."""
 
     def __init__(self, inner: BaseSampler, space: Space) -> None:
         self.inner = inner
@@ -47,27 +52,70 @@ class Exact(BaseSampler):
         self.inner.before_trial(study, trial)
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
-        if not isinstance(self.inner, GridSampler):  # which only wants to stop a loop that there is not
-            self.inner.after_trial(study, trial, state, values)
+        self.inner.after_trial(study, trial, state, values)
 
     def reseed_rng(self) -> None:
         self.inner.reseed_rng()
 
 
-def proposer(settings: DictConfig, space: Space, number: int, seed: int) -> Exact:
-    """The sampler of `settings` for proposal `number` of a search; `seed` is its own unless `settings` give one.
+class Fixed(BaseSampler):
+    """Proposes one combination."""
 
-    What it draws depends on its seed, on `number` and on the trials in the study, and on nothing else: so a search that
-    was interrupted proposes what it would have proposed without the interruption, and never its first trials again.
+    def __init__(self, values: dict[str, Value]) -> None:
+        self.values = values
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
+        return {}
+
+    def sample_relative(
+        self,
+        study: Study,  # noqa: ARG002
+        trial: FrozenTrial,  # noqa: ARG002
+        search_space: dict[str, BaseDistribution],  # noqa: ARG002
+    ) -> dict[str, Any]:
+        return {}
+
+    def sample_independent(
+        self,
+        study: Study,  # noqa: ARG002
+        trial: FrozenTrial,  # noqa: ARG002
+        param_name: str,
+        param_distribution: BaseDistribution,  # noqa: ARG002
+    ) -> Any:
+        return self.values[param_name]
+
+
+def sampled(make: Callable[[int], BaseSampler], space: Space, seed: int) -> Propose:
+    """Return proposals by Optuna's sampler `make(seed)`.
+
+    Each proposal has its own seed, drawn from `seed` and its number. A quasi-random sequence keeps `seed`: its sampler
+    reads its position in the sequence from the study.
     """
-    name = settings["_target_"].rpartition(".")[2]
-    seed = seed if settings.get("seed") is None else settings["seed"]
-    if name not in KEEPS_ITS_PLACE:
-        seed = int.from_bytes(hashlib.sha256(f"{seed} {number}".encode()).digest()[:4], "big")
-    settings = OmegaConf.merge(settings, {"seed": seed})  # type: ignore[assignment]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that a sampler is an experiment of Optuna's
-        inner = instantiate(settings, _execution_whitelist_=TRUSTED)
-    if name == "GridSampler":
-        inner = inner({dimension.key: list(dimension.values) for dimension in space.dimensions if dimension.values})
-    return Exact(inner, space)
+
+    def propose(number: int) -> BaseSampler:
+        digest = hashlib.sha256(f"{seed} {number}".encode()).digest()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Optuna warns that some samplers are experimental
+            sampler = make(int.from_bytes(digest[:4], "big"))
+            return Exact(make(seed) if isinstance(sampler, QMCSampler) else sampler, space)
+
+    return propose
+
+
+def every_combination(space: Space, seed: int) -> Propose:
+    """Return proposals that go through all combinations of `space`, each once, in an order drawn from `seed`.
+
+    Raises:
+        UsageError: The space is infinite.
+    """
+    size = space.size
+    if size is None:
+        intervals = [dimension.key for dimension in space.dimensions if dimension.values is None]
+        raise UsageError(
+            f"hydra/sweeper/sampler=grid: cannot enumerate the interval of {', '.join(intervals)}. "
+            "Use range(...) or choice(...), or another sampler."
+        )
+    draw = random.Random(seed)
+    start = draw.randrange(size)
+    stride = next(step for step in iter(lambda: draw.randint(1, size), 0) if math.gcd(step, size) == 1)
+    return lambda number: Fixed(space.at((start + number * stride) % size))

@@ -1,40 +1,83 @@
-"""The space of a search: the combinations of what its keys may be."""
+"""The search space: the distinct combinations of the values of all searched keys."""
 
 from __future__ import annotations
 
+import heapq
 import itertools
 import math
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from optuna.distributions import BaseDistribution
-
+from prunesweep.search.conditions import Condition, as_text, in_order
 from prunesweep.search.dimensions import Dimension, Value
 
+if TYPE_CHECKING:
+    from optuna.trial import BaseTrial
+
 Values = Mapping[str, Value]
-LISTED = 50_000  # combinations up to which a space is gone through one by one
+Combination = tuple[tuple[str, Value], ...]
 
 
 @dataclass(frozen=True)
 class Space:
-    """All keys that are searched, with what they may be."""
+    """The searched keys with their possible values, and the conditions under which a key is searched.
+
+    Values of a combination are a mapping that contains only the keys that are searched in it.
+
+    Attributes:
+        dimensions: One per key, each parent before its children.
+        conditions: By the key that is searched only where the condition holds.
+    """
 
     dimensions: tuple[Dimension, ...]
+    conditions: Mapping[str, Condition] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, dimensions: Sequence[Dimension], conditions: Mapping[str, Condition]) -> Space:
+        """Return the space of `dimensions`, in any order, under `conditions`.
+
+        Raises:
+            UsageError: A condition does not fit the dimensions or the other conditions.
+        """
+        return cls(in_order(dimensions, conditions), conditions)
 
     @property
+    def keys(self) -> list[str]:
+        """All searched keys, in order."""
+        return [dimension.key for dimension in self.dimensions]
+
+    @cached_property
     def size(self) -> int | None:
-        """The number of combinations, or None where there is no end of them."""
-        counts = [dimension.values and len(dimension.values) for dimension in self.dimensions]
-        return None if None in counts else math.prod(counts)  # type: ignore[arg-type]
+        """The number of distinct combinations, or None if an interval makes it infinite."""
+        finite = all(dimension.values is not None for dimension in self.dimensions)
+        return self._completions(self.dimensions, {}) if finite else None
 
-    @property
-    def distributions(self) -> dict[str, BaseDistribution]:
-        """By key, as Optuna knows them."""
-        return {dimension.key: dimension.distribution for dimension in self.dimensions}
+    def at(self, index: int) -> dict[str, Value]:
+        """Return combination number `index` of a finite space. The values of the last key vary fastest."""
+        values: dict[str, Value] = {}
+        for position, dimension in enumerate(self.dimensions):
+            if not self._is_searched(dimension, values):
+                continue
+            for value in dimension.values or ():
+                values[dimension.key] = value
+                count = self._completions(self.dimensions[position + 1 :], values)
+                if index < count:
+                    break
+                index -= count
+        return values
+
+    def suggest(self, trial: BaseTrial) -> dict[str, Value]:
+        """Let Optuna choose a combination for `trial`."""
+        values: dict[str, Value] = {}
+        for dimension in self.dimensions:
+            if self._is_searched(dimension, values):
+                values[dimension.key] = dimension.suggest(trial)
+        return values
 
     def exact(self, proposed: Mapping[str, Any]) -> dict[str, Value]:
-        """The values that a sampler's proposal stands for, as far as it goes."""
+        """Return the exact values that a sampler's proposal stands for, for the searched keys in it."""
         return {
             dimension.key: dimension.exact(proposed[dimension.key])
             for dimension in self.dimensions
@@ -42,44 +85,95 @@ class Space:
         }
 
     def overrides(self, values: Values) -> list[str]:
-        """As Hydra reads them."""
-        return [f"{dimension.key}={_text(values[dimension.key])}" for dimension in self.dimensions]
+        """Return the overrides `key=value` of a combination."""
+        return [f"{key}={as_text(value)}" for key, value in self.combination(values)]
+
+    def combination(self, values: Values) -> Combination:
+        """Return the keys and values of a combination in the order of the dimensions, as something hashable."""
+        return tuple((key, values[key]) for key in self.keys if key in values)
+
+    def is_complete(self, values: Values) -> bool:
+        """Whether `values` contain exactly the keys that are searched in this combination."""
+        return {dimension.key for dimension in self.dimensions if self._is_searched(dimension, values)} == set(values)
 
     def corners(self) -> list[list[str]]:
-        """Overrides in which every choice and both ends of every range occur, one key after the other."""
-        ends = {dimension.key: dimension.ends for dimension in self.dimensions}
-        first: dict[str, Value] = {key: values[0] for key, values in ends.items()}
-        further = [{**first, key: value} for key, values in ends.items() for value in values[1:]]
-        return [self.overrides(values) for values in (first, *further)]
+        """Return the overrides of combinations that contain every option of each choice and both ends of each range.
 
-    def nearest(self, values: Values, taken: Set[tuple[Value, ...]]) -> dict[str, Value] | None:
-        """The combination not in `taken` that differs least from `values`; None where there is none or no end of them.
-
-        Args:
-            values: one value a key.
-            taken: combinations, each in the order of the dimensions.
+        A key under a condition occurs with each value that the condition allows.
         """
-        if self.size is None or self.size > LISTED:
-            return None
-        every = itertools.product(*(dimension.values or () for dimension in self.dimensions))
-        free = (combination for combination in every if combination not in taken)
-        here = self.combination(values)
-        best = min(free, key=lambda there: self._distance(here, there), default=None)
-        return None if best is None else dict(zip(self.keys, best, strict=True))
+        corners = [self._complete({})]
+        for dimension in self.dimensions:
+            for required in self._requirements(dimension.key):
+                corners += [self._complete({**required, dimension.key: value}) for value in dimension.ends]
+        return [list(texts) for texts in dict.fromkeys(tuple(self.overrides(values)) for values in corners)]
 
-    @property
-    def keys(self) -> list[str]:
-        """What is searched, in order."""
-        return [dimension.key for dimension in self.dimensions]
+    def nearest(self, values: Values, taken: Set[Combination]) -> dict[str, Value] | None:
+        """Return the combination outside `taken` that differs least from `values`, or None if there is none.
 
-    def combination(self, values: Values) -> tuple[Value, ...]:
-        """The values alone, in order."""
-        return tuple(values[key] for key in self.keys)
+        Visits combinations by growing distance. It stops at the first one outside `taken`, so it visits at most
+        `len(taken) + 1` combinations, however large the space is.
+        """
+        number = itertools.count()  # ties are broken by the order of discovery
+        queue = [(0.0, next(number), dict(values))]
+        discovered = {self.combination(values)}
+        while queue:
+            _, _, nearest = heapq.heappop(queue)
+            if self.combination(nearest) not in taken:
+                return nearest
+            for other in self._neighbours(nearest):
+                combination = self.combination(other)
+                if combination not in discovered:
+                    discovered.add(combination)
+                    heapq.heappush(queue, (self.distance(values, other), next(number), other))
+        return None
 
-    def _distance(self, here: Sequence[Value], there: Sequence[Value]) -> float:
-        parts = zip(self.dimensions, here, there, strict=True)
-        return math.fsum(dimension.distance(one, other) for dimension, one, other in parts)
+    def distance(self, one: Values, other: Values) -> float:
+        """Return the sum of the distances of the keys that both combinations contain."""
+        return math.fsum(
+            dimension.distance(one[dimension.key], other[dimension.key])
+            for dimension in self.dimensions
+            if dimension.key in one and dimension.key in other
+        )
 
+    def _neighbours(self, values: Values) -> Iterator[dict[str, Value]]:
+        """Yield the combinations that differ from `values` by one step of one key."""
+        for dimension in self.dimensions:
+            if dimension.key in values:
+                for value in dimension.neighbours(values[dimension.key]):
+                    yield self._complete({**values, dimension.key: value})
 
-def _text(value: Value) -> str:
-    return str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)
+    def _complete(self, values: Values) -> dict[str, Value]:
+        """Return the combination with `values` as far as their keys are searched in it, and first values otherwise."""
+        complete: dict[str, Value] = {}
+        for dimension in self.dimensions:
+            if self._is_searched(dimension, complete):
+                complete[dimension.key] = values.get(dimension.key, dimension.ends[0])
+        return complete
+
+    def _is_searched(self, dimension: Dimension, values: Values) -> bool:
+        condition = self.conditions.get(dimension.key)
+        return condition is None or (condition.parent in values and values[condition.parent] in condition.values)
+
+    def _requirements(self, key: str) -> list[dict[str, Value]]:
+        """Return the values of other keys under which `key` is searched, one mapping per value of its condition."""
+        condition = self.conditions.get(key)
+        if condition is None:
+            return [{}]
+        first = self._requirements(condition.parent)[0]
+        return [{**first, condition.parent: value} for value in condition.values]
+
+    def _completions(self, rest: Sequence[Dimension], values: Values) -> int:
+        """Return the number of combinations of the dimensions `rest`, given the `values` of those before."""
+        return math.prod(self._counts[dimension.key] for dimension in rest if self._is_searched(dimension, values))
+
+    @cached_property
+    def _counts(self) -> dict[str, int]:
+        """The number of combinations of each key and all keys that depend on it, in a finite space."""
+        counts: dict[str, int] = {}
+        for dimension in reversed(self.dimensions):
+            children = {key: each.values for key, each in self.conditions.items() if each.parent == dimension.key}
+            counts[dimension.key] = sum(
+                math.prod(counts[child] for child, allowed in children.items() if value in allowed)
+                for value in dimension.values or ()
+            )
+        return counts

@@ -1,4 +1,4 @@
-"""The database of a study: an SQLite file beside the sweep, or a PostgreSQL server that several machines share."""
+"""The database of a study: an SQLite file in the sweep's directory, or a PostgreSQL server for several machines."""
 
 from __future__ import annotations
 
@@ -18,48 +18,50 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from prunesweep.errors import UsageError
 
-CONNECT_WITHIN = 5  # seconds until a server that does not answer counts as unreachable
+CONNECT_TIMEOUT = 5  # seconds
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def address(storage: str | None, sweep: Path) -> URL:
-    """The URL of the database that `search.storage` names, or of the file in the sweep's directory.
+    """Return the URL of the database in `search.storage`, or of the file in the sweep's directory.
 
     Raises:
-        UsageError: it is no URL, or that of a database of another kind.
+        UsageError: `storage` is not a URL, or the URL of an unsupported database.
     """
     if storage is None:
         return URL.create("sqlite", database=str(sweep.resolve() / "study.db"))
     try:
         url = make_url(storage)
     except SQLAlchemyError:
-        raise UsageError(f"search.storage={storage}: is no URL like postgresql+psycopg://user@host/database.") from None
+        raise UsageError(
+            f"search.storage={storage}: is not a URL like postgresql+psycopg://user@host/database."
+        ) from None
     if url.get_backend_name() not in ("sqlite", "postgresql"):
-        raise UsageError(f"search.storage={shown(url)}: must be of postgresql+psycopg:// or sqlite:///.")
+        raise UsageError(f"search.storage={shown(url)}: must start with postgresql+psycopg:// or sqlite:///.")
     return url
 
 
 def shown(url: URL) -> str:
-    """The URL without its password."""
+    """Return the URL without its password."""
     return url.render_as_string(hide_password=True)
 
 
 @contextlib.contextmanager
 def locked(url: URL) -> Iterator[None]:
-    """Held by one process at a time, of all that use this database; that of a process that dies is free again.
+    """Hold the lock that all processes with this database share. It is released if the process dies.
 
     Raises:
-        UsageError: the database cannot be reached, before or within.
+        UsageError: The database cannot be reached, on entering or later.
     """
-    with _reached(url), contextlib.ExitStack() as held:
+    with _reachable(url), contextlib.ExitStack() as stack:
         if url.get_backend_name() == "sqlite":
             path = Path(url.database or "study.db")
             path.parent.mkdir(parents=True, exist_ok=True)
-            held.enter_context(FileLock(f"{path}.lock"))
+            stack.enter_context(FileLock(f"{path}.lock"))
         else:
-            connection = held.enter_context(_engine(url).connect())
-            key = {"key": _key("prunesweep")}  # the server frees the lock when the connection ends, however it ends
+            connection = stack.enter_context(_engine(url).connect())
+            key = {"key": _key("prunesweep")}  # the server releases the lock at the end of the connection
             connection.execute(sqlalchemy.text("SELECT pg_advisory_lock(:key)"), key)
         yield
 
@@ -67,7 +69,7 @@ def locked(url: URL) -> Iterator[None]:
 def _engine(url: URL) -> sqlalchemy.Engine:
     try:
         return sqlalchemy.create_engine(
-            url, poolclass=sqlalchemy.NullPool, connect_args=_within(url), isolation_level="AUTOCOMMIT"
+            url, poolclass=sqlalchemy.NullPool, connect_args=_timeout(url), isolation_level="AUTOCOMMIT"
         )
     except ImportError as error:
         raise UsageError(
@@ -76,23 +78,23 @@ def _engine(url: URL) -> sqlalchemy.Engine:
 
 
 def connect(url: URL, heartbeat: float) -> RDBStorage:
-    """The storage at `url`, its tables made where there are none; to be called under its lock.
+    """Return the storage at `url` and create its tables if necessary. Call this while holding its lock.
 
     Raises:
-        UsageError: the database cannot be reached.
+        UsageError: The database cannot be reached.
     """
-    with _reached(url), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # heartbeats are an experiment of Optuna's
+    with _reachable(url), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Optuna warns that heartbeats are experimental
         return RDBStorage(
             url.render_as_string(hide_password=False),
-            engine_kwargs={"connect_args": _within(url), "pool_pre_ping": True},
+            engine_kwargs={"connect_args": _timeout(url), "pool_pre_ping": True},
             heartbeat_interval=max(1, int(heartbeat / 4)),
             grace_period=max(1, int(heartbeat)),
         )
 
 
-def _within(url: URL) -> dict[str, int]:
-    return {"connect_timeout": CONNECT_WITHIN} if url.get_backend_name() == "postgresql" else {"timeout": 60}
+def _timeout(url: URL) -> dict[str, int]:
+    return {"connect_timeout": CONNECT_TIMEOUT} if url.get_backend_name() == "postgresql" else {"timeout": 60}
 
 
 def _key(name: str) -> int:
@@ -100,12 +102,12 @@ def _key(name: str) -> int:
 
 
 @contextlib.contextmanager
-def _reached(url: URL) -> Iterator[None]:
+def _reachable(url: URL) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, OSError, optuna.exceptions.StorageInternalError) as error:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         raise UsageError(
-            f"search.storage={shown(url)}: cannot be reached ({reason}). What is finished is kept; "
-            "the same command goes on once it can be."
+            f"search.storage={shown(url)}: cannot be reached ({reason}). Finished trials are kept; "
+            "run the same command again to continue."
         ) from error

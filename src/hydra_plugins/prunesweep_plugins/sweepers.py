@@ -1,0 +1,362 @@
+"""Hydra's sweepers for `search`: `grid` runs every combination, `search` runs trials that Optuna proposes.
+
+Hydra imports this module at each start, so everything slow is imported where it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep, Transformer
+from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from hydra.utils import instantiate
+from hydra_plugins.hydra_optuna_sweeper.config import NSGAIISamplerConfig, SamplerConfig, TPESamplerConfig
+from omegaconf import MISSING, DictConfig, OmegaConf, open_dict
+
+from hydra_plugins.prunesweep_plugins import launching
+from hydra_plugins.prunesweep_plugins.composing import JobComposer
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+
+    from prunesweep.config import RunConfig
+    from prunesweep.search.conditions import Condition
+    from prunesweep.search.dimensions import Dimension
+    from prunesweep.search.loop import SearchSpec, TrialRun
+    from prunesweep.search.sampler import Propose
+    from prunesweep.search.space import Space
+
+HERE = "hydra_plugins.prunesweep_plugins.sweepers"
+SAMPLERS = ("hydra_plugins.hydra_optuna_sweeper.*", "optuna.samplers.*")
+"""The code that a sampler's config may name."""
+NOT_FOR_RUNS = ("search.storage", "study")
+"""Settings that are not passed to runs as given: a storage's URL can contain a password, `study` is always passed."""
+
+
+@dataclass
+class TpeSettings(TPESamplerConfig):
+    """Model the keys together, also under conditions, and let parallel proposals differ."""
+
+    multivariate: bool = True
+    group: bool = True
+    constant_liar: bool = True
+
+
+@dataclass
+class NsgaIISettings(NSGAIISamplerConfig):
+    """Use generations of eight. With Optuna's 50, the first 50 trials are random."""
+
+    population_size: int = 8
+
+
+@dataclass
+class GridSettings:
+    """The settings of Hydra's basic sweeper."""
+
+    _target_: str = f"{HERE}.GridSweeper"
+    max_batch_size: int | None = None
+    params: dict[str, str] | None = field(default=None)
+
+
+@dataclass
+class SweeperSettings:
+    """The settings of a search that are not in the sections `search` and `study`.
+
+    Attributes:
+        sampler: One of Optuna's samplers.
+        n_trials: Number of trials, over all starts and all machines.
+        n_jobs: Number of runs at a time. None for as many as the launcher executes at a time.
+        max_failure_rate: Fraction of `n_trials` that may fail before the search stops.
+        params: The searched keys, each with its values in Hydra's sweep syntax.
+        conditions: Keys that are searched only under a condition, such as `finetune.epochs: schedule=one_shot,gradual`.
+    """
+
+    _target_: str = f"{HERE}.SearchSweeper"
+    defaults: list[Any] = field(default_factory=lambda: [{"sampler": "tpe"}])
+    sampler: SamplerConfig = MISSING
+    n_trials: int = 40
+    n_jobs: int | None = None
+    max_failure_rate: float = 0.25
+    params: dict[str, str] | None = None
+    conditions: dict[str, str] | None = None
+
+
+class GridSweeper(BasicSweeper):
+    """Hydra's basic sweeper, with a check of all jobs before the first one runs."""
+
+    composer: JobComposer
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        launching.check_installed(config)
+        self.composer = JobComposer(hydra_context.config_loader)
+        context = replace(hydra_context, config_loader=self.composer)  # type: ignore[arg-type]
+        super().setup(hydra_context=context, task_function=task_function, config=config)
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Run every combination. Runs at the same time on one machine share its cores."""
+        assert self.config is not None
+        return super().sweep([*arguments, *launching.threads(self.config, arguments)])
+
+    def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
+        """Compose and build the config of every job, which checks values and not only types.
+
+        Raises:
+            UsageError: The settings of a job are not allowed.
+        """
+        from prunesweep.config import build
+
+        assert self.config is not None
+        for overrides in batch:
+            build(self.composer.keep(self.config, list(overrides)))
+
+
+class SearchSweeper(Sweeper):
+    """A search with Optuna, which continues after an interruption and can be shared by several processes."""
+
+    config: DictConfig
+    composer: JobComposer
+    launcher: Launcher
+
+    def __init__(
+        self,
+        sampler: DictConfig,
+        n_trials: int,
+        n_jobs: int | None,
+        max_failure_rate: float,
+        params: Mapping[str, str] | None,
+        conditions: Mapping[str, str] | None,
+    ) -> None:
+        self.sampler = sampler
+        self.n_trials = n_trials
+        self.n_jobs = n_jobs
+        self.max_failure_rate = max_failure_rate
+        self.params = params or {}
+        self.conditions = conditions or {}
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Check the settings of the sweeper itself."""
+        from prunesweep.errors import check_range
+
+        check_range("hydra.sweeper.n_trials", self.n_trials, 1)
+        check_range("hydra.sweeper.max_failure_rate", self.max_failure_rate, 0, 1)
+        if self.n_jobs is not None:
+            check_range("hydra.sweeper.n_jobs", self.n_jobs, 1)
+        launching.check_installed(config)
+        OmegaConf.set_struct(config, True)
+        self.config = config
+        self.composer = JobComposer(hydra_context.config_loader)
+        context = replace(hydra_context, config_loader=self.composer)  # type: ignore[arg-type]
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Search until `n_trials` trials have ended.
+
+        Raises:
+            UsageError: A setting is not allowed. Nothing has been written.
+        """
+        from prunesweep.config import build
+        from prunesweep.search.loop import search
+
+        run = build(self.config)
+        space, fixed = parse(self.params, self.conditions, arguments, self.config, self.composer)
+        for overrides in space.corners():
+            build(self.composer.load_sweep_config(self.config, [*fixed, *overrides]))
+        spec = self._spec(run, space)
+        shared = [*fixed, *launching.threads(self.config, fixed), f"study={spec.name}"]
+
+        def launch(runs: Sequence[TrialRun], first: int) -> None:
+            jobs = [
+                [
+                    *shared,
+                    *each.overrides,
+                    f"hydra.sweep.subdir='{each.directory}'",
+                    *launching.device(self.config, index),
+                ]
+                for index, each in enumerate(runs)
+            ]
+            self.launcher.launch(jobs, initial_job_idx=first)
+
+        search(spec, proposals(self.sampler, space, run.seed), launch)
+
+    def _spec(self, run: RunConfig, space: Space) -> SearchSpec:
+        """Return the search. If `study` is not set, it gets a name here, because the name is part of the directory."""
+        from prunesweep.search.definition import default_name, definition
+        from prunesweep.search.loop import SearchSpec
+
+        shared = definition(run, space)
+        if run.study is None:
+            option = self.config.hydra.runtime.choices.get("search", "search")
+            sampler: Any = OmegaConf.to_container(self.sampler)
+            with open_dict(self.config):
+                self.config.study = default_name(option, shared, sampler)
+        runs = self.n_jobs or launching.parallel_runs(self.config)
+        return SearchSpec(
+            name=self.config.study,
+            folder=Path(self.config.hydra.sweep.dir),
+            space=space,
+            definition=shared,
+            settings=run.search,
+            seed=run.seed,
+            total=self.n_trials,
+            batch=max(1, runs // run.search.replicates),
+            max_failure_rate=self.max_failure_rate,
+            config=OmegaConf.to_yaml(self.config),
+        )
+
+
+def parse(
+    params: Mapping[str, str],
+    conditions: Mapping[str, str],
+    arguments: Sequence[str],
+    config: DictConfig,
+    loader: JobComposer,
+) -> tuple[Space, list[str]]:
+    """Separate the searched keys from the fixed settings. A range in `arguments` replaces one in `params`.
+
+    Args:
+        params: The section `hydra.sweeper.params`.
+        conditions: The section `hydra.sweeper.conditions`.
+        arguments: The overrides of the command line.
+        config: The config of the sweep.
+        loader: Composes the configs of jobs, and knows the options of each group.
+
+    Returns:
+        The search space, and the overrides that all runs share.
+
+    Raises:
+        UsageError: A key is both fixed and searched, a range contains no value, a condition is not possible, or nothing
+            is searched.
+    """
+    from prunesweep.errors import UsageError
+    from prunesweep.search.conditions import check_keys, narrow, requirements
+    from prunesweep.search.space import Space
+
+    parser = OverridesParser.create(config_loader=loader)  # type: ignore[arg-type]
+    own = parser.parse_overrides([f"{key}={value}" for key, value in params.items()])
+    overrides = [*own, *parser.parse_overrides(list(arguments))]
+    searched = {each.get_key_element(): each for each in overrides if each.is_sweep_override()}
+    fixed = [each for each in overrides if not each.is_sweep_override()]
+    for each in fixed:
+        _check_not_searched(each, searched)
+    if not searched:
+        raise UsageError(
+            "hydra.sweeper.params={}: nothing to search. Give a key a range, like prune.amount: range(...)."
+        )
+    if "seed" in searched and config.search.replicates > 1:
+        raise UsageError(
+            f"{searched['seed'].input_line}: search.replicates={config.search.replicates} sets the seeds. "
+            "Search over the seed or use replicates, not both."
+        )
+    allowed = {key: _condition(key, text, parser) for key, text in conditions.items()}
+    check_keys(allowed, list(searched))
+    shared = [each.input_line for each in fixed if each.input_line and each.get_key_element() not in NOT_FOR_RUNS]
+    dimensions = {}
+    for key, each in searched.items():
+        needed = requirements(key, allowed)
+        context = config
+        if needed and each.is_interval_sweep():  # the type of the key decides, and `config` may not contain the key
+            context = loader.load_sweep_config(config, [*shared, *needed])
+        dimensions[key] = dimension(each, OmegaConf.select(context, key))
+    declared = {each.get_key_element(): dimension(each, None) for each in own if each.is_sweep_override()}
+    return Space.of(*narrow(dimensions, allowed, declared)), shared
+
+
+def _check_not_searched(fixed: Override, searched: Mapping[str, Override]) -> None:
+    from prunesweep.errors import UsageError
+
+    key = fixed.get_key_element()
+    if key in searched:
+        raise UsageError(
+            f"{key}: is both fixed ({fixed.input_line}) and searched ({searched[key].input_line}). "
+            f"Remove one of them, or search over one value: {key}=choice({fixed.get_value_element_as_str()})."
+        )
+
+
+def _condition(key: str, text: str, parser: OverridesParser) -> Condition:
+    """Return the condition `text`, such as `schedule=one_shot,iterative`, of the searched `key`."""
+    from prunesweep.errors import UsageError
+    from prunesweep.search.conditions import SETTING, Condition
+
+    parent, _, values = text.partition("=")
+    found: Dimension | None = None
+    if parent and values:
+        override = parser.parse_override(text)
+        if not override.is_sweep_override():
+            override = parser.parse_override(f"{parent}=choice({values})")
+        found = dimension(override, None)
+    if found is None or found.values is None:
+        raise UsageError(
+            f"{SETTING}: {key}: {text}: write a searched key and the values under which {key} is searched, "
+            "such as schedule=one_shot,iterative."
+        )
+    return Condition(parent, found.values)
+
+
+def dimension(override: Override, current: Any) -> Dimension:
+    """Return what the sweep `override` searches.
+
+    Args:
+        override: An override in Hydra's sweep syntax.
+        current: The present value of the key. Its type is the type of the values of an interval.
+
+    Raises:
+        UsageError: The range contains no value.
+    """
+    from prunesweep.errors import UsageError
+    from prunesweep.search.dimensions import Choice, interval, stepped
+
+    key, value = override.get_key_element(), override.value()
+    if isinstance(value, IntervalSweep):
+        assert value.start is not None
+        assert value.end is not None
+        return interval(key, value.start, value.end, log="log" in value.tags, current=current)
+    if isinstance(value, RangeSweep) and not value.transformers and not value.shuffle:
+        assert value.start is not None
+        assert value.stop is not None
+        return stepped(key, value.start, value.stop, value.step)
+    options: tuple[Any, ...] = tuple(dict.fromkeys(override.sweep_iterator(transformer=Transformer.encode)))
+    if not options:
+        raise UsageError(f"{override.input_line}: contains no value.")
+    return Choice(key, options)
+
+
+def proposals(settings: DictConfig, space: Space, seed: int) -> Propose:
+    """Return the proposals of the sampler with these settings; `seed` is used unless they contain a seed.
+
+    Raises:
+        UsageError: The sampler `grid` cannot enumerate the space.
+    """
+    from prunesweep.search.sampler import every_combination, sampled
+
+    seed = seed if settings.get("seed") is None else settings["seed"]
+    if settings["_target_"].endswith(".GridSampler"):
+        return every_combination(space, seed)
+    options = settings.copy()
+    if space.conditions and options.get("warn_independent_sampling"):
+        options["warn_independent_sampling"] = False  # a key under a condition is always sampled independently
+
+    def make(seed: int) -> BaseSampler:
+        sampler: BaseSampler = instantiate({**options, "seed": seed}, _execution_whitelist_=SAMPLERS)
+        return sampler
+
+    return sampled(make, space, seed)
+
+
+for _group, _name, _node in (
+    ("hydra/sweeper", "grid", GridSettings),
+    ("hydra/sweeper", "search", SweeperSettings),
+    ("hydra/sweeper/sampler", "tpe", TpeSettings),
+    ("hydra/sweeper/sampler", "nsgaii", NsgaIISettings),
+):
+    ConfigStore.instance().store(group=_group, name=_name, node=_node, provider="prunesweep", replace=True)
