@@ -57,6 +57,7 @@ class RunConfig:
     seed: int = field(default=0, metadata=Role.REPETITION.tag)
     device: str = field(default="auto", metadata=Role.NUMERICS.tag)
     threads: int = field(default=2, metadata=Role.NUMERICS.tag)
+    portable: bool = field(default=False, metadata=Role.NUMERICS.tag)
 
     def __post_init__(self) -> None:
         kind, _, index = self.device.partition(":")

@@ -34,6 +34,7 @@ BASE = ("train.epochs=3", "finetune.epochs=2", "device=cpu")
 CHANGES = [
     "seed=1",
     "threads=1",
+    "portable=true",
     "dataset.name=mnist",
     "dataset.validation=400",
     "dataset.mean=[0.2]",
@@ -98,7 +99,7 @@ def final(config: RunConfig) -> str:
     """Return the digest after the last step of a run of `config`."""
     context = Context(config.model, config.dataset, "cpu")
     steps = plan(config.schedule, prepare(config, context)).chain
-    return digests({"threads": config.threads}, steps)[-1]
+    return digests({"threads": config.threads, "portable": config.portable}, steps)[-1]
 
 
 @pytest.fixture(scope="module")

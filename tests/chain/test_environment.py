@@ -1,5 +1,6 @@
 import torch
 
+from prunesweep.chain.arithmetic import arithmetic
 from prunesweep.chain.environment import digests, environment, extend
 from prunesweep.chain.steps import Reinitialize, Rewind, Step
 
@@ -24,4 +25,8 @@ def test_the_encoding_is_pinned() -> None:
 def test_the_environment_names_processor_and_threads() -> None:
     found = environment("cpu", 2)
     assert found.pop("device").endswith(f" {torch.backends.cpu.get_cpu_capability()}")
-    assert found == {"format": 2, "torch": torch.__version__, "threads": 2}
+    assert found == {"format": 2, "torch": torch.__version__, "threads": 2, "arithmetic": arithmetic(2)}
+
+
+def test_portable_arithmetic_does_not_depend_on_the_processor() -> None:
+    assert environment("cpu", 1, portable=True)["device"] == "portable"

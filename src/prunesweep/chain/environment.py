@@ -4,7 +4,7 @@
 their digests are equal. A digest contains:
 
 - the environment: the format of the store, the torch release, the model of the device (on a CPU with its vector unit),
-  and the number of threads;
+  the number of threads, and on a CPU a self-test of its arithmetic (`arithmetic.py`);
 - each step: its kind, its settings, and a hash of the code that computes it (`prunesweep.code.hashing`);
 - `Init`: the initial weights, and the code of a user's own network with every local module that it imports;
 - training and scores: the data, as a fingerprint of the files, the split and the normalization;
@@ -23,25 +23,24 @@ from typing import Any
 
 import torch
 
+from prunesweep.chain.arithmetic import arithmetic
 from prunesweep.chain.steps import Step
 from prunesweep.files import canonical
 
 FORMAT = 2  # increase when the meaning of a stored entry changes
 
 
-def environment(device: str, threads: int) -> dict[str, Any]:
+def environment(device: str, threads: int, *, portable: bool = False) -> dict[str, Any]:
     """Return what changes the bits besides the steps: the start of every digest.
 
     The device is identified by its model, because other models sum in another order. Threads count on CUDA too,
-    because pruning ranks weights on the CPU.
+    because pruning ranks weights on the CPU. Portable arithmetic (see `prunesweep.experiment.device`) is the same on
+    all processors, so their model is left out.
     """
-    cuda = device.startswith("cuda")
-    return {
-        "format": FORMAT,
-        "torch": torch.__version__,
-        "device": torch.cuda.get_device_name(device) if cuda else _processor(),
-        "threads": threads,
-    }
+    found = {"format": FORMAT, "torch": torch.__version__, "threads": threads}
+    if device.startswith("cuda"):
+        return {**found, "device": torch.cuda.get_device_name(device)}
+    return {**found, "device": "portable" if portable else _processor(), "arithmetic": arithmetic(threads)}
 
 
 def _processor() -> str:

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -26,10 +26,11 @@ from prunesweep.training import optimizers
 from prunesweep.training.loop import evaluate, shuffled, train_batches
 from prunesweep.training.settings import Optimizer
 
+if TYPE_CHECKING:
+    from prunesweep.results.history import PhaseName
+
 Record = dict[str, Any]
 """The figures that a step or an observation reports, as plain JSON values."""
-
-PhaseName = Literal["dense", "ramp", "finetune", "ticket", "control"]
 
 NOT_IN_DIGEST: Mapping[str, bool] = {"in_digest": False}
 """Metadata of a field that does not affect the result of its step."""

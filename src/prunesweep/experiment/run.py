@@ -57,10 +57,10 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
     """
     started = time.perf_counter()
     remove_outputs(folder)
-    context = Context(config.model, config.dataset, use_device(config.device, config.threads))
+    context = Context(config.model, config.dataset, use_device(config.device, config.threads, portable=config.portable))
     parts = prepare(config, context)
     planned = plan(config.schedule, parts)
-    root = environment(context.device, config.threads)
+    root = environment(context.device, config.threads, portable=config.portable)
     store = open_store(config.store)
     with progress(len(planned.chain)) as on_step:
         execution = Execution(planned.chain, context, root, store, on_step)
@@ -107,7 +107,7 @@ def prepare(config: RunConfig, context: Context) -> Parts:
     check_fits(network, config.model.name, config.dataset.shape, CLASSES)
     parameters = dict(network.named_parameters())
     names = select(network, config.layers, channels=config.prune.structure == "channel")
-    if config.prune.structure == "channel":
+    if config.prune.structure == "channel" and config.prune.criterion != "none":
         _check_channels(config, network, names)
     selected = {name: tuple(parameters[name].shape) for name in names}
     total = sum(parameter.numel() for parameter in parameters.values())

@@ -77,7 +77,7 @@ def export(run: RunDirectory, config: RunConfig, form: str, out: Path | None) ->
     chosen = FORMATS[form]
     path = out or run.folder / EXPORTS / f"model{chosen.suffix}"
     check_replaceable(path)
-    context = Context(config.model, config.dataset, use_device("cpu", config.threads))
+    context = Context(config.model, config.dataset, use_device("cpu", config.threads, portable=config.portable))
     weights = load_weights(run)
     expected = _recorded_logits(run, config, context, weights)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -118,7 +118,9 @@ def _recorded_logits(run: RunDirectory, config: RunConfig, context: Context, wei
         logits = compute_logits(context.network(State(weights)), context.data.test)
     except RuntimeError as error:
         raise UsageError(f"{run.folder}: its weights do not fit the network of its config ({error}).") from error
-    same_machine = (run.provenance or {}).get("environment") == environment("cpu", config.threads)
+    same_machine = (run.provenance or {}).get("environment") == environment(
+        "cpu", config.threads, portable=config.portable
+    )
     recorded = run.result["final"]["test_accuracy"]
     check_recorded_accuracy(run.folder, accuracy(logits, context.data.test), recorded, same_machine=same_machine)
     return logits

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from prunesweep.chain.prune_steps import Prune
-from prunesweep.chain.steps import Init, PhaseName, Step, TrainEpoch
+from prunesweep.chain.steps import Init, Step, TrainEpoch
 from prunesweep.errors import UsageError, check_range
 from prunesweep.pruning.allocation import Shapes
 from prunesweep.pruning.spec import PruneSpec
 from prunesweep.training.phases import Phase
 from prunesweep.training.settings import Optimizer
+
+if TYPE_CHECKING:
+    from prunesweep.results.history import PhaseName
 
 
 @dataclass(frozen=True)
