@@ -1,156 +1,159 @@
-"""How near 40 trials come to the exhaustive grid, by each sampler, and at what part of its training.
+"""Compare 40 trials of each sampler with the exhaustive grid: hypervolume, and epochs of training.
 
     PRUNESWEEP_DATA=… python benchmarks/search.py --work /tmp/search-benchmark
 
-Runs the grid over the space of search=tradeoff once (its states are shared, so that this costs one epoch for each
-amount, layer group and epoch of fine-tuning), then lets every sampler search the same space, its trials answered from
-the grid's results. An epoch of training counts once for all trials of a search that need it, as the store has it.
-Prints a table in Markdown. On full MNIST about a quarter of an hour on two cores; started again with the same --work it
-goes on.
+Evaluates the grid over the space of search=tradeoff once. Its runs share their steps, so that this takes one epoch for
+each amount, layer group and epoch of fine-tuning. Then each sampler searches the same space, and its trials take their
+values from the grid. An epoch that several trials of a search need is counted once, as the store keeps it. Prints a
+table as Markdown. Takes about a quarter of an hour with full MNIST on two cores. The same --work continues an
+interrupted benchmark.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
+import math
 import statistics
 import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import moocore
 import numpy as np
-from hydra import compose, initialize_config_dir
+from commands import ROOT, compose_config
+from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig
+from sweeps import spread
 
+from hydra_plugins.prunesweep_plugins.composing import JobComposer
+from hydra_plugins.prunesweep_plugins.sweepers import parse, proposals
+from prunesweep import config
+from prunesweep.experiment.run import run
+from prunesweep.files import write_atomically
+from prunesweep.results.objectives import objective
+from prunesweep.results.run_directory import read_run
+from prunesweep.search.evaluation import Outcome
 from prunesweep.search.ledger import Ledger, open_study
 from prunesweep.search.owner import Owner
-from prunesweep.search.sampler import proposer
+from prunesweep.search.space import Space, Values
 from prunesweep.search.storage import address
-from prunesweep.search.evaluation import Outcome
-from prunesweep.search.definition import asked
-from prunesweep.search.space import Space
-from prunesweep import config as configuration
-from prunesweep.chain.environment import digests, environment
-from prunesweep.config import RunConfig
-from prunesweep.experiment.run import step_factory, run
-from prunesweep.experiment.device import use_device
-from prunesweep.results.objectives import objective
-from prunesweep.chain.context import Context
-from prunesweep.chain.steps import TrainEpoch
-from prunesweep.files import write_atomically
 
-ROOT = Path(__file__).parent.parent
 EPOCHS = "finetune.epochs=range(0,2)"
 SAMPLERS = ("tpe", "gp", "nsgaii", "random")
 GOALS = [objective("val_accuracy"), objective("param_reduction")]
-REFERENCES = {"from nothing": (0.0, 0.0), "from 95 % accuracy": (0.95, 0.0)}
-
-MeasuredPoint = dict[str, Any]  # accuracy, reduction, epochs: the digests of the epochs of training that it needs
+REFERENCES = {"(0, 0)": (0.0, 0.0), "95 % accuracy": (0.95, 0.0)}
 
 
-def composed(*overrides: str) -> DictConfig:
+@dataclass(frozen=True)
+class Point:
+    """The measured values of one combination, and the digests of the training epochs that it needs."""
+
+    accuracy: float
+    reduction: float
+    epochs: list[str]
+
+
+def search_space(arguments: Sequence[str]) -> tuple[Space, list[str]]:
+    """Return the space of search=tradeoff under `arguments`, and the overrides that all runs share."""
+    search = compose_config("search=tradeoff")
+    sweeper = search.hydra.sweeper
     with initialize_config_dir(str(ROOT / "conf")):
-        return compose("config", list(overrides), return_hydra_config=True)
+        composer = JobComposer(GlobalHydra.instance().config_loader())
+        return parse(sweeper.params, sweeper.conditions or {}, [EPOCHS, *arguments], search, composer)
 
 
-def space_of(fixed: list[str]) -> Space:
-    with initialize_config_dir(str(ROOT / "conf")):
-        config = compose("config", ["search=tradeoff", *fixed], return_hydra_config=True)
-        return asked(config.hydra.sweeper.params, [EPOCHS], config, GlobalHydra.instance().config_loader()).space
+def evaluate(overrides: Sequence[str]) -> Point:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        result = run(config.build(compose_config(*overrides)), folder)
+        provenance = read_run(folder).provenance
+    assert provenance is not None
+    digests = [provenance["steps"][epoch["step"]]["digest"][:16] for epoch in result.history]
+    return Point(result.final["val_accuracy"], result.param_reduction, digests)
 
 
-def evaluated(config: RunConfig, folder: Path) -> MeasuredPoint:
-    result = run(config, folder)
-    context = Context(config.model, config.dataset, use_device(config.device, config.threads))
-    chain = config.schedule.plan(step_factory(config, context)).chain
-    each = zip(digests(environment(context.device, config.threads), chain), chain, strict=True)
-    return {
-        "accuracy": result.final["val_accuracy"],
-        "reduction": result.param_reduction,
-        "epochs": [digest[:16] for digest, step in each if isinstance(step, TrainEpoch)],
-    }
-
-
-def grid(space: Space, fixed: list[str], work: Path) -> dict[str, MeasuredPoint]:
-    """Every combination of `space`, longest fine-tuning first, so that the shorter ones are there already."""
-    path = work / "grid.json"
-    points: dict[str, MeasuredPoint] = json.loads(path.read_text()) if path.exists() else {}
-    order = sorted(itertools.product(*(dimension.values or () for dimension in space.dimensions)), key=lambda v: -v[1])
-    with tempfile.TemporaryDirectory() as folder:
-        for number, values in enumerate(order):
-            if key(values) not in points:
-                overrides = space.overrides(dict(zip(space.keys, values, strict=True)))
-                points[key(values)] = evaluated(configuration.build(composed(*fixed, *overrides)), Path(folder))
-            if number % 20 == 0 or number == len(order) - 1:
-                write_atomically(path, json.dumps(points).encode())
-                print(f"{number + 1} of {len(order)}", flush=True)
+def grid(space: Space, fixed: Sequence[str], path: Path) -> dict[str, Point]:
+    """Evaluate every combination of `space` that is not in the file `path` yet. Return the points by `key_of`."""
+    saved = json.loads(path.read_text()) if path.exists() else {}
+    points = {key: Point(**fields) for key, fields in saved.items()}
+    assert space.size is not None
+    combinations = [space.at(index) for index in range(space.size)]
+    combinations.sort(key=lambda values: -int(str(values["finetune.epochs"])))  # shorter runs are parts of longer ones
+    for number, values in enumerate(combinations, 1):
+        key = key_of(space, values)
+        if key not in points:
+            points[key] = evaluate([*fixed, *space.overrides(values)])
+        if number % 20 == 0 or number == len(combinations):
+            write_atomically(path, json.dumps({key: asdict(point) for key, point in points.items()}).encode())
+            print(f"{number} of {len(combinations)}", flush=True)
     return points
 
 
-def key(values: Any) -> str:
-    return json.dumps(list(values))
+def key_of(space: Space, values: Values) -> str:
+    return json.dumps(space.combination(values))
 
 
-def search(sampler: str, seed: int, trials: int, space: Space, points: dict[str, MeasuredPoint]) -> list[MeasuredPoint]:
-    """The points that a search by `sampler` evaluates, through the ledger that real searches use."""
-    settings = composed("search=tradeoff", f"hydra/sweeper/sampler={sampler}").hydra.sweeper.sampler
+def search(sampler: str, seed: int, trials: int, space: Space, points: dict[str, Point]) -> list[Point]:
+    """Return the points that a search with `sampler` evaluates. It uses the ledger of real searches."""
+    settings = compose_config("search=tradeoff", f"hydra/sweeper/sampler={sampler}").hydra.sweeper.sampler
+    visited = []
     with tempfile.TemporaryDirectory() as name:
-        url = address(None, Path(name))
-        study = open_study(url, "benchmark", GOALS, {}, 60)
-        with Owner(Path(name) / "running", study._storage) as owner:  # type: ignore[arg-type]
-            propose = lambda number: proposer(settings, space, number, seed)  # noqa: E731
-            book = Ledger(study, url, space, trials, propose, lambda _: Outcome({}, {}, "lost"), owner)
-            found = []
-            while taken := book.claim(1).trials:
-                point = points[key(space.combination(taken[0].params))]
-                book.settle(taken[0].number, Outcome({0: [point["accuracy"], point["reduction"]]}, {}))
-                found.append(point)
-    return found
+        folder = Path(name)
+        url = address(None, folder)
+        study = open_study(url, "benchmark", GOALS, {}, heartbeat=60)
+        with Owner(folder / "running", study._storage) as owner:  # type: ignore[arg-type]
+            propose = proposals(settings, space, seed)
+            ledger = Ledger(study, url, space, trials, propose, lambda _: Outcome({}, {}, "lost"), owner)
+            while claimed := ledger.claim(1).trials:
+                (trial,) = claimed
+                point = points[key_of(space, trial.params)]
+                ledger.record(trial.number, Outcome({0: [point.accuracy, point.reduction]}, {}))
+                visited.append(point)
+    return visited
 
 
-def hypervolume(points: list[MeasuredPoint], reference: tuple[float, float]) -> float:
-    values = np.array([[point["accuracy"], point["reduction"]] for point in points])
+def hypervolume(points: Sequence[Point], reference: tuple[float, float]) -> float:
+    values = np.array([[point.accuracy, point.reduction] for point in points])
     return float(moocore.hypervolume(values, ref=list(reference), maximise=True))
 
 
-def epochs(points: list[MeasuredPoint]) -> int:
-    return len({digest for point in points for digest in point["epochs"]})
+def share(points: Sequence[Point], whole: Sequence[Point], reference: tuple[float, float]) -> float:
+    """Return the hypervolume of `points` in percent of that of `whole`; NaN if no point exceeds `reference`."""
+    total = hypervolume(whole, reference)
+    return 100 * hypervolume(points, reference) / total if total else math.nan
+
+
+def epoch_count(points: Sequence[Point]) -> int:
+    return len({digest for point in points for digest in point.epochs})
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--work", type=Path, required=True, help="keeps the grid's states and results")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, required=True, help="folder of the grid's store and results")
     parser.add_argument("--dataset", default="mnist")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--seeds", type=int, default=3)
-    chosen = parser.parse_args()
-    chosen.work.mkdir(parents=True, exist_ok=True)
-    configuration.register()
-    fixed = [f"dataset={chosen.dataset}", f"threads={chosen.threads}", f"store.dir={chosen.work / 'store'}"]
-    space = space_of(fixed)
-    points = grid(space, fixed, chosen.work)
+    parser.add_argument("overrides", nargs="*", help="settings of all runs, or other ranges of the searched keys")
+    options = parser.parse_args()
+    options.work.mkdir(parents=True, exist_ok=True)
+    config.register()
+    settings = (f"dataset={options.dataset}", f"threads={options.threads}", f"store.dir={options.work / 'store'}")
+    space, fixed = search_space([*settings, *options.overrides])
+    points = grid(space, fixed, options.work / "grid.json")
     whole = list(points.values())
-    print(f"\nThe grid: {len(whole)} combinations, {epochs(whole)} epochs of training. {chosen.trials} trials each:\n")
-    print(
-        "| sampler | epochs | of the grid's | "
-        + " | ".join(f"hypervolume {name}, % of the grid's" for name in REFERENCES)
-        + " |"
-    )
-    print("|---" * (3 + len(REFERENCES)) + "|")
+    print(f"\nThe grid: {len(whole)} combinations, {epoch_count(whole)} epochs. {options.trials} trials each:\n")
+    columns = [f"hypervolume from {name}, % of the grid's" for name in REFERENCES]
+    print(f"| sampler | epochs | share of the grid's epochs | {' | '.join(columns)} |")
+    print("|---" * (3 + len(columns)) + "|")
     for sampler in SAMPLERS:
-        runs = [search(sampler, seed, chosen.trials, space, points) for seed in range(chosen.seeds)]
-        spent = [epochs(found) for found in runs]
-        scores = [
-            [100 * hypervolume(found, reference) / hypervolume(whole, reference) for found in runs]
-            for reference in REFERENCES.values()
-        ]
-        cells = " | ".join(f"{statistics.mean(each):.2f} ± {statistics.stdev(each):.2f}" for each in scores)
-        part = statistics.mean(spent) / epochs(whole)
-        print(f"| {sampler} | {statistics.mean(spent):.0f} | {part:.1%} | {cells} |", flush=True)
+        searches = [search(sampler, seed, options.trials, space, points) for seed in range(options.seeds)]
+        epochs = statistics.mean(map(epoch_count, searches))
+        shares = [[share(each, whole, reference) for each in searches] for reference in REFERENCES.values()]
+        cells = " | ".join(map(spread, shares))
+        print(f"| {sampler} | {epochs:.0f} | {epochs / epoch_count(whole):.1%} | {cells} |", flush=True)
 
 
 if __name__ == "__main__":
