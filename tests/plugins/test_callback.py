@@ -51,3 +51,10 @@ def test_a_sweep_without_runs_has_no_report(tmp_path: Path, capsys: pytest.Captu
     SweepTable().on_multirun_end(config(tmp_path))
     assert list(tmp_path.iterdir()) == []
     assert capsys.readouterr().out == ""
+
+
+def test_a_single_run_starts_without_the_outputs_of_an_earlier_one(tmp_path: Path) -> None:
+    for name in ("result.json", "notes.txt"):
+        (tmp_path / name).write_text("{}")
+    SweepTable().on_run_start(OmegaConf.create({"hydra": {"run": {"dir": str(tmp_path)}}}))
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]

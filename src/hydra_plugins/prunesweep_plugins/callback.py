@@ -11,9 +11,15 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from prunesweep.results.result import remove_outputs, write_failed
+
 
 class SweepTable(Callback):
     """Record why a job of a sweep failed. At the end of the sweep, print its table and write its report."""
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
+        """Remove the outputs of an earlier run from the directory of a single run, before Hydra saves the new config."""
+        remove_outputs(Path(config.hydra.run.dir))
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:  # noqa: ARG002
         """Write the status `failed` into the job's directory. Runs in the worker process."""
@@ -21,8 +27,6 @@ class SweepTable(Callback):
         failed = job_return.status is JobStatus.FAILED and isinstance(error, Exception)  # not an interruption
         if not failed or config.hydra.mode is not RunMode.MULTIRUN:
             return
-        from prunesweep.results.result import write_failed
-
         assert isinstance(error, BaseException)
         write_failed(Path(config.hydra.runtime.output_dir), list(config.hydra.overrides.task), error)
 
