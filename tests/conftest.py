@@ -1,4 +1,4 @@
-"""Shared by all tests: nothing reaches the network, the user's cache or the user's data."""
+"""Fixtures of all tests, and the marker `fast`. Tests use neither the network nor the cache or the data of the user."""
 
 import os
 import signal
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # two tests at a time: a thread that waits must not spin
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # tests run in parallel: waiting threads must not use a core
 
 import forked
 import pytest
@@ -26,12 +26,43 @@ from prunesweep.models.build import build
 from prunesweep.models.settings import LeNet300100
 from prunesweep.results.run_directory import RunDirectory
 
-NOWHERE = "http://127.0.0.1:9"  # a port that nobody listens on: downloads fail at once
+NOWHERE = "http://127.0.0.1:9"  # no server uses this port: downloads fail at once
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, and that inherited, where a shell runs a job beside
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell ignore it
 config.register()
-settings.register_profile("here", deadline=None)  # no test may depend on how busy the machine is
-settings.load_profile("here")
+settings.register_profile("no_deadline", deadline=None)  # a busy machine must not fail a test
+settings.load_profile("no_deadline")
+
+
+SLOW_FIXTURES = {"run_py", "completed", "full_data", "browser"}
+"""Fixtures that start processes, train, or read whole datasets."""
+
+SLOW_TESTS = tuple(
+    f"tests/{path}"
+    for path in (
+        "chain/test_digest.py",
+        "experiment/test_run.py",
+        "plugins/",
+        "search/test_confirm.py",
+        "search/test_ledger.py",
+        "search/test_loop.py",
+        "test_architecture.py",
+        "test_bits.py",
+        "test_config.py::test_each_option_builds",
+        "test_faults.py",
+        "test_golden.py",
+    )
+)
+"""Beginnings of the IDs of further tests that start processes, train, or compose many configs."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark all other tests as `fast`."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if not fixtures & SLOW_FIXTURES and not item.nodeid.startswith(SLOW_TESTS):
+            item.add_marker("fast")
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +86,7 @@ def full_data() -> Path:
 
 @pytest.fixture
 def composed() -> Compose:
-    """The objects of `conf/` under overrides, without the command line."""
+    """The settings that `conf/` and the given overrides describe."""
 
     def make(*overrides: str) -> RunConfig:
         with initialize_config_dir(str(ROOT / "conf")):
@@ -110,7 +141,7 @@ def network() -> nn.Module:
 
 @pytest.fixture
 def tracked(tmp_path: Path) -> Callable[..., RunDirectory]:
-    """A completed run of two epochs in the directory `sweep/NAME`, written without training."""
+    """The directory `sweep/NAME` of a completed run of two epochs, written without training."""
 
     def make(name: str = "0", **result: object) -> RunDirectory:
         folder = tmp_path / "sweep" / name
@@ -130,15 +161,18 @@ def tracked(tmp_path: Path) -> Callable[..., RunDirectory]:
 
 @pytest.fixture
 def run_py(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Command:
-    """`python run.py …` in an empty folder, with a store of its own there; `fresh`: Python itself is started too."""
+    """Run `python run.py` with the given arguments in an empty folder, and with a store there.
+
+    With `fresh`, start a new Python process instead of forking one that has loaded the libraries.
+    """
 
     def call(*arguments: str, store: bool = True, fresh: bool = False, **environment: str) -> Finished:
         arguments = (*arguments, *([f"store.dir={tmp_path / 'store'}"] if store else []))
         environment = {**os.environ, **environment}
         if FORKS and not fresh:
-            said = tmp_path_factory.mktemp("said")
-            code = forked.run(ROOT / "run.py", arguments, tmp_path, environment, said)
-            return Finished(code, (said / "out").read_text(), (said / "err").read_text())
+            output = tmp_path_factory.mktemp("output")
+            code = forked.run(ROOT / "run.py", arguments, tmp_path, environment, output)
+            return Finished(code, (output / "out").read_text(), (output / "err").read_text())
         command = [sys.executable, str(ROOT / "run.py"), *arguments]
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         return Finished(done.returncode, done.stdout, done.stderr)
@@ -148,7 +182,7 @@ def run_py(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Command:
 
 @pytest.fixture
 def sweep(tmp_path: Path) -> Sweep:
-    """A sweep over amounts and seeds, in `tmp_path/NAME`."""
+    """A sweep over amounts and seeds in `tmp_path/NAME`, written without training."""
 
     def make(
         name: str = "sweep", amounts: tuple[float, ...] = (0.2, 0.5, 0.8, 0.9, 0.99), seeds: tuple[int, ...] = (0, 1)

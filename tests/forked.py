@@ -1,7 +1,7 @@
-"""Scripts in processes of their own, forked from one that has the libraries loaded: each saves seconds of importing.
+"""Run scripts in processes that are forked from one that has loaded the libraries. This saves seconds of importing.
 
-All else is as on the command line: arguments, folder, environment, output, exit code; our own modules are imported
-anew. A variable that Python itself reads when it starts, such as PYTHONPATH, comes too late.
+Arguments, folder, environment, output and exit code are as on the command line, and the modules of this project are
+imported in each process. Variables that Python reads when it starts, such as PYTHONPATH, have no effect.
 """
 
 import os
@@ -14,11 +14,11 @@ from pathlib import Path
 LIBRARIES = ["torch", "hydra.main", "optuna", "sqlalchemy", "matplotlib.figure", "plotly", "moocore", "rich.table"]
 
 
-def run(script: Path, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], said: Path) -> int:
-    """The exit code of `python script arguments` in `folder`; `said/out` and `said/err` take its output."""
+def run(script: Path, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], output: Path) -> int:
+    """Return the exit code of `python script arguments` in `folder`. Its output is in `output/out` and `output/err`."""
     context = get_context("forkserver")
     context.set_forkserver_preload(LIBRARIES)
-    process = context.Process(target=_run, args=(script, arguments, folder, dict(environment), said))
+    process = context.Process(target=_run, args=(script, arguments, folder, dict(environment), output))
     process.start()
     process.join()
     code = process.exitcode
@@ -27,9 +27,9 @@ def run(script: Path, arguments: Sequence[str], folder: Path, environment: Mappi
     return code
 
 
-def _run(script: Path, arguments: Sequence[str], folder: Path, environment: dict[str, str], said: Path) -> None:
+def _run(script: Path, arguments: Sequence[str], folder: Path, environment: dict[str, str], output: Path) -> None:
     for descriptor, name in ((1, "out"), (2, "err")):
-        with (said / name).open("wb") as file:
+        with (output / name).open("wb") as file:
             os.dup2(file.fileno(), descriptor)
     os.chdir(folder)
     os.environ.clear()
