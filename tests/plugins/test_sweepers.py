@@ -192,6 +192,7 @@ def test_samplers_are_built_from_their_configs(name: str, kind: type, loader: Co
     )
     sweeper = config.hydra.sweeper
     space, _ = parse(sweeper.params, sweeper.conditions, ["search=schedules"], config, JobComposer(loader))
+    OmegaConf.set_readonly(config, True)  # as Hydra does
     sampler = proposals(sweeper.sampler, space, 3)(0)
     assert isinstance(sampler, Exact)
     assert type(sampler.inner) is kind

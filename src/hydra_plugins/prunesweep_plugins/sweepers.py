@@ -342,7 +342,7 @@ def proposals(settings: DictConfig, space: Space, seed: int) -> Propose:
     seed = seed if settings.get("seed") is None else settings["seed"]
     if settings["_target_"].endswith(".GridSampler"):
         return every_combination(space, seed)
-    options = settings.copy()
+    options: Any = OmegaConf.to_container(settings, resolve=True)
     if space.conditions and options.get("warn_independent_sampling"):
         options["warn_independent_sampling"] = False  # a key under a condition is always sampled independently
 
