@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from support import Command, Completed, change, edit
 
 from prunesweep.cli import main
-from prunesweep.experiment.reproduce import Comparison, Difference, compare
+from prunesweep.experiment.reproduce import SCORES, Comparison, Difference, compare
 from prunesweep.experiment.saved import completed_run, load_config
 from prunesweep.results.flatten import leaves
 from prunesweep.results.result import BOOKKEEPING, DURATIONS
@@ -147,15 +147,34 @@ def test_values_within_the_tolerance_are_accepted(one: float, other: float, tole
     assert Comparison((difference,), (), None, ()).within(0) is False
 
 
-def test_the_tolerance_is_relative_for_counts_and_does_not_apply_to_text() -> None:
-    assert Difference("macs_nonzero", 1_000, 1_010).within(0.01)
-    assert not Difference("macs_nonzero", 1_000, 1_011).within(0.01)
+def test_the_tolerance_is_relative_for_losses_above_one_and_does_not_apply_to_text() -> None:
+    assert Difference("final.test_loss", 10.0, 10.1).within(0.01)
+    assert not Difference("final.test_loss", 10.0, 10.2).within(0.01)
+    assert not Difference("final.test_loss", 10.0, "nothing").within(1)
     assert not Difference("model", "lenet5", "lenet6").within(1)
     assert str(Difference("model", "a\n\x1b", None)) == "model: a\\n\\x1b -> None"
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["amount", "seed", "params_pruned", "macs_nonzero", "sparsity", "param_reduction", "compression"]
+    + ["theoretical_speedup", "layers.0.nonzero", "layers.0.sparsity", "rounds.1.sparsity", "history.3.sparsity"],
+)
+def test_the_tolerance_does_not_apply_to_settings_and_counts(name: str) -> None:
+    assert not Difference(name, 0.2, 0.98).within(1)
+    assert not Difference(name, 1_000, 1_001).within(1)
+
+
+def test_the_tolerance_applies_to_every_score_of_a_result(completed: Completed) -> None:
+    measured = read_run(completed()).result
+    names = {name.rpartition(".")[2] for name, _ in leaves(measured)}
+    assert names >= SCORES
+    scores = {name for name in names if name.endswith(("_loss", "_accuracy"))}
+    assert scores == SCORES, "a new score is listed, too"
+
+
 def test_within_the_tolerance_weights_and_masks_may_differ() -> None:
-    comparison = Comparison((Difference("x", 0.5, 0.51),), ("fc: …",), False, ("why",))
+    comparison = Comparison((Difference("final.val_accuracy", 0.5, 0.51),), ("fc: …",), False, ("why",))
     assert not comparison.identical
     assert comparison.within(0.02)
     assert not comparison.within(0.001)

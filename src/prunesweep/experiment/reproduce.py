@@ -26,6 +26,8 @@ from prunesweep.results.run_directory import RunDirectory, read_run
 from prunesweep.store.settings import StoreSettings
 
 UNLIMITED_GB = 1e6  # a reproduction must not evict entries from the user's store
+SCORES = frozenset({"train_loss", "val_loss", "val_accuracy", "test_loss", "test_accuracy"})
+"""Last parts of the names that a tolerance applies to. Counts, and ratios of counts such as the sparsity, are exact."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,13 @@ class Difference:
         return all(isinstance(value, int | float) for value in (self.saved, self.repeated))
 
     def within(self, tolerance: float) -> bool:
-        """Return whether both values are numbers that differ by at most `tolerance`.
+        """Return whether the values are two scores or losses that differ by at most `tolerance`.
 
         Args:
             tolerance: The allowed difference, absolute or as a fraction of the larger value.
         """
-        return self.is_numeric and math.isclose(self.saved, self.repeated, rel_tol=tolerance, abs_tol=tolerance)
+        is_score = self.name.rpartition(".")[2] in SCORES and self.is_numeric
+        return is_score and math.isclose(self.saved, self.repeated, rel_tol=tolerance, abs_tol=tolerance)
 
     def __str__(self) -> str:
         change = f" ({self.repeated - self.saved:+.6g})" if self.is_numeric else ""
@@ -82,10 +85,10 @@ class Comparison:
         return not self.values and not self.tensors and self.same_masks is not False
 
     def within(self, tolerance: float) -> bool:
-        """Return whether the runs are identical or all values differ by at most `tolerance`.
+        """Return whether the runs are identical, or differ only in scores and losses by at most `tolerance`.
 
         With a tolerance above 0, weights and masks may differ: two trainings that round differently end with different
-        weights and nearly the same accuracy.
+        weights and nearly the same accuracy. The number of pruned weights must be equal, in total and in each layer.
         """
         return self.identical or (tolerance > 0 and all(value.within(tolerance) for value in self.values))
 
