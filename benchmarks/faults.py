@@ -78,9 +78,10 @@ def outcome(sweep: Path) -> tuple[list[dict[str, str]], dict[str, bytes]]:
 
 def store_faults(folder: Path) -> list[str]:
     """Return the damaged entries of the store in `folder`, and the warnings in the log there."""
-    log, (entries, damaged) = (folder / "log").read_text(), verify(folder / "store")
-    print(f"{entries} entries in the store, {len(damaged)} damaged")
-    faults = (f"damaged: {damaged}" if damaged else "", "the log contains a warning" if "Warning" in log else "")
+    log, checked = (folder / "log").read_text(), verify(folder / "store")
+    faulty = [*checked.damaged, *checked.unreadable]
+    print(f"{checked.entries} entries in the store, {len(faulty)} damaged or unreadable")
+    faults = (f"damaged: {faulty}" if faulty else "", "the log contains a warning" if "Warning" in log else "")
     return [*filter(None, faults), *(line for line in log.splitlines() if "set aside" in line)]
 
 

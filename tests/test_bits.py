@@ -215,7 +215,7 @@ def test_each_of_twenty_damaged_files_is_detected_and_its_step_repeated(
     assert all("damaged and set aside" in message for message in caplog.messages)
     assert {path.stem for path in (tmp_path / "store" / "damaged").glob("*.json")} == set(kept)
     assert states(tmp_path / "store") == kept
-    assert store.verify(tmp_path / "store") == (20, [])
+    assert store.verify(tmp_path / "store") == store.Verification(20)
 
 
 @pytest.mark.parametrize("room", [0, 3, 8])
@@ -238,4 +238,4 @@ def test_a_full_disk_prevents_storing_but_not_the_result(
     assert count[0] == room + 1, "after the first failure nothing is written"
     assert len(caplog.messages) == 1
     assert "No space left on device): this run goes on without storing" in caplog.text
-    assert store.verify(tmp_path / "full-store")[1] == []
+    assert store.verify(tmp_path / "full-store").damaged == ()

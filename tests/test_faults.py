@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support import ROOT
 
-from prunesweep.store.store import verify
+from prunesweep.store.store import Verification, verify
 from prunesweep.store.tally import Tally
 
 TINY = ("model=lenet_300_100", "threads=1", "device=cpu", "train.epochs=1", "store.dir=store")
@@ -45,7 +45,7 @@ def test_two_processes_that_start_the_same_sweep_compute_each_step_once(
     tally = Tally.read(tmp_path / "store")
     assert tally.computed == 2 + 2 * (1 + 2), "the dense network, and for each amount the pruning and two epochs"
     scores, counts = 1 + 2 * 3, 2 * 3
-    assert verify(tmp_path / "store") == (tally.computed + scores + counts, [])
+    assert verify(tmp_path / "store") == Verification(tally.computed + scores + counts)
 
 
 def wait_for(process: subprocess.Popen[str], folder: Path, more: int) -> None:

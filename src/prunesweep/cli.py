@@ -237,7 +237,6 @@ def _store(options: argparse.Namespace) -> int:
     from prunesweep.report.console.store import show, size
     from prunesweep.store import eviction
     from prunesweep.store.settings import StoreSettings
-    from prunesweep.store.store import verify
 
     folder = StoreSettings(dir=options.dir).folder
     if not folder.is_dir():
@@ -249,9 +248,14 @@ def _store(options: argparse.Namespace) -> int:
     elif options.verify:
         from prunesweep.store.store import verify
 
-        count, damaged = verify(folder)
-        print(f"{count:,} entries, {len(damaged)} damaged" + (", set aside" if damaged else ""))
-        return 1 if damaged else 0
+        checked = verify(folder)
+        damaged, unreadable = len(checked.damaged), len(checked.unreadable)
+        print(
+            f"{checked.entries:,} entries, {damaged} damaged"
+            + (", set aside" if damaged else "")
+            + (f", {unreadable} could not be read" if unreadable else "")
+        )
+        return 1 if damaged or unreadable else 0
     show(folder)
     return 0
 

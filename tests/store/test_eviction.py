@@ -1,3 +1,4 @@
+import math
 import os
 import time
 from pathlib import Path
@@ -90,16 +91,38 @@ def test_entries_of_a_dead_process_are_not_in_use(store: Store, tmp_path: Path) 
     assert list(running.iterdir()) == []
 
 
-def test_leftovers_of_killed_processes_are_removed_once_they_are_old(store: Store, tmp_path: Path) -> None:
-    temporary, orphan, young = (tmp_path / "ab" / name for name in (".x.json-1", "abff.safetensors", ".y.json-2"))
-    for path in (temporary, orphan, young):
+HEX = "0" * 32
+LEFT = [f".{A}.json-{HEX}", f".{A}.owner-{HEX}", f"{'ab' + 'f' * 62}.safetensors", f"{'ab' + 'f' * 62}.owner"]
+
+
+def aged(*paths: Path, seconds: float = 2 * eviction.ABANDONED_AFTER) -> None:
+    for path in paths:
         path.touch()
-    old = time.time() - 2 * eviction.ABANDONED_AFTER
-    for path in (temporary, orphan):
-        os.utime(path, (old, old))
+        os.utime(path, (time.time() - seconds, time.time() - seconds))
+
+
+def test_leftovers_of_killed_processes_are_removed_once_they_are_old(store: Store, tmp_path: Path) -> None:
+    running = tmp_path / "running"
+    running.mkdir()
+    old = [*(tmp_path / "ab" / name for name in LEFT), running / f".{HEX}.json-{HEX}"]
+    young = [tmp_path / "ab" / f".{B}.json-{HEX}", tmp_path / "ab" / f"{'ab' + 'e' * 62}.safetensors"]
+    aged(*old)
+    aged(*young, seconds=0.5 * eviction.ABANDONED_AFTER)
     eviction.shrink(tmp_path, 10**9)
-    assert (temporary.exists(), orphan.exists(), young.exists()) == (False, False, True)
+    assert [path for path in old if path.exists()] == []
+    assert [path for path in young if path.exists()] == young
     assert remaining(store) == {A, B, C}
+
+
+def test_files_of_a_step_that_a_run_uses_are_not_leftovers(store: Store, tmp_path: Path) -> None:
+    missing = "ab" + "f" * 62
+    written = [tmp_path / "ab" / name for name in (f".{missing}.safetensors-{HEX}", f"{missing}.safetensors")]
+    aged(*written)
+    with store.in_use([missing]):
+        eviction.shrink(tmp_path, 0)
+        assert [path for path in written if path.exists()] == written
+    eviction.shrink(tmp_path, 0)
+    assert [path for path in written if path.exists()] == []
 
 
 def test_a_store_is_shrunk_when_its_tally_exceeds_the_limit(tmp_path: Path) -> None:
@@ -128,6 +151,32 @@ def test_an_eviction_that_fails_does_not_end_the_run(
     monkeypatch.setattr(Path, "unlink", lambda *_, **__: (_ for _ in ()).throw(PermissionError("not yours")))
     eviction.keep_within(store, 0, 0, 1)
     assert "not yours" in caplog.text
+
+
+def test_an_entry_that_cannot_be_removed_does_not_protect_the_others(store: Store, tmp_path: Path) -> None:
+    record = entry_path(tmp_path, C, ".json")
+    record.unlink()
+    record.mkdir()
+    with pytest.raises(OSError, match=C):
+        eviction.shrink(tmp_path, 0)
+    assert remaining(store) == {C}
+
+
+def test_a_store_without_a_limit_keeps_all(store: Store, tmp_path: Path) -> None:
+    store.save(A, "", {"step": "Init"}, None, {})
+    for _ in range(eviction.SCAN_EVERY):
+        eviction.keep_within(store, math.inf, 0, 1)
+    assert remaining(store) == {A, B, C}
+    assert Tally.read(tmp_path).runs == 0, "the entries were scanned"
+
+
+def test_any_error_of_the_eviction_is_only_logged(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(eviction, "shrink", lambda *_: 1 // 0)
+    store.save(A, "", {"step": "Init"}, None, {})
+    eviction.keep_within(store, 0, 0, 1)
+    assert "was not checked (ZeroDivisionError" in caplog.text
 
 
 def test_clear_removes_all_but_the_lock_of_the_tally(store: Store, tmp_path: Path) -> None:

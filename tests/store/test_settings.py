@@ -1,3 +1,4 @@
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -20,9 +21,14 @@ def test_a_negative_size_is_refused() -> None:
         StoreSettings(max_gb=-1)
 
 
+@pytest.mark.parametrize(("gigabytes", "size"), [(1.5, 1.5e9), (0, 0), (math.inf, math.inf)])
+def test_the_limit_in_bytes(gigabytes: float, size: float) -> None:
+    assert StoreSettings(max_gb=gigabytes).max_bytes == size
+
+
 def test_only_the_store_itself_imports_torch() -> None:
     modules = "import prunesweep.store." + ", prunesweep.store.".join(
-        ("settings", "entries", "tally", "eviction", "listing")
+        ("settings", "entries", "locks", "tally", "eviction", "listing")
     )
     code = f"{modules}, sys; print({{'torch', 'numpy'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -14,7 +14,7 @@ import torch
 from prunesweep.files import write_atomically
 from prunesweep.store.entries import Entry, entry_path
 from prunesweep.store.settings import StoreSettings
-from prunesweep.store.store import Store, open_store, verify
+from prunesweep.store.store import Store, Verification, open_store, verify
 from prunesweep.store.tally import Tally
 
 DIGEST = "ab" + "0" * 62
@@ -122,16 +122,16 @@ def test_verify_finds_and_sets_aside_damaged_entries(store: Store, tmp_path: Pat
     score = "ef" + "0" * 62
     store.save(DIGEST, PARENT, STEP, TENSORS, RECORD)
     store.save(score, DIGEST, STEP, None, RECORD)
-    assert verify(tmp_path) == (2, [])
+    assert verify(tmp_path) == Verification(2)
     tensors = entry_path(tmp_path, DIGEST, ".safetensors")
     content = bytearray(tensors.read_bytes())
     content[-1] ^= 1
     tensors.write_bytes(content)
-    assert verify(tmp_path) == (2, [DIGEST])
+    assert verify(tmp_path) == Verification(2, (DIGEST,))
     assert files(tmp_path / "damaged") == [f"{DIGEST}.json", f"{DIGEST}.safetensors"]
     entry_path(tmp_path, score, ".json").write_bytes(b"")
-    assert verify(tmp_path) == (1, [score])
-    assert verify(tmp_path) == (0, [])
+    assert verify(tmp_path) == Verification(1, (score,))
+    assert verify(tmp_path) == Verification(0)
 
 
 def test_a_store_on_a_full_disk_is_only_read_with_one_warning(
@@ -272,7 +272,7 @@ def test_a_process_that_is_killed_between_the_two_writes_leaves_no_entry(
         store.save(DIGEST, PARENT, STEP, TENSORS, RECORD)
     assert len(files(tmp_path)) == 1
     assert store.load(DIGEST) is None
-    assert verify(tmp_path) == (0, [])
+    assert verify(tmp_path) == Verification(0)
     assert caplog.messages == []
 
 

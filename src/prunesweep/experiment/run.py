@@ -69,7 +69,6 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
             points = [measure(execution, point, parts) for point in planned.points]
             final = execution.state(planned.points[-1].final)
     cached = len(planned.chain) - execution.computed
-    keep_within(store, int(config.store.max_gb * 1e9), cached, execution.computed)
     compact, compact_error = compact_form(config, context, final)
     result = Result(
         status="completed",
@@ -98,6 +97,7 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
     save_weights(folder, final)
     provenance.write(folder, execution, root, parts.data, final, result.seconds)
     write_completed(folder, result)
+    keep_within(store, config.store.max_bytes, cached, execution.computed)
     return result
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from prunesweep.store.entries import RECORD, Entry, Usage, entry_path, usage
+from prunesweep.store.entries import Damaged, Entry, Usage, read_entry, usage
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,17 @@ def chains(folder: Path) -> list[Chain]:
 
 
 def _read(folder: Path, digests: Iterable[str]) -> Iterator[Entry]:
+    """Yield the entries that can be read, without their longest fields, which can need more memory than there is."""
     for digest in digests:
-        with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):  # damaged, or evicted meanwhile
-            yield Entry.from_bytes(entry_path(folder, digest, RECORD).read_bytes())
+        with contextlib.suppress(OSError, Damaged):  # evicted in the meantime, or `--verify` reports it
+            yield replace(read_entry(folder, digest), step={}, record={})
 
 
 def _backwards(states: dict[str, Entry], digest: str) -> Iterator[Entry]:
-    """Yield the entry `digest` and all stored entries before it."""
-    while digest in states:
+    """Yield the entry `digest` and all stored entries before it. Damaged entries can form a circle: each once."""
+    visited: set[str] = set()
+    while digest in states and digest not in visited:
+        visited.add(digest)
         yield states[digest]
         digest = states[digest].parent
 

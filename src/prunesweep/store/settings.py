@@ -15,7 +15,7 @@ class StoreSettings:
     Attributes:
         enabled: whether steps are stored at all.
         dir: the folder of the store. Default: a folder in the user's cache.
-        max_gb: the size limit in gigabytes (10^9 bytes).
+        max_gb: the size limit in gigabytes (10^9 bytes). Infinity means no limit.
     """
 
     enabled: bool = True
@@ -24,6 +24,11 @@ class StoreSettings:
 
     def __post_init__(self) -> None:
         check_range("store.max_gb", self.max_gb, 0)
+
+    @property
+    def max_bytes(self) -> float:
+        """The size limit in bytes."""
+        return self.max_gb * 1e9
 
     @property
     def folder(self) -> Path:
