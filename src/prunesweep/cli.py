@@ -122,7 +122,7 @@ def _add_reproduce(verbs: Verbs) -> None:
         nargs="?",
         const="",
         metavar="DIR",
-        help="use finished steps from your store, or from the store in DIR (default: compute all steps)",
+        help="rely on finished steps and scores in your store, or in the store DIR (default: compute all)",
     )
     verb.add_argument(
         "--tolerance",
@@ -148,6 +148,12 @@ def _reproduce(options: argparse.Namespace) -> int:
     store = None if options.use_store is None else StoreSettings(dir=options.use_store or None)
     repetition, comparison = reproduce(run, config, options.out, store, progress)
     print("\n".join(comparison.lines(options.tolerance)))
+    if store is not None:
+        result = repetition.result
+        print(
+            f"This relies on the store {store.folder}: {result['steps_cached']} of {result['steps_total']} steps were "
+            "not computed again, nor were scores that it contains. Without --use-store, all are computed."
+        )
     print(f"{run.folder} -> {repetition.folder}", file=sys.stderr)
     return 0 if comparison.within(options.tolerance) else 1
 

@@ -43,7 +43,9 @@ def test_a_repetition_is_identical(completed: Completed, reproduced: Any, tmp_pa
 
 def test_steps_can_be_taken_from_a_store(completed: Completed, reproduced: Any, tmp_path: Path) -> None:
     run = completed()
-    assert reproduced(run, "--use-store", str(tmp_path / "store"))[:2] == (0, "identical\n")
+    code, out, _ = reproduced(run, "--use-store", str(tmp_path / "store"))
+    assert code == 0
+    assert out.startswith(f"identical\nThis relies on the store {tmp_path / 'store'}: 4 of 4 steps were not computed")
     assert json.loads((tmp_path / "again" / "result.json").read_text())["steps_cached"] == 4
 
 
