@@ -37,23 +37,37 @@ settings.load_profile("no_deadline")
 SLOW_FIXTURES = {"run_py", "completed", "full_data", "browser"}
 """Fixtures that start processes, train, or read whole datasets."""
 
-SLOW_TESTS = tuple(
-    f"tests/{path}"
-    for path in (
-        "chain/test_digest.py",
-        "experiment/test_run.py",
-        "plugins/",
-        "search/test_confirm.py",
-        "search/test_ledger.py",
-        "search/test_loop.py",
-        "test_architecture.py",
-        "test_bits.py",
-        "test_config.py::test_each_option_builds",
-        "test_faults.py",
-        "test_golden.py",
-    )
+SLOW_TESTS = (
+    "tests/chain/test_arithmetic.py::test_an_environment_variable",
+    "tests/chain/test_digest.py",
+    "tests/chain/test_steps.py::test_training_from_a_stored_state",
+    "tests/data/test_readers.py",
+    "tests/data/test_sources.py",
+    "tests/experiment/test_provenance.py::test_a_run_writes_its_provenance",
+    "tests/experiment/test_run.py",
+    "tests/export/test_formats.py::test_a_graph",
+    "tests/export/test_onnx_graph.py",
+    "tests/plugins/",
+    "tests/report/console/test_terminal.py::test_a_report_does_not_wait_for_torch",
+    "tests/search/test_confirm.py",
+    "tests/search/test_ledger.py",
+    "tests/search/test_loop.py",
+    "tests/store/test_store.py::test_a_lock_is_held_across_processes",
+    "tests/test_architecture.py",
+    "tests/test_bits.py",
+    "tests/test_config.py::test_each_option_builds",
+    "tests/test_faults.py",
+    "tests/test_golden.py",
+    "tests/tracking/test_loggers.py",
+    "tests/tracking/test_mlflow.py",
 )
-"""Beginnings of the IDs of further tests that start processes, train, or compose many configs."""
+"""Beginnings of the IDs of other tests that do so, compose many configs, or import large packages."""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With `-m fast`, do not even import files without fast tests."""
+    name = collection_path.relative_to(ROOT).as_posix() + "/" * collection_path.is_dir()
+    return (config.option.markexpr == "fast" and name.startswith(SLOW_TESTS)) or None
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -125,7 +139,7 @@ def description() -> Description:
         test_accuracy=0.5,
         params_total=266_610,
         params_nonzero=26_661,
-        digest="ab",
+        digest="ab" * 32,
     )
 
 

@@ -1,11 +1,13 @@
 from dataclasses import replace
-from pathlib import Path
 
+import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from prunesweep.export import compacted, dense
+from prunesweep.export import compacted
 from prunesweep.export.description import Description
+from prunesweep.export.invalid import InvalidFile
+from prunesweep.export.tensor_file import pack
 from prunesweep.models.build import build
 from prunesweep.models.settings import LeNet5, LeNet300100
 
@@ -18,14 +20,14 @@ def small_network() -> nn.Module:
     return model.eval()
 
 
-def test_a_smaller_network_is_read_back(description: Description, tmp_path: Path) -> None:
+def test_a_smaller_network_is_read_back(description: Description) -> None:
     model = small_network()
-    dense.save(model, tmp_path / "f", description)
-    loaded = compacted.load(tmp_path / "f", description)
+    content = pack(model.state_dict())
+    loaded = compacted.load(content, description)
     images = torch.randn(3, 1, 28, 28)
     assert torch.equal(loaded(images), model(images))
     assert loaded.get_submodule("fc1").out_features == 7
-    assert (tmp_path / "f").stat().st_size < 30_000
+    assert len(content) < 30_000
 
 
 def test_convolutions_and_normalizations_get_the_sizes_of_their_tensors() -> None:
@@ -37,13 +39,39 @@ def test_convolutions_and_normalizations_get_the_sizes_of_their_tensors() -> Non
     assert model.eval()(torch.zeros(1, 2, 5, 5)).shape == (1, 4, 5, 5)
 
 
-def test_pruned_channels_are_left_out(description: Description, tmp_path: Path) -> None:
+def test_pruned_channels_are_left_out(description: Description) -> None:
     model = build(LeNet5(), (1, 28, 28), 10).eval()
     for role in ("weight", "bias"):
         getattr(model.get_submodule("conv2"), role).data[:8] = 0
-    compacted.save(model, tmp_path / "f", description)
-    loaded = compacted.load(tmp_path / "f", replace(description, model={"name": "lenet5"}))
+    loaded = compacted.load(compacted.save(model, description), replace(description, model={"name": "lenet5"}))
     assert loaded.get_submodule("conv2").out_channels == 8
     assert loaded.get_submodule("fc1").in_features == 8 * 5 * 5
     images = torch.randn(3, 1, 28, 28)
     torch.testing.assert_close(loaded(images), model(images))
+
+
+LENET5 = {name: tensor.shape for name, tensor in build(LeNet5(), (1, 28, 28), 10).state_dict().items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "message"),
+    [
+        ("conv1.weight", torch.zeros(6, 1, 3, 3), r"conv1.weight of type torch.float32 and shape \[6, 1, 3, 3\]"),
+        ("conv1.weight", torch.zeros(6, 1, 5, 5, dtype=torch.float64), "conv1.weight of type torch.float64"),
+        ("conv2.weight", torch.zeros(17, 6, 5, 5), "needs torch.float32 and [16, 6, 5, 5]"),
+        ("conv2.weight", torch.zeros(16, 0, 5, 5), "needs torch.float32 and [16, 6, 5, 5]"),
+        ("fc1.weight", torch.zeros(120), "needs torch.float32 and [120, 400]"),
+        ("fc1.bias", torch.zeros(119), "has 120 channels in fc1.weight, but 119 in fc1.bias"),
+        ("fc4.weight", torch.zeros(1, 1), "has the tensor fc4.weight, which the described network does not have"),
+        ("fc3.bias", None, "does not have the tensor fc3.bias, which the described network needs"),
+    ],
+)
+def test_tensors_that_no_compact_network_has_are_refused(
+    name: str, tensor: Tensor | None, message: str, description: Description
+) -> None:
+    tensors: dict[str, Tensor] = {key: torch.zeros(shape) for key, shape in LENET5.items()}
+    tensors.pop(name, None)
+    if tensor is not None:
+        tensors[name] = tensor
+    with pytest.raises(InvalidFile, match=message if "\\" in message else message.replace("[", r"\[")):
+        compacted.load(pack(tensors), replace(description, model={"name": "lenet5"}))

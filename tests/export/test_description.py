@@ -1,26 +1,90 @@
-from dataclasses import replace
-from pathlib import Path
+import json
+from dataclasses import asdict, replace
+from typing import Any
 
 import pytest
 
 from prunesweep.errors import UsageError
-from prunesweep.export.description import Description, loads
+from prunesweep.export.description import MAX_LENGTH, Description, check, checksum, parse
+from prunesweep.export.invalid import InvalidFile
 
 
 def test_a_description_is_read_back_and_unknown_fields_are_ignored(description: Description) -> None:
-    assert loads(Path("x"), description.dumps()) == description
-    assert loads(Path("x"), description.dumps().replace("{", '{"new": 1, ', 1)) == description
+    values = parse(description.dumps("content"))
+    assert check(values) == replace(description, checksum=values["checksum"])
+    assert check({"new": 1, **values}) == replace(description, checksum=values["checksum"])
 
 
-@pytest.mark.parametrize("text", [None, "", "[]", "{", '{"format": "csr"}', "DATASET", "MEAN", "ACCURACY"])
-def test_an_invalid_description_is_refused(text: str | None, description: Description) -> None:
-    broken = {
-        "DATASET": replace(description, dataset="x").dumps(),
-        "MEAN": replace(description, mean=["y"]).dumps(),  # type: ignore[list-item]
-        "ACCURACY": replace(description, test_accuracy="0.5").dumps(),  # type: ignore[arg-type]
-    }
-    with pytest.raises(UsageError, match="f.onnx: is not an export of prunesweep"):
-        loads(Path("f.onnx"), broken.get(text or "", text))
+def test_a_description_of_an_older_release_does_not_have_a_checksum(description: Description) -> None:
+    values = asdict(description)
+    del values["checksum"]
+    assert check(values) == description
+
+
+def test_the_checksum_depends_on_each_field_and_on_the_content(description: Description) -> None:
+    values = parse(description.dumps("content"))
+    assert values["checksum"] == checksum(values, "content")
+    assert checksum(values, "other") != checksum(values, "content")
+    for name in values.keys() - {"checksum"}:
+        assert checksum({**values, name: None}, "content") != values["checksum"], name
+    assert checksum({**values, "new": 1}, "content") != values["checksum"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "nul", "[" * 50_000, '{"x": ' + "9" * 5_000 + "}"])
+def test_text_that_is_not_a_json_object_is_refused(text: str) -> None:
+    with pytest.raises((ValueError, RecursionError)):
+        parse(text)
+
+
+def test_a_long_description_is_refused_before_it_is_parsed() -> None:
+    with pytest.raises(InvalidFile, match="longer than 100,000 characters"):
+        parse("[" * (MAX_LENGTH + 1))
+
+
+INVALID = {
+    "format": [None, 1, True, ["csr"]],
+    "model": [None, "lenet5", {}, {"name": 1}, {"name": ["lenet5"]}, {"name": "lenet6"}, {"name": "lenet5", "x": 1},
+              {"name": "lenet5_caffe", "conv_relu": "yes"}, {"name": "lenet5_caffe", "conv_relu": 1},
+              {"name": "conv_lenet", "widths": [4, 4, 4]}, {"name": "conv_lenet", "widths": [4, 4, 4, True]},
+              {"name": "conv_lenet", "widths": [4, 4, 4, 4.0]},
+              {"name": "conv_lenet", "widths": ["${oc.env:HOME}"] * 4},
+              {"name": "custom", "target": "${oc.env:HOME}"}],
+    "dataset": [None, "x", 1, ["mnist5k"], {"mnist5k": 1}],
+    "shape": [None, 28, [1, 28], [3, 32, 32], [1, 28, -28], [True, 28, 28], [1.0, 28, 28], ["1", 28, 28]],
+    "mean": [None, 0.1, [], [0.1, 0.1], ["0.1"], [True], [None], [float("nan")], [float("inf")], [10**400], [1e300]],
+    "std": [None, 0.1, [], ["0.1"], [True], [float("nan")], [0], [-0.3], [1e-300], [10**400]],
+    "validation": [None, "500", 500.0, True, 0, -1, 3_501, 10**400],
+    "test_accuracy": [None, "0.5", True, float("nan"), -0.1, 1.01, 50, 10**400],
+    "params_total": [None, "1", True, 1.5, 0, -1, 10**400, float("nan")],
+    "params_nonzero": [None, "1", True, 617.0, -1, 266_611, float("inf")],
+    "digest": [None, 1, True, "", "ab", "AB" * 32, "zz" * 32],
+    "checksum": [None, 1, "", "ab"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in INVALID.items() for value in values])
+def test_an_invalid_field_is_named(name: str, value: Any, description: Description) -> None:
+    values = parse(description.dumps("content"))
+    with pytest.raises(InvalidFile, match=name) as error:
+        check({**values, name: value})
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 400
+
+
+@pytest.mark.parametrize("name", INVALID.keys() - {"checksum"})
+def test_a_missing_field_is_named(name: str, description: Description) -> None:
+    values = parse(description.dumps("content"))
+    del values[name]
+    with pytest.raises(InvalidFile, match=f"does not have {name}"):
+        check(values)
+
+
+def test_the_message_says_what_is_allowed(description: Description) -> None:
+    values = json.loads(description.dumps("content"))
+    with pytest.raises(InvalidFile, match=r"has mean=\[NaN\] in its description: must be finite numbers"):
+        check({**values, "mean": [float("nan")]})
+    with pytest.raises(InvalidFile, match="has dataset=.mnits. in its description: must be one of mnist5k, mnist, "):
+        check({**values, "dataset": "mnits"})
 
 
 def test_another_data_set_has_the_normalization_of_the_network(description: Description) -> None:

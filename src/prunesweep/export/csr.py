@@ -14,20 +14,22 @@ Zero means that all bits are zero: a weight of -0.0 is stored, so that reading r
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
 
 from prunesweep.errors import UsageError
-from prunesweep.export.dense import metadata, rebuild
 from prunesweep.export.description import Description
+from prunesweep.export.invalid import LIMIT, InvalidFile
 from prunesweep.export.protocol import Executes, Format
+from prunesweep.export.rebuild import rebuild
+from prunesweep.export.tensor_file import SAFETENSORS, metadata, pack, unpack
+from prunesweep.files import read_regular
 
 Array = np.ndarray[Any, Any]
 
@@ -36,42 +38,75 @@ SHAPES = "shapes"
 """Key in the metadata of the shapes of the sparse tensors, as JSON."""
 
 
-def save(model: nn.Module, path: Path, description: Description) -> None:
-    """Write the weights of `model`."""
-    stored: dict[str, Array] = {}
-    shapes: dict[str, list[int]] = {}
-    for name, tensor in model.state_dict().items():
-        array = tensor.detach().numpy()
-        parts = encode(array)
-        if sum(part.nbytes for part in parts.values()) < array.nbytes:
-            stored.update({f"{name}/{part}": content for part, content in parts.items()})
-            shapes[name] = list(array.shape)
-        else:
-            stored[name] = array
-    save_file(stored, path, {**metadata(description), SHAPES: json.dumps(shapes)})
+def save(model: nn.Module, _: Description) -> bytes:
+    """Return a file with the weights of `model`."""
+    return compress(model.state_dict())
 
 
-def load(path: Path, description: Description) -> nn.Module:
-    """Return the network in the file at `path`."""
-    return rebuild(read(path), description)
+def load(content: bytes, description: Description) -> nn.Module:
+    """Return the network in a file."""
+    return rebuild(expand(content), description)
 
 
 def read(path: Path) -> dict[str, Tensor]:
     """Return the dense tensors in the file at `path` by name.
 
     Raises:
-        UsageError: The arrays in the file do not fit together.
+        UsageError: The file cannot be read, or its arrays do not fit together.
     """
-    arrays = load_file(path)
-    with safe_open(path, "numpy") as file:
-        shapes = (file.metadata() or {}).get(SHAPES, "")
     try:
-        for name, shape in json.loads(shapes).items():
-            parts = {part: arrays.pop(f"{name}/{part}") for part in PARTS}
-            arrays[name] = decode(parts, shape)
-        return {name: torch.from_numpy(array) for name, array in arrays.items()}
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, MemoryError) as error:
-        raise UsageError(f"{path}: is damaged ({type(error).__name__}: {error}).") from error
+        return expand(read_regular(path, LIMIT))
+    except Exception as error:  # a damaged file can raise any exception of the library that reads it
+        raise UsageError(f"{path}: {error}.") from error
+
+
+def compress(tensors: Mapping[str, Tensor]) -> bytes:
+    """Return the content of a file with `tensors`."""
+    stored: dict[str, Tensor] = {}
+    shapes: dict[str, list[int]] = {}
+    for name, tensor in tensors.items():
+        parts = encode(tensor.detach().numpy())
+        if sum(part.nbytes for part in parts.values()) < tensor.nbytes:
+            stored.update({f"{name}/{part}": torch.from_numpy(array) for part, array in parts.items()})
+            shapes[name] = list(tensor.shape)
+        else:
+            stored[name] = tensor
+    return pack(stored, {SHAPES: json.dumps(shapes)})
+
+
+def expand(content: bytes) -> dict[str, Tensor]:
+    """Return the dense tensors in the content of a file by name.
+
+    Raises:
+        InvalidFile: The arrays do not fit together, or the tensors are larger than `LIMIT` bytes.
+    """
+    tensors = unpack(content)
+    shapes = json.loads(metadata(content).get(SHAPES, ""))
+    if not isinstance(shapes, dict):
+        raise InvalidFile(f"has metadata {SHAPES} that is not a JSON object")
+    sparse = {name: _take_parts(tensors, name) for name in shapes}
+    size = sum(tensor.nbytes for tensor in tensors.values())
+    for name, shape in shapes.items():
+        if not isinstance(shape, list) or not all(type(length) is int and length >= 0 for length in shape):
+            raise InvalidFile(f"has a shape of {name} that is not a list of lengths")
+        size += math.prod(shape) * sparse[name]["values"].itemsize
+    if size > LIMIT:
+        raise InvalidFile(f"has tensors of {size:,} bytes, more than {LIMIT:,}")
+    for name, shape in shapes.items():
+        try:
+            tensors[name] = torch.from_numpy(decode(sparse[name], shape))
+        except ValueError as error:
+            raise InvalidFile(f"has a tensor {name} of shape {shape} in which {error}") from error
+    return tensors
+
+
+def _take_parts(tensors: dict[str, Tensor], name: str) -> dict[str, Array]:
+    """Remove the parts of the tensor `name` from `tensors` and return them."""
+    parts = {part: tensors.pop(f"{name}/{part}", None) for part in PARTS}
+    missing = [part for part, tensor in parts.items() if tensor is None]
+    if missing or name in tensors:
+        raise InvalidFile(f"does not have {name}/{missing[0]}" if missing else f"has the tensor {name} twice")
+    return {part: tensor.numpy() for part, tensor in parts.items() if tensor is not None}
 
 
 def encode(array: Array) -> dict[str, Array]:
@@ -82,7 +117,7 @@ def encode(array: Array) -> dict[str, Array]:
     Args:
         array: An array `[rows, ...]`. An array of one dimension is one row.
     """
-    table = np.ascontiguousarray(array).reshape(array.shape[0] if array.ndim > 1 else 1, -1)  # [rows, columns]
+    table = np.ascontiguousarray(array).reshape(_table_shape(list(array.shape)))  # [rows, columns]
     rows, columns = np.nonzero(table.view(f"u{table.itemsize}"))
     counts = np.bincount(rows, minlength=len(table))
     starts_row = np.diff(rows, prepend=-1) > 0
@@ -93,20 +128,38 @@ def encode(array: Array) -> dict[str, Array]:
 def decode(parts: Mapping[str, Array], shape: list[int]) -> Array:
     """Return the array of the given shape from the output of `encode`.
 
+    The parts are checked before the array is allocated: every value has a position of its own inside the array.
+
     Raises:
-        ValueError: A position is outside the array.
+        ValueError: The parts do not describe an array of this shape. The message says what is wrong.
     """
-    values, counts, gaps = parts["values"], parts["counts"].astype(np.int64), parts["gaps"].astype(np.int64)
-    result = np.zeros(shape, values.dtype)
-    table = result.reshape(len(counts), -1)  # [rows, columns]
-    rows = np.repeat(np.arange(len(counts)), counts)
-    sums = np.cumsum(gaps)
-    row_offsets = np.concatenate([[0], sums])[np.cumsum(counts) - counts]  # the sum of all gaps in earlier rows
-    columns = sums - row_offsets[rows]
-    if len(rows) != len(values) or columns.max(initial=0) >= max(1, table.shape[1]):
+    values, counts, gaps = (parts[part] for part in PARTS)
+    rows, columns = _table_shape(shape)
+    if any(array.dtype.kind != "u" for array in (counts, gaps)):
+        raise ValueError("counts and gaps are not unsigned integers")
+    if any(array.ndim != 1 for array in (values, counts, gaps)) or len(counts) != rows or len(gaps) != len(values):
+        raise ValueError("the lengths of values, counts and gaps do not fit")
+    if counts.max(initial=0) > columns or counts.sum(dtype=np.int64) != len(values):
+        raise ValueError("the counts are not those of the values")
+    if gaps.max(initial=0) >= max(1, columns):
         raise ValueError("a position is outside the tensor")
-    table[rows, columns] = values
+    counts = counts.astype(np.int64)
+    sums = np.cumsum(gaps, dtype=np.int64)
+    starts = (np.cumsum(counts) - counts)[counts > 0]  # the index of the first value of each row that has one
+    row_offsets = np.concatenate([[0], sums])[starts]  # the sum of all gaps in earlier rows
+    positions = sums - np.repeat(row_offsets, counts[counts > 0])
+    if positions.max(initial=0) >= max(1, columns):
+        raise ValueError("a position is outside the tensor")
+    if np.count_nonzero(np.delete(gaps, starts) == 0):
+        raise ValueError("two values have the same position")
+    result = np.zeros(shape, values.dtype)
+    result.reshape(rows, columns)[np.repeat(np.arange(rows), counts), positions] = values
     return result
+
+
+def _table_shape(shape: list[int]) -> tuple[int, int]:
+    """Return the rows and columns of the table in which an array of `shape` is stored."""
+    return (shape[0], math.prod(shape[1:])) if len(shape) > 1 else (1, math.prod(shape))
 
 
 def _smallest(numbers: Array) -> Array:
@@ -114,4 +167,6 @@ def _smallest(numbers: Array) -> Array:
     return numbers.astype(np.min_scalar_type(int(numbers.max(initial=0))))
 
 
-FORMAT = Format("csr", ".csr.safetensors", exact=True, executes=Executes.NETWORK, save=save, load=load)
+FORMAT = Format(
+    "csr", ".csr.safetensors", exact=True, executes=Executes.NETWORK, container=SAFETENSORS, save=save, load=load
+)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 from typing import Any
 
 from prunesweep.chain.context import Context
@@ -12,9 +13,17 @@ from prunesweep.config import option
 from prunesweep.data.settings import Dataset
 from prunesweep.data.sources import SOURCES
 from prunesweep.errors import UsageError, check_choice
+from prunesweep.export.invalid import InvalidFile, shortened
+from prunesweep.files import canonical, sha256
 
 KEY = "prunesweep"
 """Key of the description in the metadata of a file."""
+
+MAX_LENGTH = 100_000
+"""The largest length of a description as JSON."""
+
+FLOAT32_MAX, FLOAT32_TINY = 3.4028234e38, 1.1754944e-38
+"""The range of positive numbers with which images, of type float32, can be normalized."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,7 @@ class Description:
         params_total: Weights and biases of the dense network.
         params_nonzero: Weights and biases that are not pruned.
         digest: The ID of the run.
+        checksum: The SHA-256 of the other fields and of the content of the file. None in files of older releases.
     """
 
     format: str
@@ -46,10 +56,12 @@ class Description:
     params_total: int
     params_nonzero: int
     digest: str
+    checksum: str | None = None
 
-    def dumps(self) -> str:
-        """Return the description as JSON."""
-        return json.dumps(asdict(self))
+    def dumps(self, content_hash: str) -> str:
+        """Return the description as JSON, with the checksum of a file whose content has the hash `content_hash`."""
+        values = asdict(self)
+        return json.dumps({**values, "checksum": checksum(values, content_hash)})
 
     def data(self, dataset: str | None = None, root: str | None = None) -> Dataset:
         """Return the data set called `dataset` with the normalization of the network.
@@ -76,25 +88,103 @@ class Description:
         return Context(option("model", self.model), self.data(), "cpu")
 
 
-def loads(path: Path, text: str | bytes | None) -> Description:
-    """Return the description of the file at `path` from its JSON.
+def checksum(values: Mapping[str, Any], content_hash: str) -> str:
+    """Return the SHA-256 of a description and of the content of its file.
+
+    Args:
+        values: The fields of the description. The field `checksum` is ignored, unknown fields are included.
+        content_hash: The SHA-256 of the content of the file.
+    """
+    return sha256(canonical([{key: value for key, value in values.items() if key != "checksum"}, content_hash]))
+
+
+def parse(text: str | bytes) -> dict[str, Any]:
+    """Return the fields of a description from its JSON.
 
     Raises:
-        UsageError: `text` is not a valid description.
+        InvalidFile: `text` is too long.
+        ValueError: `text` is not a JSON object.
     """
+    if len(text) > MAX_LENGTH:
+        raise InvalidFile(f"has a description that is longer than {MAX_LENGTH:,} characters")
+    values = json.loads(text)
+    if not isinstance(values, dict):
+        raise ValueError("the description is not a JSON object")
+    return values
+
+
+def check(values: Mapping[str, Any]) -> Description:
+    """Return the description with the given fields. Unknown fields are ignored.
+
+    Raises:
+        InvalidFile: A field is missing or invalid. The message names the field, its value and what is allowed.
+    """
+    for name, allowed in _errors(values):
+        if name not in values:
+            raise InvalidFile(f"is not an export of prunesweep: its description does not have {name}")
+        raise InvalidFile(f"has {name}={shown(values[name])} in its description: must be {allowed}")
+    return Description(**{field.name: values.get(field.name) for field in fields(Description)})  # type: ignore[arg-type]
+
+
+def shown(value: Any) -> str:
+    """Return a value of a description as JSON of limited length."""
+    return shortened(json.dumps(value))
+
+
+def _errors(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the name of each invalid field and what is allowed.
+
+    Use only the first one: later checks assume that earlier ones passed.
+    """
+    if not isinstance(values.get("format"), str):
+        yield "format", "the name of a format"
+    dataset = values.get("dataset")
+    if not isinstance(dataset, str) or dataset not in SOURCES:
+        yield "dataset", f"one of {', '.join(SOURCES)}"
+    source = SOURCES[str(dataset)]
+    if values.get("shape") != list(source.shape) or not _is_list(values["shape"], int):
+        yield "shape", f"{list(source.shape)}, the shape of the images of {dataset}"
+    for name, low in (("mean", -FLOAT32_MAX), ("std", FLOAT32_TINY)):
+        numbers = values.get(name)
+        if not _is_list(numbers, int, float, length=source.shape[0]):
+            yield name, f"a list of {source.shape[0]} number(s), one for each channel"
+        if not all(low <= number <= FLOAT32_MAX for number in values[name]):
+            yield name, "finite numbers" if name == "mean" else "finite numbers above 0"
+    if not _is_between(values.get("validation"), 1, source.max_validation, int):
+        yield "validation", f"an integer from 1 to {source.max_validation:,}"
+    if not _is_between(values.get("test_accuracy"), 0, 1, int, float):
+        yield "test_accuracy", "a number from 0 to 1"
+    if not _is_between(values.get("params_total"), 1, 2**63, int):
+        yield "params_total", "an integer of at least 1"
+    if not _is_between(values.get("params_nonzero"), 0, values["params_total"], int):
+        yield "params_nonzero", f"an integer from 0 to params_total={values['params_total']}"
+    for name in ("digest", "checksum"):
+        is_hash = isinstance(values.get(name), str) and re.fullmatch("[0-9a-f]{64}", values[name])
+        if not is_hash and (name in values or name == "digest"):
+            yield name, "64 hexadecimal digits"
+    yield from _errors_of_model(values.get("model"))
+
+
+def _errors_of_model(model: Any) -> Iterator[tuple[str, str]]:
+    if not isinstance(model, dict) or not isinstance(model.get("name"), str):
+        yield "model", "an object with the settings of a network, including its name"
+    if "${" in json.dumps(model):  # before `option`, which would resolve it
+        yield "model", "plain values without ${...}"
     try:
-        values = json.loads(text or "")
-        description = Description(**{field.name: values[field.name] for field in fields(Description)})
-        numbers = [*description.mean, *description.std, *description.shape]
-        numbers += [description.validation, description.test_accuracy]
-        valid = (
-            description.dataset in SOURCES
-            and isinstance(description.model, dict)
-            and isinstance(description.format, str)
-            and all(isinstance(number, int | float) for number in numbers)
-        )
-    except (ValueError, TypeError, KeyError):
-        valid = False
-    if not valid:
-        raise UsageError(f"{path}: is not an export of prunesweep.")
-    return description
+        settings = asdict(option("model", model))
+    except UsageError as error:
+        raise InvalidFile(f"has an invalid model in its description: {shortened(str(error).rstrip('.'))}") from error
+    for key, value in model.items():
+        if canonical(settings[key]) != canonical(value):  # a value of another type was converted
+            yield "model", f"settings of the right types, such as {key}={json.dumps(settings[key])}"
+
+
+def _is_list(value: Any, *kinds: type, length: int | None = None) -> bool:
+    """Whether `value` is a list of this length whose entries have exactly one of the types."""
+    fits = isinstance(value, list) and all(type(entry) in kinds for entry in value)
+    return fits and length in (None, len(value))
+
+
+def _is_between(value: Any, low: float, high: float, *kinds: type) -> bool:
+    """Whether `value` has exactly one of the types and is in the range. A boolean is not an integer."""
+    return type(value) in kinds and low <= value <= high

@@ -1,11 +1,10 @@
-"""The interface of an export format."""
+"""The interfaces of an export format and of the kind of file that holds it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 
 from torch import Tensor, nn
 
@@ -29,6 +28,24 @@ class Executes(Enum):
 
 
 @dataclass(frozen=True)
+class Container:
+    """A kind of file that can carry a description. All functions raise an exception if the content is invalid.
+
+    Attributes:
+        recognizes: Whether the first 9 bytes of a file are those of this kind.
+        read: Returns the JSON of the description in the content of a file, or None.
+        attach: Returns the content with the JSON of a description. The given content has no description.
+        content_hash: Returns the SHA-256 of everything in the content that affects the network: tensors, graph, and
+            their encoding, but not the description. Executes nothing in the file.
+    """
+
+    recognizes: Callable[[bytes], bool]
+    read: Callable[[bytes], str | bytes | None]
+    attach: Callable[[bytes, str], bytes]
+    content_hash: Callable[[bytes], str]
+
+
+@dataclass(frozen=True)
 class Format:
     """An export format.
 
@@ -37,13 +54,17 @@ class Format:
         suffix: The suffix of the file name.
         exact: Whether the loaded network computes the same bits. Otherwise its logits may differ by `verify.TOLERANCE`.
         executes: The code that `load` executes. The caller checks that it is trusted.
-        save: Writes a network in evaluation mode, with its description, to a file.
-        load: Reads the network from a file with the given description.
+        container: The kind of file.
+        save: Returns the content of a file with a network in evaluation mode, before its description is attached. Takes
+            the image shape from the description.
+        load: Returns the network in the content of a file with the given description. Raises an exception if the
+            content is invalid. Does not allocate much more than `LIMIT` bytes.
     """
 
     name: str
     suffix: str
     exact: bool
     executes: Executes
-    save: Callable[[nn.Module, Path, Description], None]
-    load: Callable[[Path, Description], Network]
+    container: Container
+    save: Callable[[nn.Module, Description], bytes]
+    load: Callable[[bytes, Description], Network]

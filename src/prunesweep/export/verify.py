@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -15,9 +14,6 @@ from prunesweep.training.loop import EVALUATION_BATCH
 
 TOLERANCE = 1e-4
 """Allowed difference of a logit in formats that are not exact, absolute and as a fraction of the largest logit."""
-
-ROUNDING = 1e-3
-"""Fraction of images that may change class if the run was computed on another kind of machine."""
 
 
 @dataclass(frozen=True)
@@ -42,28 +38,6 @@ def compute_logits(network: Network, split: Split) -> Tensor:
 def accuracy(logits: Tensor, split: Split) -> Accuracy:
     """Return the accuracy of `logits` `[n, classes]` on the images of `split`."""
     return Accuracy(int((logits.argmax(1) == split.labels).sum()), len(split))
-
-
-def check_recorded_accuracy(folder: Path, measured: Accuracy, recorded: float, *, same_machine: bool) -> None:
-    """Check the accuracy of the run's network against `result.json`.
-
-    Args:
-        folder: The run directory, for the message.
-        measured: The accuracy measured now.
-        recorded: The accuracy in `result.json`.
-        same_machine: Whether this kind of machine computed the run. Then the accuracies must be equal. Otherwise they
-            may differ by the fraction `ROUNDING` of the images.
-
-    Raises:
-        UsageError: The accuracies do not agree.
-    """
-    allowed = 0 if same_machine else max(1, round(ROUNDING * measured.total))
-    difference = abs(measured.correct - recorded * measured.total)
-    if not difference <= allowed + 0.01:  # the product is rounded by much less than 0.01 images
-        raise UsageError(
-            f"{folder}: its weights classify {measured.correct:,} of {measured.total:,} test images correctly "
-            f"({measured.fraction:.4f}), but result.json records {recorded:.4f}. Nothing was exported."
-        )
 
 
 def check_same_network(form: str, expected: Tensor, actual: Tensor, *, exact: bool) -> float:

@@ -1,10 +1,8 @@
-"""Export the network of a run to one file. The file is verified before it gets its final name."""
+"""Export the network of a run to one file. The file is verified before it is written."""
 
 from __future__ import annotations
 
 import gzip
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,15 +17,12 @@ from prunesweep.errors import UsageError, check_choice
 from prunesweep.experiment.device import use_device
 from prunesweep.experiment.saved import load_weights
 from prunesweep.export.description import Description
-from prunesweep.export.formats import FORMATS, describe, load
+from prunesweep.export.formats import FORMATS, load, pack, parse, read, summary
 from prunesweep.export.protocol import Format
-from prunesweep.export.verify import (
-    Accuracy,
-    accuracy,
-    check_recorded_accuracy,
-    check_same_network,
-    compute_logits,
-)
+from prunesweep.export.recorded import check_accuracy, check_counts, check_origin
+from prunesweep.export.verify import Accuracy, accuracy, check_same_network, compute_logits
+from prunesweep.files import write_atomically
+from prunesweep.pruning.selection import select
 from prunesweep.results.result import EXPORTS, WEIGHTS
 from prunesweep.results.run_directory import RunDirectory
 
@@ -60,7 +55,7 @@ class ExportedFile:
 
 
 def export(run: RunDirectory, config: RunConfig, form: str, out: Path | None) -> ExportedFile:
-    """Write the network of `run` to one file, read it back and verify it. A file that fails is removed.
+    """Write the network of `run` to one file, after reading its content back and verifying it.
 
     Args:
         run: A completed run.
@@ -70,8 +65,8 @@ def export(run: RunDirectory, config: RunConfig, form: str, out: Path | None) ->
             only if it is an export.
 
     Raises:
-        UsageError: The format does not exist, the existing file is not an export, the network cannot be written in the
-            format, or the network read back is not the run's network.
+        UsageError: The format does not exist, the existing file is not an export, the files of the run do not belong
+            together, the network cannot be written in the format, or the network read back is not the run's network.
     """
     check_choice("--format", form, FORMATS)
     chosen = FORMATS[form]
@@ -79,23 +74,20 @@ def export(run: RunDirectory, config: RunConfig, form: str, out: Path | None) ->
     check_replaceable(path)
     context = Context(config.model, config.dataset, use_device("cpu", config.threads, portable=config.portable))
     weights = load_weights(run)
-    expected = _recorded_logits(run, config, context, weights)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
-        written = Path(folder) / path.name
-        _write(context, weights, chosen, written, _describe_run(run, config, form))
-        network = load(written, describe(written), trust=True)  # this process has just written the file
-        actual = compute_logits(network, context.data.test)
-        difference = check_same_network(form, expected, actual, exact=chosen.exact)
-        written.chmod(0o644)
-        os.replace(written, path)
+    check_origin(run, weights)
+    expected = _logits(run, context, weights)
+    _check_result(run, config, context, weights, accuracy(expected, context.data.test))
+    content = _write(context, weights, chosen, _describe(run, config, form))
+    network = load(parse(path, content), trust=True)  # this process has just written the content
+    actual = compute_logits(network, context.data.test)
+    difference = check_same_network(form, expected, actual, exact=chosen.exact)
+    write_atomically(path, content)
     measured = accuracy(actual, context.data.test)
-    return ExportedFile(path, file_size(path), file_size(run.folder / WEIGHTS), measured, difference)
+    return ExportedFile(path, file_size(content), file_size((run.folder / WEIGHTS).read_bytes()), measured, difference)
 
 
-def file_size(path: Path) -> FileSize:
-    """Return the size of the file at `path`."""
-    content = path.read_bytes()
+def file_size(content: bytes) -> FileSize:
+    """Return the size of a file with the given content."""
     return FileSize(len(content), len(gzip.compress(content)))
 
 
@@ -107,41 +99,46 @@ def check_replaceable(path: Path) -> None:
     """
     try:
         if path.exists():
-            describe(path)
+            read(path)
     except UsageError as error:
         raise UsageError(f"--out={path}: exists already and is not an export. Give another name.") from error
 
 
-def _recorded_logits(run: RunDirectory, config: RunConfig, context: Context, weights: Mapping[str, Tensor]) -> Tensor:
-    """Return the logits of the run's network on the test split, after checking them against `result.json`."""
+def _logits(run: RunDirectory, context: Context, weights: Mapping[str, Tensor]) -> Tensor:
+    """Return the logits of the run's network on the test split."""
     try:
-        logits = compute_logits(context.network(State(weights)), context.data.test)
+        return compute_logits(context.network(State(weights)), context.data.test)
     except RuntimeError as error:
         raise UsageError(f"{run.folder}: its weights do not fit the network of its config ({error}).") from error
-    same_machine = (run.provenance or {}).get("environment") == environment(
-        "cpu", config.threads, portable=config.portable
-    )
-    recorded = run.result["final"]["test_accuracy"]
-    check_recorded_accuracy(run.folder, accuracy(logits, context.data.test), recorded, same_machine=same_machine)
-    return logits
 
 
-def _write(context: Context, weights: Mapping[str, Tensor], form: Format, path: Path, description: Description) -> None:
+def _check_result(
+    run: RunDirectory, config: RunConfig, context: Context, weights: Mapping[str, Tensor], measured: Accuracy
+) -> None:
+    """Check the counts and the test accuracy in the result of `run`."""
+    model = context.template()
+    sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
+    check_counts(run, weights, sizes, select(model, config.layers, channels=config.prune.structure == "channel"))
+    here = environment("cpu", config.threads, portable=config.portable)
+    same_machine = (run.provenance or {}).get("environment") == here
+    check_accuracy(run.folder, measured, run.result["final"]["test_accuracy"], same_machine=same_machine)
+
+
+def _write(context: Context, weights: Mapping[str, Tensor], form: Format, description: Description) -> bytes:
+    """Return the content of a file with the run's network."""
     model = context.template()
     model.load_state_dict(dict(weights))
     try:
-        form.save(model.eval(), path, description)
+        return pack(form, model.eval(), description)
     except UsageError:
         raise
     except Exception as error:  # a custom network may use operations that the format does not support
-        reason = str(error).strip().splitlines() or [""]
         raise UsageError(
-            f"--format={form.name}: this network cannot be written in this format "
-            f"({type(error).__name__}: {reason[0]})."
+            f"--format={form.name}: this network cannot be written in this format ({summary(error)})."
         ) from error
 
 
-def _describe_run(run: RunDirectory, config: RunConfig, form: str) -> Description:
+def _describe(run: RunDirectory, config: RunConfig, form: str) -> Description:
     dataset, result = config.dataset, run.result
     return Description(
         format=form,
@@ -152,7 +149,7 @@ def _describe_run(run: RunDirectory, config: RunConfig, form: str) -> Descriptio
         std=dataset.std,
         validation=dataset.validation,
         test_accuracy=result["final"]["test_accuracy"],
-        params_total=result["params_total"],
-        params_nonzero=result["params_nonzero"],
+        params_total=int(result["params_total"]),
+        params_nonzero=int(result["params_nonzero"]),
         digest=result["digest"],
     )

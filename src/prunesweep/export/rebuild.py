@@ -1,0 +1,71 @@
+"""Build a described network from the tensors of a file, which may come from other people.
+
+The settings of a built-in network do not allocate memory. Its size is that of the tensors in the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from prunesweep.data.settings import CLASSES
+from prunesweep.export.description import Description
+from prunesweep.export.invalid import InvalidFile
+from prunesweep.models.build import build
+from prunesweep.models.settings import CustomModel
+
+
+def structure(description: Description) -> nn.Module:
+    """Return the described network, of which only the structure matters. A custom network is executed code."""
+    context = description.context()
+    if isinstance(context.model, CustomModel):
+        return context.template()
+    with torch.device("meta"):  # shapes without memory: a file may describe a network of any size
+        return build(context.model, context.dataset.shape, CLASSES)
+
+
+def rebuild(tensors: Mapping[str, Tensor], description: Description) -> nn.Module:
+    """Return the described network with the weights `tensors`. It computes exactly what it computed in its run.
+
+    Raises:
+        InvalidFile: The tensors are not those of the network.
+    """
+    model = structure(description)
+    check_names(tensors, model)
+    for name, expected in model.state_dict().items():
+        check_tensor(name, tensors[name], expected.dtype, list(expected.shape))
+    return fill(model, tensors)
+
+
+def fill(model: nn.Module, tensors: Mapping[str, Tensor]) -> nn.Module:
+    """Return `model` with the weights `tensors`, in evaluation mode and in the layout of a run."""
+    model.load_state_dict(dict(tensors), assign=True)
+    return model.eval().to(memory_format=torch.channels_last)
+
+
+def check_names(tensors: Mapping[str, Tensor], model: nn.Module) -> None:
+    """Check that `tensors` has the names of the parameters and buffers of `model`.
+
+    Raises:
+        InvalidFile: A tensor is missing or does not belong to the network.
+    """
+    expected = model.state_dict().keys()
+    for fault, names in (("does not have", expected - tensors.keys()), ("has", tensors.keys() - expected)):
+        if names:
+            relation = "needs" if fault == "does not have" else "does not have"
+            raise InvalidFile(f"{fault} the tensor {min(names)}, which the described network {relation}")
+
+
+def check_tensor(name: str, tensor: Tensor, dtype: torch.dtype, shape: list[int]) -> None:
+    """Check the type and the shape of a tensor.
+
+    Raises:
+        InvalidFile: The tensor has another type or shape.
+    """
+    if tensor.dtype != dtype or list(tensor.shape) != shape:
+        raise InvalidFile(
+            f"has a tensor {name} of type {tensor.dtype} and shape {list(tensor.shape)}, but the described network "
+            f"needs {dtype} and {shape}"
+        )
