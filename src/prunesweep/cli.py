@@ -215,7 +215,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     from prunesweep.export.evaluate import evaluate
     from prunesweep.report.console.terminal import percent
 
-    accuracy = evaluate(options.file, options.dataset, options.root, options.split, trust=_trust(options))
+    accuracy, notes = evaluate(options.file, options.dataset, options.root, options.split, trust=_trust(options))
+    _print_notes(notes)
     print(
         f"{percent(accuracy.fraction)}: {accuracy.correct:,} of {accuracy.total:,} images of the {options.split} split"
     )
