@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -7,7 +8,7 @@ from chains import CONTEXT, equal, initial_state
 
 from prunesweep.chain.prune_steps import NoScore, Prune, RampEpoch
 from prunesweep.chain.state import State
-from prunesweep.chain.steps import TrainEpoch
+from prunesweep.chain.steps import Diverged, TrainEpoch
 from prunesweep.models.settings import LeNet5
 from prunesweep.pruning.allocation import SCOPES
 from prunesweep.pruning.criteria import CRITERIA
@@ -191,3 +192,9 @@ def test_the_phase_and_round_of_a_ramp_are_not_described() -> None:
 def test_each_step_has_a_summary_and_a_kind() -> None:
     assert (PRUNE.kind, PRUNE.summary()) == ("prune", "0.5 by l1, global")
     assert (RAMP.kind, RAMP.summary()) == ("prune", "0.9 by l1, global (epoch 2)")
+
+
+@pytest.mark.parametrize("regrow", [False, True])
+def test_a_ramp_whose_weights_are_not_finite_ends_like_any_other_epoch(regrow: bool, start: State) -> None:
+    with pytest.raises(Diverged, match=r"training diverged: fc1.weight is not finite after epoch 2 at a learning rate"):
+        replace(RAMP, lr=math.inf, batch_size=len(CONTEXT.data.train), regrow=regrow).apply(start, CONTEXT)

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import pytest
@@ -5,6 +6,7 @@ import torch
 from chains import CONTEXT, equal, first_step, initial_state
 from torch import nn
 
+from prunesweep.chain.observations import Evaluate
 from prunesweep.chain.seeding import drawing_from
 from prunesweep.chain.state import State, masked
 from prunesweep.chain.steps import Diverged, Reinitialize, Rewind, TrainEpoch
@@ -135,8 +137,20 @@ def test_reinitializing_draws_new_weights_and_keeps_the_masks(start: State) -> N
 
 
 def test_a_loss_that_is_not_finite_ends_the_run(start: State) -> None:
-    with pytest.raises(Diverged, match="training diverged: the loss of epoch 1 is nan"):
+    with pytest.raises(Diverged, match="training diverged: the loss is nan in epoch 1 at"):
         replace(EPOCH, lr=1e20, batch_size=100).apply(start, CONTEXT)
+
+
+def test_weights_that_are_not_finite_after_the_last_optimizer_step_end_the_run(start: State) -> None:
+    only_step = replace(EPOCH, lr=math.inf, batch_size=len(CONTEXT.data.train))  # no loss is computed after it
+    with pytest.raises(Diverged, match=r"training diverged: fc1.weight is not finite after epoch 1 at a learning rate"):
+        only_step.apply(start, CONTEXT)
+
+
+def test_outputs_that_are_too_large_end_the_run(start: State) -> None:
+    huge = {name: 1e30 * tensor for name, tensor in start.weights.items()}
+    with pytest.raises(Diverged, match="the loss on the validation split is (inf|nan)"):
+        Evaluate("data").observe(State(huge), CONTEXT)
 
 
 def test_each_step_has_a_summary_and_a_kind() -> None:

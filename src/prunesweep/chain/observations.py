@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from prunesweep.chain.context import Context
 from prunesweep.chain.state import State
-from prunesweep.chain.steps import Described, Record
+from prunesweep.chain.steps import Described, Record, finite
 from prunesweep.pruning.cost import cost
 from prunesweep.training.loop import evaluate
 
@@ -23,7 +23,7 @@ class Observation(Described, ABC):
 
 @dataclass(frozen=True)
 class Evaluate(Observation):
-    """Score a state on the validation and the test split.
+    """Score a state on the validation and the test split. Raises `Diverged` if a loss is not finite.
 
     Attributes:
         data: Fingerprint of the data.
@@ -33,7 +33,8 @@ class Evaluate(Observation):
 
     def observe(self, state: State, context: Context) -> Record:
         model = context.network(state)
-        scores = {"val": evaluate(model, context.data.validation), "test": evaluate(model, context.data.test)}
+        validation = finite(evaluate(model, context.data.validation), "validation")
+        scores = {"val": validation, "test": finite(evaluate(model, context.data.test), "test")}
         return {f"{split}_{key}": value for split, score in scores.items() for key, value in asdict(score).items()}
 
 

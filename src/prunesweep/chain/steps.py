@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from prunesweep.chain.context import Context
@@ -23,7 +24,7 @@ from prunesweep.code.hashing import code_hash
 from prunesweep.errors import UsageError
 from prunesweep.models.settings import Model, Shape
 from prunesweep.training import optimizers
-from prunesweep.training.loop import evaluate, shuffled, train_batches
+from prunesweep.training.loop import Score, evaluate, shuffled, train_batches
 from prunesweep.training.settings import Optimizer
 
 if TYPE_CHECKING:
@@ -37,7 +38,21 @@ NOT_IN_DIGEST: Mapping[str, bool] = {"in_digest": False}
 
 
 class Diverged(ArithmeticError):
-    """The training loss is not a finite number."""
+    """A loss, a weight or a buffer is not a finite number."""
+
+
+def finite(score: Score, split: str) -> Score:
+    """Return `score`, the score of a network on a split.
+
+    Raises:
+        Diverged: The loss is not a finite number, which files cannot represent.
+    """
+    if not math.isfinite(score.loss):
+        raise Diverged(
+            f"the loss on the {split} split is {score.loss}: the outputs of the network are too large, or not numbers. "
+            "If it was trained, lower optimizer.lr."
+        )
+    return score
 
 
 @dataclass(frozen=True)
@@ -162,6 +177,9 @@ class TrainEpoch(Step):
             context: The context of the chain.
             held: Masks under which weights stay zero.
             within: A context of the network in which training takes place.
+
+        Raises:
+            Diverged: The loss, a weight or a buffer is not a finite number.
         """
         model = context.network(state)
         optimizer = optimizers.build(self.optimizer, model.parameters(), self.lr)
@@ -170,20 +188,23 @@ class TrainEpoch(Step):
         with within(model):
             loss = train_batches(model, context.data.train, optimizer, held, batches)
         seconds = time.perf_counter() - started
-        return State(contiguous(model.state_dict()), state.masks, captured(optimizer, model)), loss, seconds
+        after = State(contiguous(model.state_dict()), state.masks, captured(optimizer, model))
+        self._check_finite(loss, after)
+        return after, loss, seconds
 
-    def report(self, after: State, context: Context, loss: float, seconds: float) -> Record:
-        """Return the record of an epoch that ended in the state `after` with the mean training loss `loss`.
-
-        Raises:
-            Diverged: The loss is not a finite number.
-        """
-        if not math.isfinite(loss):
+    def _check_finite(self, loss: float, after: State) -> None:
+        """The last optimizer step of an epoch shows in no loss of that epoch, so weights are checked, too."""
+        broken = [name for name, tensor in after.weights.items() if not torch.isfinite(tensor).all()]
+        if broken or not math.isfinite(loss):
+            fault = f"{broken[0]} is not finite after" if math.isfinite(loss) else f"the loss is {loss} in"
             raise Diverged(
-                f"training diverged: the loss of epoch {self.index + 1} is {loss} at a learning rate of {self.lr:g}. "
+                f"training diverged: {fault} epoch {self.index + 1} at a learning rate of {self.lr:g}. "
                 "Lower optimizer.lr."
             )
-        validation = evaluate(context.network(after), context.data.validation)
+
+    def report(self, after: State, context: Context, loss: float, seconds: float) -> Record:
+        """Return the record of an epoch that ended in the state `after` with the mean training loss `loss`."""
+        validation = finite(evaluate(context.network(after), context.data.validation), "validation")
         return {
             "epoch": self.index + 1,
             "sparsity": after.sparsity,
