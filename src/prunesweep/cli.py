@@ -129,8 +129,8 @@ def _add_reproduce(verbs: Verbs) -> None:
         type=float,
         default=0.0,
         metavar="T",
-        help="accept differences of up to T, absolute or relative, in each value of result.json; weights and masks "
-        "may then differ (default: 0)",
+        help="accept differences of up to T, absolute or relative, in each score and loss; weights and masks may then "
+        "differ, but not their number (default: 0)",
     )
     _add_trust(verb, "allow the saved config to import code that it names")
 
