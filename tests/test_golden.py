@@ -1,11 +1,14 @@
 """The numbers of tiny runs are those that were recorded. `python tests/golden/record.py` records them again."""
 
 import json
+import platform
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from support import Command
 
 sys.path.insert(0, str(Path(__file__).parent / "golden"))
 
@@ -42,3 +45,18 @@ def test_the_numbers_are_those_recorded(name: str, tmp_path: Path) -> None:
 def test_every_recorded_file_has_a_case() -> None:
     assert {path.stem for path in FOLDER.glob("*.json")} == set(CASES)
     assert machine()
+
+
+PORTABLE = {"2.14.1+cu130": "74143d5a992706838c6ca5455600e3ec8a032fa86017c2f10a67e4d967a9ae3b"}
+"""torch release -> hash of the weights of a portable run, on every x86-64 processor."""
+
+
+@pytest.mark.skipif(torch.__version__ not in PORTABLE, reason="portable weights are not recorded for this release")
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="portable=true needs an x86-64 processor")
+def test_a_portable_run_gives_the_same_bits_on_every_processor(run_py: Command, tmp_path: Path) -> None:
+    tiny = CASES["one_shot"].split()
+    done = run_py(*tiny, "threads=1", "portable=true", f"hydra.run.dir={tmp_path / 'run'}", store=False, fresh=True)
+    assert done.code == 0, done.err
+    provenance = json.loads((tmp_path / "run" / "provenance.json").read_text())
+    assert provenance["environment"]["device"] == "portable"
+    assert provenance["weights"] == PORTABLE[torch.__version__]
