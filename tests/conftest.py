@@ -40,6 +40,9 @@ SLOW_FIXTURES = {"run_py", "completed", "full_data", "browser"}
 SLOW_TESTS = (
     "tests/chain/test_arithmetic.py::test_an_environment_variable",
     "tests/chain/test_digest.py",
+    "tests/chain/test_prune_steps.py::test_a_ramp_from_a_stored_state",
+    "tests/chain/test_prune_steps.py::test_every_criterion",
+    "tests/chain/test_prune_steps.py::test_pruned_weights_are_exactly_zero",
     "tests/chain/test_steps.py::test_training_from_a_stored_state",
     "tests/data/test_readers.py",
     "tests/data/test_sources.py",
