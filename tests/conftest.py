@@ -15,7 +15,7 @@ from fakes import Sweep, fake_fields, fake_run
 from hydra import compose, initialize_config_dir
 from hypothesis import settings
 from omegaconf import OmegaConf
-from support import FORKS, ROOT, Command, Completed, Compose, Finished
+from support import FORKS, ROOT, SLOW_FIXTURES, SLOW_TESTS, Command, Completed, Compose, Finished
 from torch import Tensor, nn
 
 from prunesweep import config
@@ -34,39 +34,6 @@ settings.register_profile("no_deadline", deadline=None)  # a busy machine must n
 settings.load_profile("no_deadline")
 
 
-SLOW_FIXTURES = {"run_py", "completed", "full_data", "browser"}
-"""Fixtures that start processes, train, or read whole datasets."""
-
-SLOW_TESTS = (
-    "tests/chain/test_arithmetic.py::test_an_environment_variable",
-    "tests/chain/test_digest.py",
-    "tests/chain/test_prune_steps.py::test_a_ramp_from_a_stored_state",
-    "tests/chain/test_prune_steps.py::test_every_criterion",
-    "tests/chain/test_prune_steps.py::test_pruned_weights_are_exactly_zero",
-    "tests/chain/test_steps.py::test_training_from_a_stored_state",
-    "tests/data/test_readers.py",
-    "tests/data/test_sources.py",
-    "tests/experiment/test_provenance.py::test_a_run_writes_its_provenance",
-    "tests/experiment/test_run.py",
-    "tests/export/test_formats.py::test_a_graph",
-    "tests/export/test_onnx_graph.py",
-    "tests/plugins/",
-    "tests/report/console/test_terminal.py::test_a_report_does_not_wait_for_torch",
-    "tests/search/test_confirm.py",
-    "tests/search/test_ledger.py",
-    "tests/search/test_loop.py",
-    "tests/store/test_store.py::test_a_lock_is_held_across_processes",
-    "tests/test_architecture.py",
-    "tests/test_bits.py",
-    "tests/test_config.py::test_each_option_builds",
-    "tests/test_faults.py",
-    "tests/test_golden.py",
-    "tests/tracking/test_loggers.py",
-    "tests/tracking/test_mlflow.py",
-)
-"""Beginnings of the IDs of other tests that do so, compose many configs, or import large packages."""
-
-
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """With `-m fast`, do not even import files without fast tests."""
     name = collection_path.relative_to(ROOT).as_posix() + "/" * collection_path.is_dir()
@@ -75,7 +42,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark all other tests as `fast`."""
+    """Mark the tests that are not slow as `fast`."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if not fixtures & SLOW_FIXTURES and not item.nodeid.startswith(SLOW_TESTS):

@@ -15,6 +15,41 @@ from prunesweep.config import RunConfig
 ROOT = Path(__file__).parent.parent
 FORKS = sys.platform == "linux"  # elsewhere, forking a process that has loaded torch is unsafe or impossible
 
+SLOW_FIXTURES = {"run_py", "completed", "full_data", "browser"}
+"""Fixtures that start processes, train, or read whole datasets."""
+
+SLOW_TESTS = (
+    "tests/chain/test_arithmetic.py::test_an_environment_variable",
+    "tests/chain/test_digest.py",
+    "tests/chain/test_prune_steps.py::test_a_ramp_from_a_stored_state",
+    "tests/chain/test_prune_steps.py::test_every_criterion",
+    "tests/chain/test_prune_steps.py::test_pruned_weights_are_exactly_zero",
+    "tests/chain/test_steps.py::test_training_from_a_stored_state",
+    "tests/data/test_readers.py",
+    "tests/data/test_sources.py",
+    "tests/experiment/test_provenance.py::test_a_run_writes_its_provenance",
+    "tests/experiment/test_run.py",
+    "tests/export/test_formats.py::test_a_graph",
+    "tests/export/test_onnx_graph.py",
+    "tests/plugins/",
+    "tests/report/console/test_terminal.py::test_a_report_does_not_wait_for_torch",
+    "tests/search/test_confirm.py",
+    "tests/search/test_ledger.py",
+    "tests/search/test_loop.py",
+    "tests/store/test_store.py::test_a_lock_is_held_across_processes",
+    "tests/test_architecture.py",
+    "tests/test_bits.py",
+    "tests/test_config.py::test_each_option_builds",
+    "tests/test_faults.py",
+    "tests/test_golden.py",
+    "tests/tracking/test_loggers.py",
+    "tests/tracking/test_mlflow.py",
+)
+"""Beginnings of the IDs of other tests that do so, compose many configs, or import large packages.
+
+All tests that are not slow carry the marker `fast`.
+"""
+
 Compose = Callable[..., RunConfig]
 Completed = Callable[..., Path]
 
