@@ -45,7 +45,21 @@ def test_an_idx_file_is_read_without_its_header(tmp_path: Path) -> None:
     assert train.labels[:12].tolist() == test.labels[:12].tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]
 
 
-@pytest.mark.parametrize("name", DROP_INS)
+def test_a_label_that_is_not_a_class_is_refused(tmp_path: Path) -> None:
+    labels = written("kmnist", tmp_path) / "KMNIST" / "raw" / "t10k-labels-idx1-ubyte"
+    labels.write_bytes(labels.read_bytes()[:-1] + bytes([10]))
+    with pytest.raises(UsageError, match=r"kmnist has a label that is not from 0 to 9"):
+        read("kmnist", tmp_path)
+
+
+def test_a_file_of_another_size_is_not_read(tmp_path: Path) -> None:
+    labels = written("kmnist", tmp_path) / "KMNIST" / "raw" / "t10k-labels-idx1-ubyte"
+    labels.write_bytes(labels.read_bytes()[:-1])
+    with pytest.raises(UsageError, match=r"is 10,007 bytes long, expected 10,008. The file is damaged"):
+        read("kmnist", tmp_path)
+
+
+@pytest.mark.parametrize("name", [name for name in DROP_INS if SOURCES[name].files[0].sha256 is None])
 def test_the_drop_in_replacements_of_mnist_are_read(name: str, tmp_path: Path) -> None:
     train, test = read(name, written(name, tmp_path))
     assert (len(train.labels), len(train.images)) == (60_000, 60_000)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from prunesweep.data.sources import SOURCES, Source
+from prunesweep.data.settings import CLASSES
+from prunesweep.data.sources import SOURCES, Source, checksums
 from prunesweep.data.splits import stratified_split
 from prunesweep.errors import UsageError
 
@@ -29,10 +30,15 @@ def read(name: str, folder: Path) -> tuple[Examples, Examples]:
     """Read the training examples and the test examples of the data set `name` from the files in `folder`.
 
     Raises:
-        UsageError: a file is damaged.
+        UsageError: a file does not have the expected size or content, or a label is not one of the classes.
     """
     source = SOURCES[name]
-    return READERS[source.format](source, folder)
+    checksums(name, folder)
+    train, test = READERS[source.format](source, folder)
+    for labels in (train.labels, test.labels):
+        if labels.min() < 0 or labels.max() >= CLASSES:
+            raise UsageError(f"{folder}: {name} has a label that is not from 0 to {CLASSES - 1}. {source.remedy}")
+    return train, test
 
 
 def read_csv(source: Source, folder: Path) -> tuple[Examples, Examples]:
