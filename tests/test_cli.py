@@ -3,6 +3,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -60,12 +61,19 @@ def test_a_missing_verb_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert "the following arguments are required: VERB" in capsys.readouterr().err
 
 
-def test_an_interrupted_verb_has_the_exit_code_of_the_signal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_interrupted_verb_prints_the_command(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     def interrupt(_: argparse.Namespace) -> int:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli, "_report", interrupt)
-    assert main(["report", str(tmp_path)]) == 130
+    monkeypatch.setattr(cli, "Interrupts", lambda: SimpleNamespace(received=None, release=int, check=int, hold=int))
+    monkeypatch.setattr("atexit.register", lambda _: None)
+    monkeypatch.setattr("sys.argv", ["bin/prunesweep", "report", "sweep"])
+    with pytest.raises(SystemExit, match="130"):
+        main()
+    assert capsys.readouterr().err == "interrupted. To start again, run:\n  prunesweep report sweep\n"
 
 
 def test_report_prints_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

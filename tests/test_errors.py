@@ -1,6 +1,4 @@
 import math
-import signal
-from collections.abc import Iterator
 
 import pytest
 from hydra.errors import MissingConfigException
@@ -8,22 +6,15 @@ from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError
 
 from prunesweep.errors import (
+    Fatal,
     UsageError,
     check_choice,
     check_range,
-    exit_with_message,
+    fatal,
     message_of,
     need_extra,
     suggestion,
 )
-
-
-@pytest.fixture(autouse=True)
-def handlers() -> Iterator[None]:
-    """Restore the signal handler after each test."""
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 def test_a_suggestion_is_the_nearest_option() -> None:
@@ -90,35 +81,16 @@ def test_an_unexpected_error_says_how_to_see_the_traceback() -> None:
     assert message_of(KeyError("x")) == "KeyError: 'x' (set HYDRA_FULL_ERROR=1 to see the traceback)"
 
 
-def test_an_error_prints_one_message_and_exits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
-    with pytest.raises(SystemExit) as exit_, exit_with_message():
-        raise UsageError("a=1: must be 2.")
-    assert exit_.value.code == "error: a=1: must be 2."
+def test_an_error_of_the_operating_system_is_named_with_its_file() -> None:
+    assert message_of(OSError(28, "No space left on device", "out/result.json")) == (
+        "out/result.json: No space left on device"
+    )
+    assert message_of(OSError(28, "No space left on device")) == "No space left on device"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupt_prints_the_command_that_continues(
-    number: signal.Signals, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("sys.argv", ["run.py", "-m", "layers.include=[conv1, fc1]"])
-    monkeypatch.setattr("sys.executable", "/usr/bin/python3")
-
-    def sweep() -> None:
-        try:
-            signal.raise_signal(number)
-        except KeyboardInterrupt as interrupt:
-            interrupt.args = ("hydra.sweep.dir=there",)
-            raise
-
-    with pytest.raises(SystemExit) as exit_, exit_with_message():
-        sweep()
-    assert exit_.value.code == code
-    command = "python3 run.py -m 'layers.include=[conv1, fc1]' hydra.sweep.dir=there"
-    assert capsys.readouterr().err.splitlines()[-1].strip() == command
-
-
-def test_the_traceback_is_shown_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
-    with pytest.raises(ZeroDivisionError), exit_with_message():
-        _ = 1 / 0
+def test_an_exception_in_a_fatal_block_is_its_cause() -> None:
+    error = UsageError("a=1: must be 2.")
+    with pytest.raises(Fatal) as raised, fatal():
+        raise error
+    assert raised.value.__cause__ is error
+    assert not isinstance(raised.value, Exception), "so that Hydra does not turn it into a warning"

@@ -6,13 +6,13 @@ Each verb imports what it needs inside its function, so that `prunesweep --help`
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prunesweep.errors import UsageError, check_choice, check_range
+from prunesweep.process import Interrupts, exit_with_message
 
 if TYPE_CHECKING:
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -22,8 +22,14 @@ EPILOG = "`prunesweep VERB --help` describes a verb and shows an example."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Execute one verb and return the exit code."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    """Execute one verb and return the exit code.
+
+    Args:
+        arguments: The verb and its options. By default those of the command line, and then the process exits.
+    """
+    if arguments is None:
+        with exit_with_message(Interrupts(), "To start again, run:"):
+            sys.exit(main(sys.argv[1:]))
     parser = argparse.ArgumentParser(prog="prunesweep", description=DESCRIPTION, epilog=EPILOG)
     verbs = parser.add_subparsers(required=True, metavar="VERB", title="verbs")
     for add in (_add_report, _add_confirm, _add_reproduce, _add_export, _add_evaluate, _add_store):
@@ -33,8 +39,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             check_choice("VERB", arguments[0], verbs.choices)
         options = parser.parse_args(arguments)
         code: int = options.execute(options)
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
     except (UsageError, ArithmeticError, OSError) as error:  # includes diverged training and read-only folders
         print(f"prunesweep: {error}", file=sys.stderr)
         return 1

@@ -7,13 +7,8 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
-import os
-import shlex
-import signal
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 EXTRAS = {"joblib": "joblib", "ray": "ray", "submitit_local": "slurm", "submitit_slurm": "slurm"}
 """Hydra launchers, and the optional extra of this package that installs each of them."""
@@ -21,6 +16,22 @@ EXTRAS = {"joblib": "joblib", "ray": "ray", "submitit_local": "slurm", "submitit
 
 class UsageError(ValueError):
     """A setting, a file or a machine does not fit. The message is meant for the user and complete in itself."""
+
+
+def printable(value: object, *, lines: bool = False) -> str:
+    """Return `value` as text that cannot control a terminal, for everything that may come from other people's files.
+
+    Escape sequences, other control characters and bytes that are not UTF-8 are written as escapes such as `\\x1b`.
+
+    Args:
+        value: Any value.
+        lines: Keep line breaks. By default the text is on one line.
+    """
+    text = str(value)
+    if text.isprintable():
+        return text
+    kept = "\n" if lines else ""
+    return "".join(char if char.isprintable() or char in kept else ascii(char)[1:-1] for char in text)
 
 
 def suggestion(value: str, options: Iterable[str]) -> str:
@@ -51,42 +62,28 @@ def need_extra(feature: str, extra: str, *modules: str) -> None:
         raise UsageError(f"{feature} needs {' and '.join(missing)}: install prunesweep with its extra [{extra}].")
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, handled like Control-C."""
+class Fatal(BaseException):
+    """An error that must end the process, raised from its cause.
 
-
-def _terminate(*_: object) -> None:
-    raise Terminated
+    Hydra turns an `Exception` in a callback into a warning.
+    """
 
 
 @contextmanager
-def exit_with_message() -> Iterator[None]:
-    """Wrap Hydra's main function: an error prints one message and ends the process with exit code 1.
-
-    With `HYDRA_FULL_ERROR=1` the error and its traceback pass through.
-
-    SIGINT and SIGTERM end the process with the exit code of the signal, and print the command that continues the run:
-    the current command line, followed by the arguments of the `KeyboardInterrupt`.
-    """
-    signal.signal(signal.SIGTERM, _terminate)
-    full = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # otherwise Hydra prints the error itself and exits
+def fatal() -> Iterator[None]:
+    """Raise each `Exception` of the block as `Fatal`."""
     try:
         yield
-    except KeyboardInterrupt as interrupt:
-        command = shlex.join([Path(sys.executable).name, *sys.argv, *map(str, interrupt.args)])
-        print(f"interrupted. Every finished step is stored. To continue, run:\n  {command}", file=sys.stderr)
-        sys.exit(128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT))
     except Exception as error:
-        if full:
-            raise
-        sys.exit(f"error: {message_of(error)}")
+        raise Fatal from error
 
 
 def message_of(error: Exception) -> str:
     """Return the message of `error` for the user, without the internal names of Hydra and OmegaConf."""
     if isinstance(error, UsageError | ArithmeticError):
         return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
     missing, options = getattr(error, "missing_cfg_file", None), getattr(error, "options", None)
     if missing and options:
         return _missing_option(missing, options)

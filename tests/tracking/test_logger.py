@@ -20,7 +20,7 @@ class Unreachable(Logger):
 def test_a_failing_tracker_is_a_warning(tracked: Callable[..., RunDirectory], caplog: pytest.LogCaptureFixture) -> None:
     run = tracked()
     with caplog.at_level(logging.WARNING):
-        track(Unreachable(), run, None)
+        track(Unreachable(), run.folder, None)
     (record,) = caplog.records
     assert record.getMessage() == (
         f"logger=unreachable: {run.folder} was not recorded (OSError: the server is down). The run itself is complete."
@@ -35,6 +35,6 @@ def test_a_damaged_result_is_a_warning(tmp_path: Path, caplog: pytest.LogCapture
         def log(self, run: RunDirectory, sweep: Path | None) -> None:
             assert run.result["history"]
 
-    track(Reader(), RunDirectory(tmp_path, ".", {"status": "unreadable"}), None)
+    track(Reader(), tmp_path, None)
     assert "logger=reader: " in caplog.text
     assert "KeyError: 'history'" in caplog.text

@@ -11,6 +11,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from prunesweep.errors import fatal
 from prunesweep.results.result import remove_outputs, write_failed
 
 
@@ -19,7 +20,8 @@ class SweepTable(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
         """Remove the outputs of an earlier run from the directory of a single run, before Hydra saves the new config."""
-        remove_outputs(Path(config.hydra.run.dir))
+        with fatal():
+            remove_outputs(Path(config.hydra.run.dir))
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:  # noqa: ARG002
         """Write the status `failed` into the job's directory. Runs in the worker process."""
@@ -43,7 +45,8 @@ class SweepTable(Callback):
             return  # no job has started
         from prunesweep.report.console.terminal import conclude
 
-        conclude([sweep], sweep)
+        with fatal():
+            conclude([sweep], sweep)
 
 
 def _is_given(key: str, config: DictConfig) -> bool:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
-from prunesweep.results.run_directory import RunDirectory
+from prunesweep.results.run_directory import RunDirectory, read_run
 
 log = logging.getLogger(__name__)
 
@@ -28,15 +28,15 @@ class Logger(ABC):
         """
 
 
-def track(logger: Logger, run: RunDirectory, sweep: Path | None) -> None:
-    """Record the completed `run` with `logger`. A failing tracker is a warning, because the run itself is complete."""
+def track(logger: Logger, folder: Path, sweep: Path | None) -> None:
+    """Record the completed run in `folder` with `logger`. A failing tracker is a warning: the run itself is complete."""
     try:
-        logger.log(run, sweep)
+        logger.log(read_run(folder), sweep)
     except Exception as error:  # a full disk, a server that does not answer, an incompatible release of the tracker
         log.warning(
             "logger=%s: %s was not recorded (%s: %s). The run itself is complete.",
             logger.name,
-            run.folder,
+            folder,
             type(error).__name__,
             error,
         )

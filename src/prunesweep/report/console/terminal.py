@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from prunesweep.errors import UsageError, printable
 from prunesweep.report.compute.gather import gather, short_path
 from prunesweep.report.compute.groups import duplicates
 from prunesweep.report.render.files import write_report
@@ -26,6 +29,11 @@ def console() -> Console:
     """Return a console on standard output. If that is not a terminal, lines may be 160 characters wide."""
     terminal = Console()
     return terminal if terminal.is_terminal else Console(width=WIDTH_OF_LOG)
+
+
+def plain(value: object) -> Text:
+    """Return `value` for `console`, without markup and escape sequences. It may come from other people's files."""
+    return Text(printable(value))
 
 
 def percent(fraction: float, digits: int = 2) -> str:
@@ -47,8 +55,13 @@ def line(result: Result, folder: Path) -> str:
         f"parameters {result.params_total:,} -> {result.params_nonzero:,} ({cut(result.param_reduction)}); "
         f"test accuracy dense {percent(result.dense['test_accuracy'])}, "
         f"pruned {percent(result.pruned['test_accuracy'])}, final {percent(result.final['test_accuracy'])}; "
-        f"{result.seconds:.1f} s{cached} -> {short_path(folder)}"
+        f"{result.seconds:.1f} s{cached} -> {printable(short_path(folder))}"
     )
+
+
+def log_result(result: Result, folder: Path) -> None:
+    """Log the line of a completed run, which Hydra prints and writes to the log file of the run."""
+    logging.getLogger("prunesweep").info(line(result, folder))
 
 
 @dataclass(frozen=True)
@@ -114,12 +127,25 @@ def _figures(result: dict[str, Any]) -> tuple[str, ...]:
 
 
 def conclude(sweeps: Sequence[Path], folder: Path) -> Summary:
-    """Print the table of the sweep directories `sweeps` and write their report into `folder`."""
+    """Write the report of the sweep directories `sweeps` into `folder`, then print their table and the written files.
+
+    Raises:
+        UsageError: The report cannot be written. The table has been printed.
+    """
     runs = gather(sweeps)
     summary = summarize(runs.all)
-    show(summary)
-    for path in write_report(runs, folder):
-        console().print(Text(str(short_path(path))), soft_wrap=True)
+    try:
+        paths = write_report(runs, folder)
+    except OSError as error:
+        command = shlex.join(["prunesweep", "report", *map(str, map(short_path, sweeps))])
+        raise UsageError(
+            f"{short_path(folder)}: the report cannot be written ({error.strerror or error}). The results of the runs "
+            f"are complete. To write the report later, run: {command}"
+        ) from error
+    finally:
+        show(summary)
+    for path in paths:
+        console().print(plain(short_path(path)), soft_wrap=True)
     return summary
 
 
@@ -132,11 +158,11 @@ def show(summary: Summary) -> None:
         is_text = column in ("run", "settings")
         table.add_column(column, justify="left" if is_text else "right", no_wrap=column != "settings")
     for row in summary.rows[:MAX_ROWS]:
-        table.add_row(*map(Text, row))
-    out.print(table if summary.rows else Text(summary.verdict))
+        table.add_row(*map(plain, row))
+    out.print(table if summary.rows else plain(summary.verdict))
     if len(summary.rows) > MAX_ROWS:
-        out.print(Text(f"Only the first {MAX_ROWS} of {len(summary.rows):,} runs are shown. results.csv has all."))
+        out.print(plain(f"Only the first {MAX_ROWS} of {len(summary.rows):,} runs are shown. results.csv has all."))
     for failure in summary.failures[:MAX_ROWS]:
-        out.print(Text(failure), soft_wrap=True)
+        out.print(plain(failure), soft_wrap=True)
     if len(summary.failures) > MAX_ROWS:
-        out.print(Text(f"Only the first {MAX_ROWS} of {len(summary.failures):,} failures are shown."))
+        out.print(plain(f"Only the first {MAX_ROWS} of {len(summary.failures):,} failures are shown."))
