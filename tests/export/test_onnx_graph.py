@@ -14,7 +14,7 @@ def test_the_graph_and_its_description_are_read_back_from_one_file(
 ) -> None:
     bare = onnx_graph.save(network, description)
     content = onnx_graph.ONNX.attach(bare, "text")
-    assert onnx_graph.ONNX.read(content) == "text"
+    assert onnx_graph.ONNX.read(content) == b"text"
     assert onnx_graph.ONNX.read(bare) is None
     assert onnx_graph.ONNX.content_hash(content) == onnx_graph.ONNX.content_hash(bare)
     loaded = onnx_graph.load(content, description)

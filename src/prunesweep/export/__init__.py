@@ -6,6 +6,7 @@
 - `protocol.py`: the functions and properties that a format and a container (a kind of file) provide
 - `dense.py`, `csr.py`, `compacted.py`, `program.py`, `onnx_graph.py`: one module per format
 - `tensor_file.py`: the container of the formats in safetensors files
+- `protobuf.py`: the fields of ONNX files, without parsing them
 - `rebuild.py`: a described network from the tensors of a file
 - `formats.py`: the list of formats, reading of files from other people, and the check for code in them
 - `recorded.py`: comparison of a run's weights with what its directory records

@@ -9,5 +9,5 @@ class InvalidFile(ValueError):
 
 
 def shortened(text: str) -> str:
-    """Return at most 200 characters of a text from a file."""
-    return text if len(text) <= 200 else f"{text[:200]}…"
+    """Return at most 200 characters of a text from a file or a library: its beginning and its end."""
+    return text if len(text) <= 200 else f"{text[:99]}…{text[-100:]}"

@@ -1,6 +1,6 @@
 """`onnx`: a graph for onnxruntime and other runtimes, for any batch size. Needs the extra `[onnx]`.
 
-The description is the last entry of the file, so that the bytes before it are those of the graph alone.
+The description is an entry of the metadata, which is read without parsing the file.
 
 A graph from someone else may contain only operators of the ONNX standard that end and whose memory is limited.
 """
@@ -18,11 +18,27 @@ from torch import Tensor, nn
 from prunesweep.errors import need_extra
 from prunesweep.export.description import KEY, Description
 from prunesweep.export.invalid import LIMIT, InvalidFile
+from prunesweep.export.protobuf import Field, bytes_field, fields
 from prunesweep.export.protocol import Container, Executes, Format, Network
 from prunesweep.files import sha256
 
 MEMORY = 2 * LIMIT
 """The largest memory in bytes that onnxruntime allocates for the tensors of graphs."""
+
+STRUCTURE_LIMIT = 4_000_000
+"""The largest size of a graph in bytes, without its weights."""
+
+MAX_MESSAGES = 100_000
+"""The largest number of nodes, tensors and attributes."""
+
+GRAPH, METADATA = 7, 14
+"""Numbers of fields of a model, in https://github.com/onnx/onnx/blob/main/onnx/onnx.proto."""
+
+INITIALIZER, RAW_DATA = 5, 9
+"""Numbers of fields of a graph (the tensors) and of a tensor (its bytes)."""
+
+ENTRY_KEY, ENTRY_VALUE = 1, 2
+"""Numbers of fields of an entry of the metadata."""
 
 
 def save(model: nn.Module, description: Description) -> bytes:
@@ -45,8 +61,10 @@ def load(content: bytes, _: Description) -> Network:
     """Return the network in a file, executed by onnxruntime.
 
     Raises:
-        InvalidFile: The graph reads other files, or contains control flow, functions, or operators of its own.
+        InvalidFile: The graph is too large, reads other files, or contains control flow, functions, or operators
+            that are not in the ONNX standard.
     """
+    need_extra("an ONNX file", "onnx", "onnx", "onnxruntime")
     _check_graph(content)
     session = _session(content)
     name = session.get_inputs()[0].name
@@ -79,7 +97,13 @@ def _limit_memory() -> None:
 def _check_graph(content: bytes) -> None:
     import onnx
 
-    for message in _messages(_parse(content).graph):
+    _check_size(content)
+    model = onnx.ModelProto.FromString(content)
+    if model.functions:  # they can expand to graphs of any size
+        raise InvalidFile("has functions of its own")
+    for count, message in enumerate(_messages(model.graph), 1):
+        if count > MAX_MESSAGES:
+            raise InvalidFile(f"has more than {MAX_MESSAGES:,} nodes, tensors and attributes")
         if isinstance(message, onnx.GraphProto):
             raise InvalidFile("has control flow (a graph within its graph)")
         if isinstance(message, onnx.SparseTensorProto):
@@ -95,6 +119,24 @@ def _check_graph(content: bytes) -> None:
                 raise InvalidFile(f"has a tensor {message.name} that is larger than the file")
 
 
+def _check_size(content: bytes) -> None:
+    """Check that the model is not larger than `STRUCTURE_LIMIT` without its weights, before it is parsed."""
+    size = len(content) - sum(field.end - field.value for field in _raw_data(content))
+    if size > STRUCTURE_LIMIT:
+        raise InvalidFile(f"has a graph of more than {STRUCTURE_LIMIT:,} bytes, without its weights")
+
+
+def _raw_data(content: bytes) -> Iterator[Field]:
+    """Yield the fields with the bytes of the weights."""
+    budget = iter(range(MAX_MESSAGES))
+    for field in fields(content, 0, len(content), budget):
+        if field.number == GRAPH:
+            for part in fields(content, field.value, field.end, budget):
+                if part.number == INITIALIZER:
+                    entries = fields(content, part.value, part.end, budget)
+                    yield from (entry for entry in entries if entry.number == RAW_DATA)
+
+
 def _messages(parent: Any) -> Iterator[Any]:
     """Yield all messages in the protobuf message `parent`, at any depth."""
     for field, value in parent.ListFields():
@@ -104,42 +146,30 @@ def _messages(parent: Any) -> Iterator[Any]:
                 yield from _messages(child)
 
 
-def _parse(content: bytes) -> Any:
-    """Return the ONNX model in a file.
-
-    Raises:
-        InvalidFile: The model has functions, which can expand to graphs of any size.
-        DecodeError: The content is damaged.
-    """
-    need_extra("an ONNX file", "onnx", "onnx", "onnxruntime")
-    import onnx
-
-    model = onnx.ModelProto.FromString(content)
-    if model.functions:
-        raise InvalidFile("has functions of its own")
-    return model
+def _descriptions(content: bytes) -> Iterator[tuple[Field, bytes]]:
+    """Yield each entry of the metadata that is a description, and its text."""
+    budget = iter(range(MAX_MESSAGES))
+    for field in fields(content, 0, len(content), budget):
+        if field.number == METADATA:
+            parts = fields(content, field.value, field.end, budget)
+            entry = {part.number: content[part.value : part.end] for part in parts}
+            if entry.get(ENTRY_KEY) == KEY.encode():
+                yield field, entry.get(ENTRY_VALUE, b"")
 
 
-def _read(content: bytes) -> str | None:
-    return next((entry.value for entry in _parse(content).metadata_props if entry.key == KEY), None)
-
-
-def _entry(text: str) -> bytes:
-    """Return the bytes of a model that has only a description. Appended to a model, they add it."""
-    import onnx
-
-    entry = onnx.StringStringEntryProto(key=KEY, value=text)
-    content: bytes = onnx.ModelProto(metadata_props=[entry]).SerializeToString()
-    return content
+def _read(content: bytes) -> bytes | None:
+    return next((text for _, text in _descriptions(content)), None)
 
 
 def _attach(content: bytes, text: str) -> bytes:
-    return content + _entry(text)
+    entry = bytes_field(ENTRY_KEY, KEY.encode()) + bytes_field(ENTRY_VALUE, text.encode())
+    return content + bytes_field(METADATA, entry)
 
 
 def _content_hash(content: bytes) -> str:
-    text = _read(content)
-    return sha256(content if text is None else content.removesuffix(_entry(text)))
+    for field, _ in reversed(list(_descriptions(content))):
+        content = content[: field.begin] + content[field.end :]
+    return sha256(content)
 
 
 ONNX = Container(
