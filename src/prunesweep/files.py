@@ -1,4 +1,4 @@
-"""Canonical JSON, checksums, bounded reads and atomic writes.
+"""Canonical JSON, checksums, reads of files from unknown sources within limits, and atomic writes.
 
 Imports nothing from the package.
 """
@@ -10,8 +10,13 @@ import json
 import os
 import stat
 import uuid
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
+
+MAX_DEPTH = 20
+"""How deep values of unknown origin may be nested. A result is nested 5 deep."""
+MAX_CONTAINERS, MAX_VALUES = 500_000, 5_000_000
+"""How many lists and objects, and how many values, JSON of unknown origin may contain. They limit the memory."""
 
 
 def canonical(value: Any) -> bytes:
@@ -53,6 +58,87 @@ def read_regular(path: Path, limit: int) -> bytes:
 def _check_regular(status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise ValueError("is not a regular file")
+
+
+def read_inside(folder: Path, name: PurePath | str, limit: int) -> bytes:
+    """Return the content of the file `name` below `folder`, a folder from an unknown source, like `read_regular`.
+
+    Symbolic links below `folder` are not followed, because they can lead to any file of the machine.
+
+    Raises:
+        ValueError: As in `read_regular`, or a part of `name` is a symbolic link.
+        OSError: The file does not exist or cannot be read.
+    """
+    refuse_links(folder, name)
+    return read_regular(folder / name, limit)
+
+
+def refuse_links(folder: Path, name: PurePath | str) -> None:
+    """Raise `ValueError` if the path `name` below `folder` leaves it, or if a part of the path is a symbolic link.
+
+    The path does not have to exist. `folder` itself may be or contain a symbolic link.
+    """
+    path = os.fspath(folder)  # text, because an object for each part of many thousand paths takes too long
+    for part in PurePath(name).parts:
+        if part in (os.sep, ".."):
+            raise ValueError("leads out of the directory")
+        path = f"{path}{os.sep}{part}"
+        if os.path.islink(path):  # noqa: PTH114
+            raise ValueError("is a symbolic link, which is not followed")
+
+
+def parse_json(content: bytes) -> Any:
+    """Return the value of JSON from an unknown source.
+
+    Limit the size of `content` first, for example with `read_regular`.
+
+    Raises:
+        ValueError: `content` is not JSON in UTF-8, is nested deeper than `MAX_DEPTH`, has too many values, or contains
+            a number that is not finite or an integer beyond 64 bits, or text that is not Unicode.
+    """
+    if content.count(b"[") + content.count(b"{") > MAX_CONTAINERS or content.count(b",") > MAX_VALUES:
+        raise ValueError("contains too many values")
+    try:
+        value = json.loads(content.decode(), parse_int=_integer, parse_float=_finite, parse_constant=_finite)
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+    check_depth(value)
+    if b"\\ud" in content.lower():  # half of a pair of escapes is a text that cannot be written to any file
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ValueError("contains text that is not Unicode") from None
+    return value
+
+
+def check_depth(value: Any, depth: int = MAX_DEPTH) -> None:
+    """Raise `ValueError` if dictionaries and lists are nested deeper than `depth`."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(depth):
+        if not level:
+            return
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+    if level:
+        raise ValueError("is nested too deeply")
+
+
+def _integer(text: str) -> int:
+    value = int(text) if len(text) <= 20 else 2**63
+    if not -(2**63) <= value < 2**63:
+        raise ValueError(f"contains an integer beyond 64 bits ({len(text)} digits)")
+    return value
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not -float("inf") < value < float("inf"):
+        raise ValueError(f"contains a number that is not finite, {text[:20]}")
+    return value
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:

@@ -1,28 +1,43 @@
 """The directory of a run: its saved settings, its result and its provenance.
 
-The files may come from other people. They are read as plain data and checked, and nothing in them is executed.
+The files may come from other people. They are read as plain data, within limits, and checked. Nothing in them is
+executed, and symbolic links in the directory are not followed.
 """
 
 from __future__ import annotations
 
-import json
 import math
+import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from prunesweep.results.result import PROVENANCE, RESULT
+from prunesweep.errors import printable
+from prunesweep.files import parse_json, read_inside
+from prunesweep.results.plain_yaml import parse_yaml
+from prunesweep.results.result import EXPORTS, PROVENANCE, RESULT
 from prunesweep.results.schema import schema_error
 
 CONFIG = Path(".hydra") / "config.yaml"
 SEARCH_RESULTS = "optimization_results.yaml"
 CONFIRMED = "confirmed"
 """The folder in a search's directory with the runs of `prunesweep confirm`. They are a sweep of their own."""
+NOT_SEARCHED = (CONFIG.parent.name, EXPORTS.name)
+"""Folders of a run that contain no other runs."""
+
+MAX_CONFIG = 256 * 2**10
+"""The largest size of a saved configuration in bytes. The largest in `conf/` has 2 KiB."""
+MAX_SETTINGS = 1_000
+"""How many settings a saved configuration may have. Those in `conf/` have less than 100."""
+MAX_RESULT = 64 * 2**20
+"""The largest size of `result.json` and `provenance.json` in bytes. Runs of 100,000 epochs need about 40 MiB."""
+MAX_REASON = 2_000
+"""The largest number of characters of the reason why a run has no result. Longer ones are cut."""
+MAX_FOLDERS = 20
+"""How many folders below a sweep its runs are looked for."""
 
 Value = str | int | float | bool | None
 Settings = Mapping[str, Value]
@@ -65,20 +80,29 @@ class RunDirectory:
     @cached_property
     def settings(self) -> Settings:
         """The complete saved configuration under dotted keys; only the overrides if it cannot be read."""
+        return self._settings[0]
+
+    @property
+    def settings_error(self) -> str:
+        """The reason why the saved configuration was refused; empty if it was read, or if it does not exist."""
+        return self._settings[1]
+
+    @cached_property
+    def _settings(self) -> tuple[Settings, str]:
         try:
-            settings: dict[str, Value] = {}
-            for block in re.split(r"^(?=[^\s\-#])", (self.folder / CONFIG).read_text("utf-8"), flags=re.MULTILINE):
-                settings.update(_parsed(block))
-            return settings
-        except (OSError, ValueError):
-            pairs = (text.partition("=") for text in self.overrides)
-            return {key.lstrip("+"): value for key, _, value in pairs}
+            return _settings(read_inside(self.folder, CONFIG, MAX_CONFIG).decode()), ""
+        except FileNotFoundError:
+            reason = ""
+        except (OSError, ValueError) as error:
+            reason = f"{CONFIG.name}: {error}"
+        pairs = (text.partition("=") for text in self.overrides)
+        return {key.lstrip("+"): value for key, _, value in pairs}, reason
 
     @cached_property
     def provenance(self) -> dict[str, Any] | None:
         """The content of `provenance.json`, or None if there is none that can be read."""
         try:
-            content = json.loads((self.folder / PROVENANCE).read_bytes())
+            content = parse_json(read_inside(self.folder, PROVENANCE, MAX_RESULT))
             fits = isinstance(content["environment"], dict) and all(
                 {"step", "digest"} <= step.keys() for step in content["steps"]
             )
@@ -95,20 +119,30 @@ def read_run(folder: Path) -> RunDirectory:
 def find_runs(sweep: Path) -> list[RunDirectory]:
     """Return all runs below the directory `sweep`, in the order of their numbers.
 
-    The runs of `prunesweep confirm` are not part of the search that they confirm.
+    The runs of `prunesweep confirm` are not part of the search that they confirm. Folders that are symbolic links are
+    not searched.
     """
-    folders = [path.parent for path in sweep.glob("**/.hydra") if not _confirms(path, sweep)]
-    runs = [RunDirectory(folder, folder.relative_to(sweep).as_posix(), read_result(folder)) for folder in folders]
+    runs = [RunDirectory(sweep / name, printable(name), read_result(sweep / name)) for name in run_folders(sweep)]
     return sorted(runs, key=_numeric_order)
 
 
-def _confirms(path: Path, sweep: Path) -> bool:
-    """Whether `path` belongs to a run that confirms a search in or below `sweep`."""
-    parts = path.relative_to(sweep).parts
-    return any(
-        name == CONFIRMED and sweep.joinpath(*parts[:depth], SEARCH_RESULTS).exists()
-        for depth, name in enumerate(parts)
-    )
+def run_folders(sweep: Path) -> Iterator[str]:
+    """Yield the paths of all runs below `sweep`, relative to it, in any order."""
+    pending = [(".", 0)]
+    while pending:
+        folder, depth = pending.pop()
+        try:
+            with os.scandir(f"{sweep}{os.sep}{folder}") as entries:
+                is_folder = {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries}
+        except OSError:
+            continue  # not allowed to read it
+        if CONFIG.parent.name in is_folder:
+            yield folder
+        if depth < MAX_FOLDERS:
+            inner = {name for name, known in is_folder.items() if known}.difference(NOT_SEARCHED)
+            if SEARCH_RESULTS in is_folder:
+                inner.discard(CONFIRMED)
+            pending.extend((name if folder == "." else f"{folder}/{name}", depth + 1) for name in inner)
 
 
 def _numeric_order(run: RunDirectory) -> list[tuple[int, int, str]]:
@@ -118,37 +152,65 @@ def _numeric_order(run: RunDirectory) -> list[tuple[int, int, str]]:
 def read_result(folder: Path) -> dict[str, Any]:
     """Return the fields of `result.json` in `folder`; without a usable one, a status and the reason."""
     try:
-        fields = json.loads((folder / RESULT).read_bytes(), parse_constant=_reject_constant)
+        fields = parse_json(read_inside(folder, RESULT, MAX_RESULT))
         reason = schema_error(fields)
         if reason is None:
-            return dict(fields)
+            return dict(fields) if fields["status"] == "completed" else _failed(fields)
         status = "unreadable"
     except FileNotFoundError:
         status, reason = "unfinished", "there is no result.json: the run did not finish"
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         status, reason = "unreadable", f"result.json: {error}"
-    return {"status": status, "error": reason, "overrides": []}
+    return without_result(status, reason)
 
 
-def _reject_constant(text: str) -> float:
-    raise ValueError(f"{text} is not JSON")
+def without_result(status: str, reason: str, overrides: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the fields of a run that has no usable result."""
+    shown = reason if len(reason) <= MAX_REASON else f"{reason[:MAX_REASON]}…"
+    return {"status": status, "error": shown, "overrides": list(overrides)}
+
+
+def _failed(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return without_result(fields["status"], str(fields.get("error", "")), fields["overrides"])
+
+
+def _settings(text: str) -> Settings:
+    """Return the settings in the text of a saved configuration.
+
+    Runs of a sweep share most top-level entries, and parsing dominates the time of reading them, so each entry is
+    parsed by itself and cached.
+
+    Raises:
+        ValueError: The text is not the configuration of a run.
+    """
+    settings: dict[str, Value] = {}
+    try:
+        for block in re.split(r"^(?=[^\s\-#])", text, flags=re.MULTILINE):
+            entry = _parsed(block)
+            if not settings.keys().isdisjoint(entry):
+                raise ValueError("repeated")
+            settings.update(entry)
+    except ValueError:
+        settings = dict(_plain_settings(text))  # raises with the correct line, unless an entry has another layout
+    if len(settings) > MAX_SETTINGS:
+        raise ValueError(f"has more than {MAX_SETTINGS:,} settings")
+    return settings
 
 
 @lru_cache(maxsize=65_536)
 def _parsed(block: str) -> Settings:
-    """Return one top-level entry of a YAML file under dotted keys.
+    return _plain_settings(block)
 
-    Runs of a sweep share most entries, and parsing dominates the time of reading them, so entries are cached.
+
+def _plain_settings(text: str) -> Settings:
+    """Return the settings in a YAML mapping under dotted keys.
 
     Raises:
-        ValueError: The block is not a YAML mapping.
+        ValueError: The text is not a YAML mapping.
     """
-    try:
-        tree = yaml.load(block, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError as error:
-        raise ValueError(str(error)) from None
+    tree = parse_yaml(text)
     if tree is not None and not isinstance(tree, dict):
-        raise ValueError("not a mapping")
+        raise ValueError("is not a mapping")
     return dict(_flat(tree or {}))
 
 

@@ -1,15 +1,20 @@
-"""`results.csv`: the results of many runs as one table."""
+"""`results.csv`: the results of many runs as one table. The other tables of the package are written here as well."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from prunesweep.errors import printable
 from prunesweep.results.run_directory import RunDirectory
 
 TABLE = "results.csv"
+MAX_COLUMNS = 4_000
+"""How many columns the table has at most, because each of them has a cell in each row. Further ones are left out."""
+FORMULA = ("=", "+", "-", "@")
+"""First characters of a cell that spreadsheets compute."""
 
 SHARED_BY_ROUNDS = (
     *("status", "model", "dataset", "seed", "device", "threads", "dense_digest", "overrides"),
@@ -51,7 +56,7 @@ def flat(fields: dict[str, Any]) -> dict[str, Any]:
                 }
             )
         elif isinstance(value, dict):
-            row.update({f"{key}.{name}": inner for name, inner in flat(value).items()})
+            row.update({f"{key}.{name}": inner for name, inner in value.items()})
         elif key != "history":
             row[key] = value
     return row
@@ -64,8 +69,34 @@ def table(runs: Iterable[RunDirectory]) -> str:
     """
     rows = [{"run": run.name, **flat(point)} for run in runs for point in points(run.result)]
     final_first = sorted(rows, key=lambda row: row["point"] != "final")  # only final rows have all columns, in order
+    columns = list(dict.fromkeys(column for row in final_first for column in row))
+    return csv_text(columns[:MAX_COLUMNS], rows)
+
+
+def csv_text(columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return a table as CSV. A row may lack columns, and may have further ones, which are left out.
+
+    Texts may come from other people's files. They are written on one line, and an apostrophe precedes those that a
+    spreadsheet would compute as a formula.
+    """
+    columns = list(columns)
     text = io.StringIO()
-    writer = csv.DictWriter(text, dict.fromkeys(column for row in final_first for column in row), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(_cell, columns))
+    writer.writerows([_cell(row.get(column, "")) for column in columns] for row in rows)
     return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, float | int) or value is None:
+        return value
+    text = printable(value)
+    return f"'{text}" if text.startswith(FORMULA) and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from prunesweep.results import pareto as frontier
 from prunesweep.results.objectives import Objective
+from prunesweep.results.tables import csv_text
 from prunesweep.search import ledger
 
 NEAR = 0.005  # at most this much below the validation accuracy of the dense network
@@ -55,7 +54,7 @@ def row_of(trial: FrozenTrial) -> Row:
     if trial.state is TrialState.COMPLETE:
         status = "completed"
     for mark, name in MARKS.items():
-        if mark in trial.user_attrs:
+        if mark in trial.user_attrs and trial.state.is_finished():
             status, note = name, str(trial.user_attrs[mark])
     return Row(
         number=trial.number,
@@ -141,15 +140,12 @@ def table(rows: Sequence[Row], keys: Sequence[str], goals: Sequence[Objective]) 
                     scores[f"{goal.field} seed={seed}"] = values[index]
         table.append((row, scores))
     columns = dict.fromkeys(column for _, scores in table for column in scores)
-    text = io.StringIO()
-    names = ["trial", "status", "directory", *keys, *columns, "seconds", "note"]
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
+    lines = []
     for row, scores in table:
         last = {"seconds": row.seconds, "note": row.note}
         first = {"trial": row.number, "status": row.status, "directory": row.directory}
-        writer.writerow({**first, **row.parameters, **scores, **last})
-    return text.getvalue()
+        lines.append({**first, **row.parameters, **scores, **last})
+    return csv_text(["trial", "status", "directory", *keys, *columns, "seconds", "note"], lines)
 
 
 def summary(name: str, rows: Sequence[Row], total: int, goals: Sequence[Objective]) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from prunesweep.results.run_directory import RunDirectory, find_runs
+from prunesweep.errors import printable
+from prunesweep.results.run_directory import RunDirectory, find_runs, without_result
 
 
 @dataclass(frozen=True)
@@ -34,18 +35,24 @@ class Runs:
 
 
 def gather(sweeps: Sequence[Path]) -> Runs:
-    """Read the runs in the directories `sweeps`."""
-    names = tuple(str(short_path(sweep)) for sweep in sweeps)
-    if len(sweeps) == 1:
-        return Runs(names, tuple(find_runs(sweeps[0])))
-    return Runs(
-        names,
-        tuple(
-            replace(run, name=f"{name}/{run.name}")
-            for sweep, name in zip(sweeps, names, strict=True)
-            for run in find_runs(sweep)
-        ),
-    )
+    """Read the runs in the directories `sweeps`.
+
+    A completed run whose saved configuration is refused becomes unreadable, because it would be compared with runs of
+    other settings.
+    """
+    names = tuple(printable(short_path(sweep)) for sweep in sweeps)
+    runs = [
+        replace(run, name=f"{name}/{run.name}") if len(sweeps) > 1 else run
+        for sweep, name in zip(sweeps, names, strict=True)
+        for run in find_runs(sweep)
+    ]
+    return Runs(names, tuple(map(_with_settings, runs)))
+
+
+def _with_settings(run: RunDirectory) -> RunDirectory:
+    if not run.completed or not run.settings_error:
+        return run
+    return replace(run, result=without_result("unreadable", run.settings_error, run.overrides))
 
 
 def short_path(path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from prunesweep.config import RunConfig
@@ -26,15 +27,14 @@ def varied(runs: Sequence[RunDirectory]) -> list[str]:
     A setting that follows from another one is left out: the name of a network determines its width, for example. So is
     a setting that only some runs have, unless these runs differ in it.
     """
-    keys = [key for key in dict.fromkeys(key for run in runs for key in run.settings) if defines_experiment(key)]
-    columns = {key: [run.settings.get(key) for run in runs] for key in keys}
-    varying = {
-        key: column
-        for key, column in columns.items()
-        if len({run.settings[key] for run in runs if key in run.settings}) > 1
-    }
+    distinct: dict[str, set[Value]] = defaultdict(set)
+    for run in runs:
+        for key, value in run.settings.items():
+            distinct[key].add(value)
+    keys = [key for key, found in distinct.items() if len(found) > 1 and defines_experiment(key)]
+    varying = {key: [run.settings.get(key) for run in runs] for key in keys}
     kept: list[str] = []
-    for key in sorted(varying, key=lambda key: (not key.endswith((".name", ".criterion")), keys.index(key))):
+    for key in sorted(keys, key=lambda key: not key.endswith((".name", ".criterion"))):
         names = [other for other in kept if _group(other) == _group(key) and isinstance(varying[other][0], str)]
         if not any(_determines(varying[name], varying[key]) for name in names):
             kept.append(key)

@@ -6,9 +6,8 @@ import time
 from pathlib import Path
 
 from rich.table import Table
-from rich.text import Text
 
-from prunesweep.report.console.terminal import console, percent
+from prunesweep.report.console.terminal import console, percent, plain
 from prunesweep.store.entries import usage
 from prunesweep.store.listing import Chain, chains
 from prunesweep.store.tally import Tally
@@ -53,11 +52,11 @@ def show(folder: Path) -> None:
     """Print a summary of the store `folder` and its largest chains."""
     listed = chains(folder)
     out = console()
-    out.print(Text(summary(folder)), soft_wrap=True)
+    out.print(plain(summary(folder)), soft_wrap=True)
     if not listed:
         return
     title = f"The largest chains of {len(listed):,}. Steps that several chains share count in each."
     table = Table("network", "pruning", "last step", "steps", "size", "used", title=title, title_justify="left")
     for chain in listed[:MAX_ROWS]:
-        table.add_row(*map(Text, row(chain, time.time())))
+        table.add_row(*map(plain, row(chain, time.time())))
     out.print(table)

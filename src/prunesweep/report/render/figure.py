@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from matplotlib.ticker import (
     NullLocator,
 )
 
+from prunesweep.errors import printable
 from prunesweep.report.compute.frontiers import value_of
 from prunesweep.report.compute.groups import Experiment
 from prunesweep.report.compute.values import Task, Values
@@ -40,23 +42,32 @@ STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "legend.frameon": False,
+    "text.usetex": False,
+    "text.parse_math": False,  # names come from files, and "$" in them has no meaning
 }
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#8c6bb1", "#999999")
 MARKERS = "osD^v*hP"
+MAX_PANELS = 12
+"""How many data sets get a panel: those with the most experiments."""
+MAX_LABEL = 40
+"""The largest number of characters of a name in the picture. Longer names are cut."""
 
 
 def figure(values: Values) -> bytes:
     """Return the picture as a PNG file with 300 dots per inch."""
     logging.getLogger("matplotlib.font_manager").setLevel(logging.WARNING)  # it reports when it builds its cache
-    with mpl.rc_context(STYLE):
-        count = max(1, len(values.tasks))
+    largest = sorted(values.tasks, key=lambda task: -len(_experiments(task, values)))[:MAX_PANELS]
+    tasks = sorted(largest, key=values.tasks.index)
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)  # a name in a script without a font
+        count = max(1, len(tasks))
         drawing = Figure(figsize=(WIDTH * count, 2.6), dpi=300, layout="constrained")
         FigureCanvasAgg(drawing)  # needs no window system, independent of the configuration of matplotlib
         panels = drawing.subplots(1, count, squeeze=False)[0]
-        for task, axes in zip(values.tasks, panels, strict=False):
+        for task, axes in zip(tasks, panels, strict=False):
             _panel(axes, task, values)
             if count > 1:
-                axes.set_xlabel(f"{axes.get_xlabel()}, {task.dataset}")
+                axes.set_xlabel(f"{axes.get_xlabel()}, {_name(task.dataset)}")
         content = io.BytesIO()
         drawing.savefig(content, format="png", metadata={"Software": "prunesweep"})
     return content.getvalue()
@@ -80,12 +91,12 @@ def _panel(axes: Axes, task: Task, values: Values) -> None:
     for number, (value, experiments) in enumerate(groups):
         results = [values.runs.completed[run].result for one in experiments for run in one.runs]
         colour = COLOURS[number] if key else "#8a8f94"
-        _points(axes, results, floor, color=colour, marker=MARKERS[number], label=value if key else "runs")
+        _points(axes, results, floor, color=colour, marker=MARKERS[number], label=_name(value) if key else "runs")
         members = [values.experiments[index] for index in lines.get(value, [])]
         _line(axes, members, floor, color=COLOURS[number], label=None if key else _line_label(members))
     _dense_lines(axes, task, floor)
     _scales(axes, task)
-    _legend(axes, f"{key}; points: runs, lines: frontiers{_bars_label(values)}" if key else None)
+    _legend(axes, f"{_name(key)}; points: runs, lines: frontiers{_bars_label(values)}" if key else None)
 
 
 def _groups(task: Task, values: Values) -> tuple[str, list[tuple[str, list[Experiment]]]]:
@@ -93,8 +104,7 @@ def _groups(task: Task, values: Values) -> tuple[str, list[tuple[str, list[Exper
 
     It is the first setting with a few values that are all texts. Without one, all experiments form a single group.
     """
-    runs = values.runs.completed
-    members = [one for one in values.experiments if runs[one.runs[0]].result["dataset"] == task.dataset]
+    runs, members = values.runs.completed, _experiments(task, values)
     for key in task.frontiers["params_nonzero"].of_value:
         texts = [value_of(key, runs, one) for one in members]
         if all(isinstance(value, str) for value in texts):
@@ -102,6 +112,17 @@ def _groups(task: Task, values: Values) -> tuple[str, list[tuple[str, list[Exper
             parts = sorted({value for value in texts if isinstance(value, str)})
             return key, [(part, [one for one, value in pairs if value == part]) for part in parts]
     return "", [("", members)]
+
+
+def _experiments(task: Task, values: Values) -> list[Experiment]:
+    runs = values.runs.completed
+    return [one for one in values.experiments if runs[one.runs[0]].result["dataset"] == task.dataset]
+
+
+def _name(text: str) -> str:
+    """Return a name from a file as a label. Labels that begin with an underscore would not be shown."""
+    text = printable(text).lstrip("_") or "_"
+    return text if len(text) <= MAX_LABEL else f"{text[: MAX_LABEL - 1]}…"
 
 
 def _points(axes: Axes, results: Sequence[dict[str, Any]], floor: float, **style: Any) -> None:
@@ -129,7 +150,7 @@ def _dense_lines(axes: Axes, task: Task, floor: float) -> None:
     for dense in task.dense:
         height = _error(dense.test.mean, floor)
         axes.axhline(height, color="black", linewidth=0.7, linestyle=(0, (4, 3)))
-        label = "dense" if len(task.dense) == 1 else f"dense {dense.model}"
+        label = "dense" if len(task.dense) == 1 else f"dense {_name(dense.model)}"
         place: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "xytext": (2, 2), "textcoords": "offset points"}
         axes.annotate(label, (0, height), fontsize=6.5, **place)
 

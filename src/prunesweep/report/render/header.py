@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from html import escape
 from math import sqrt
 
+from prunesweep.errors import printable
 from prunesweep.report.compute.frontiers import CHANCE
 from prunesweep.report.compute.groups import Spread
 from prunesweep.report.compute.values import Dense, Task, Values
@@ -38,7 +39,7 @@ def facts(values: Values) -> str:
         ]
         if task.hypervolume:
             terms.append(("Hypervolume", _hypervolume(task, task.hypervolume)))
-    return "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in terms)
+    return "".join(f"<dt>{_escaped(term)}</dt><dd>{_escaped(text)}</dd>" for term, text in terms)
 
 
 def failures(values: Values) -> str:
@@ -50,7 +51,11 @@ def failures(values: Values) -> str:
 
 def _failure(run: RunDirectory) -> str:
     cells = (run.name, run.status, " ".join(run.overrides), run.error)
-    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+    return "<tr>" + "".join(f"<td>{_escaped(cell)}</td>" for cell in cells) + "</tr>"
+
+
+def _escaped(text: str) -> str:
+    return escape(printable(text))
 
 
 def _list(texts: Iterable[str]) -> str:

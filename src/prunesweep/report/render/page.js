@@ -270,7 +270,7 @@ function description(index, axis) {
   ];
 }
 
-const link = (run) => data.runs.link[run].split("/").map(encodeURIComponent).join("/") + "/";
+const link = (run) => data.runs.link[run];
 
 function copyable(command) {
   const copy = element("button", { type: "button", "aria-label": `Copy ${command}`, onclick: async () => {

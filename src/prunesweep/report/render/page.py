@@ -19,9 +19,11 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 from typing import Any
+from urllib.parse import quote
 
 from plotly.offline import get_plotlyjs
 
+from prunesweep.errors import printable
 from prunesweep.report.compute.costs import AXES, as_of_round
 from prunesweep.report.compute.gather import short_path
 from prunesweep.report.compute.groups import Spread
@@ -66,7 +68,7 @@ def _packed(content: bytes) -> str:
 
 def payload(values: Values, folder: Path) -> dict[str, Any]:
     """Return the data of the page. Runs are stored by columns."""
-    runs = values.runs.completed
+    runs, here = values.runs.completed, str(folder.resolve())
     numerics = [key for key in NUMERICS if len({run.settings.get(key) for run in runs}) > 1]
     experiment_of, first_of = _memberships(values)
     return {
@@ -74,8 +76,8 @@ def payload(values: Values, folder: Path) -> dict[str, Any]:
         "runs": {
             **_columns(runs),
             "name": [run.name for run in runs],
-            "link": [os.path.relpath(run.folder.resolve(), folder.resolve()) for run in runs],
-            "command": [f"prunesweep reproduce {shlex.quote(str(short_path(run.folder)))}" for run in runs],
+            "link": [_link(run, here) for run in runs],
+            "command": [_command(run) for run in runs],
             "experiment": [experiment_of[index] for index in range(len(runs))],
             "duplicate_of": [first_of.get(index) for index in range(len(runs))],
             "curve": [_curve(run.result) for run in runs],
@@ -104,6 +106,15 @@ def payload(values: Values, folder: Path) -> dict[str, Any]:
             for task in values.tasks
         ],
     }
+
+
+def _link(run: RunDirectory, folder: str) -> str:
+    """Return the URL of the directory of `run` relative to the absolute path `folder`. Its name can be of any bytes."""
+    return quote(os.fsencode(os.path.relpath(run.folder.resolve(), folder))) + "/"
+
+
+def _command(run: RunDirectory) -> str:
+    return printable(f"prunesweep reproduce {shlex.quote(str(short_path(run.folder)))}")
 
 
 def _memberships(values: Values) -> tuple[dict[int, int], dict[int, int]]:

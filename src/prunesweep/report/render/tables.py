@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Any
 
 from prunesweep.report.compute.costs import AXES
@@ -11,6 +9,7 @@ from prunesweep.report.compute.frontiers import Frontier
 from prunesweep.report.compute.groups import Experiment, Spread
 from prunesweep.report.compute.values import Task, Values
 from prunesweep.results.run_directory import Value
+from prunesweep.results.tables import csv_text
 
 
 def frontier_table(values: Values) -> str:
@@ -20,11 +19,7 @@ def frontier_table(values: Values) -> str:
         for task in values.tasks
         for index in task.frontiers["params_nonzero"].members
     ]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, rows[0] if rows else ["dataset"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return csv_text(rows[0] if rows else ["dataset"], rows)
 
 
 def label(values: Values, experiment: Experiment) -> str:
