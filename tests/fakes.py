@@ -1,11 +1,14 @@
 """Fake sweeps and fake data files: run directories without training, and images without content."""
 
+import gzip
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import yaml
 
 from prunesweep.data.settings import Dataset
@@ -104,18 +107,33 @@ def grey(name: str, root: Path, **fields: object) -> Dataset:
     return Dataset(name, str(root), **{"validation": 5_000, **fields})  # type: ignore[arg-type]
 
 
+def without_checksums(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Accept files of any content for a data set."""
+    files = tuple(replace(file, checksum=None) for file in SOURCES[name].files)
+    monkeypatch.setitem(SOURCES, name, replace(SOURCES[name], files=files))
+
+
 def written(name: str, root: Path) -> Path:
     """Write the files of a data set with black images. The label of image i is i modulo 10."""
     for file in SOURCES[name].files:
         path = root / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        assert file.size is not None
-        if "images" in file.path:
-            np.zeros(file.size, np.uint8).tofile(path)
-        elif "idx2" in file.path:
-            labels = np.zeros((60_000, 8), ">i4")
-            labels[:, 0] = np.arange(60_000) % 10
-            path.write_bytes(b"\0" * 12 + labels.tobytes())
-        else:
-            path.write_bytes(b"\0" * 8 + (np.arange(file.size - 8) % 10).astype(np.uint8).tobytes())
+        write_idx(path, idx_content(path.name))
     return root
+
+
+def idx_content(name: str) -> bytes:
+    """Return the content of a file of MNIST or a drop-in replacement, without compression."""
+    count = 10_000 if name.startswith("t10k") else 60_000
+    if "images" in name:
+        return bytes(16 + count * 784)
+    if "idx2" in name:
+        labels = np.zeros((count, 8), ">i4")
+        labels[:, 0] = np.arange(count) % 10
+        return b"\0" * 12 + labels.tobytes()
+    return b"\0" * 8 + (np.arange(count) % 10).astype(np.uint8).tobytes()
+
+
+def write_idx(path: Path, content: bytes) -> None:
+    """Write a file of a data set, as an archive if its name says so."""
+    path.write_bytes(gzip.compress(content, 1, mtime=0) if path.suffix == ".gz" else content)

@@ -155,7 +155,7 @@ def test_bad_input_gives_one_message_and_leaves_nothing_behind(
 
 
 def test_a_truncated_data_file_is_reported(run_py: Command, tmp_path: Path) -> None:
-    folder = tmp_path / "KMNIST" / "raw"
+    folder = tmp_path / "FashionMNIST" / "raw"
     folder.mkdir(parents=True)
     for name in (
         "train-images-idx3-ubyte",
@@ -164,7 +164,7 @@ def test_a_truncated_data_file_is_reported(run_py: Command, tmp_path: Path) -> N
         "t10k-labels-idx1-ubyte",
     ):
         (folder / name).write_bytes(b"short")
-    done = run_py("dataset=kmnist", f"dataset.root={tmp_path}")
+    done = run_py("dataset=fashion_mnist", f"dataset.root={tmp_path}")
     assert done.code == 1
     assert "train-images-idx3-ubyte: is 5 bytes long, expected 47,040,016" in done.err
 

@@ -2,11 +2,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from fakes import grey, written
+from fakes import grey, idx_content, without_checksums, write_idx, written
 
 from prunesweep.data.datasets import Split, fingerprint, load
 from prunesweep.data.readers import read
 from prunesweep.data.settings import Dataset
+from prunesweep.data.sources import SOURCES
 
 
 def test_the_splits_have_the_same_share_of_each_class() -> None:
@@ -61,17 +62,17 @@ def test_a_data_set_is_loaded_once() -> None:
     assert load(Dataset(), "cpu") is not load(Dataset(validation=400), "cpu")
 
 
-def test_the_fingerprint_depends_on_all_that_the_tensors_depend_on(tmp_path: Path) -> None:
+def test_the_fingerprint_depends_on_all_that_the_tensors_depend_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_checksums("kmnist", monkeypatch)
     here, there = written("kmnist", tmp_path / "a"), written("kmnist", tmp_path / "b")
     reference = fingerprint(grey("kmnist", here))
     assert fingerprint(grey("kmnist", there)) == reference, "the folder of the files does not matter"
     assert fingerprint(grey("kmnist", here, validation=4_000)) != reference
     assert fingerprint(grey("kmnist", here, mean=[0.2])) != reference
     assert fingerprint(grey("kmnist", here, std=[0.2])) != reference
-    labels = there / "KMNIST" / "raw" / "t10k-labels-idx1-ubyte"
-    content = bytearray(labels.read_bytes())
-    content[-1] ^= 1
-    labels.write_bytes(content)
+    write_idx(there / SOURCES["kmnist"].files[3].path, idx_content("t10k-labels-idx1-ubyte")[:-1] + b"\0")
     assert fingerprint(grey("kmnist", there)) != reference
 
 

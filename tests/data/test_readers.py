@@ -1,10 +1,11 @@
 import hashlib
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import DROP_INS, grey, written
+from fakes import DROP_INS, grey, idx_content, without_checksums, write_idx, written
 from torchvision import datasets
 from torchvision.datasets import CIFAR10
 
@@ -33,34 +34,40 @@ def test_the_embedded_digits_are_divided_into_training_and_test_examples() -> No
     assert rows(train, test) == sorted(row.tobytes() for row in table), "each example once, with its own label"
 
 
-def test_an_idx_file_is_read_without_its_header(tmp_path: Path) -> None:
-    images = written("kmnist", tmp_path) / "KMNIST" / "raw" / "train-images-idx3-ubyte"
+@pytest.mark.parametrize("name", ["kmnist", "mnist"], ids=["archives", "files"])
+def test_an_idx_file_is_read_without_its_header(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_checksums(name, monkeypatch)
     content = np.zeros(60_000 * 784, np.uint8)
     content[784 + 28 + 2] = 7  # image 1, row 1, column 2
-    images.write_bytes(b"\xff" * 16 + content.tobytes())
-    train, test = read("kmnist", tmp_path)
+    write_idx(written(name, tmp_path) / SOURCES[name].files[0].path, b"\xff" * 16 + content.tobytes())
+    train, test = read(name, tmp_path)
     assert train.images.shape == (60_000, 28, 28, 1)
     assert train.images[1, 1, 2, 0] == 7
     assert train.images.sum() == 7
     assert train.labels[:12].tolist() == test.labels[:12].tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]
 
 
-def test_a_label_that_is_not_a_class_is_refused(tmp_path: Path) -> None:
-    labels = written("kmnist", tmp_path) / "KMNIST" / "raw" / "t10k-labels-idx1-ubyte"
-    labels.write_bytes(labels.read_bytes()[:-1] + bytes([10]))
+def test_a_label_that_is_not_a_class_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_checksums("kmnist", monkeypatch)
+    write_idx(
+        written("kmnist", tmp_path) / SOURCES["kmnist"].files[3].path,
+        idx_content("t10k-labels-idx1-ubyte")[:-1] + bytes([10]),
+    )
     with pytest.raises(UsageError, match=r"kmnist has a label that is not from 0 to 9"):
         read("kmnist", tmp_path)
 
 
 def test_a_file_of_another_size_is_not_read(tmp_path: Path) -> None:
-    labels = written("kmnist", tmp_path) / "KMNIST" / "raw" / "t10k-labels-idx1-ubyte"
-    labels.write_bytes(labels.read_bytes()[:-1])
-    with pytest.raises(UsageError, match=r"is 10,007 bytes long, expected 10,008. The file is damaged"):
-        read("kmnist", tmp_path)
+    for file in SOURCES["mnist"].files:
+        (tmp_path / file.path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file.path).write_bytes(b"short")
+    with pytest.raises(UsageError, match=r"is 5 bytes long, expected 47,040,016. The file is damaged"):
+        read("mnist", tmp_path)
 
 
-@pytest.mark.parametrize("name", [name for name in DROP_INS if SOURCES[name].files[0].sha256 is None])
-def test_the_drop_in_replacements_of_mnist_are_read(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", DROP_INS)
+def test_the_drop_in_replacements_of_mnist_are_read(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_checksums(name, monkeypatch)
     train, test = read(name, written(name, tmp_path))
     assert (len(train.labels), len(train.images)) == (60_000, 60_000)
     assert (len(test.labels), len(test.images)) == (10_000, 10_000)
@@ -76,19 +83,19 @@ def test_agrees_with_torchvision(name: str, full_data: Path) -> None:
 
 
 def test_cifar10_is_read_only_if_its_checksums_match(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / CIFAR10.base_folder
-    folder.mkdir()
     pixels = np.zeros((10_000, 3, 32, 32), np.uint8)
     pixels[:, 2] = 255
     batch = pickle.dumps({"data": pixels.reshape(10_000, 3_072), "labels": [7] * 10_000})
     meta = pickle.dumps({"label_names": list("abcdefghij")})
-    for part in ("train_list", "test_list"):
-        names = [name for name, _ in getattr(CIFAR10, part)]
-        monkeypatch.setattr(CIFAR10, part, [[name, hashlib.md5(batch).hexdigest()] for name in names])
-        for name in names:
-            (folder / name).write_bytes(batch)
-    (folder / "batches.meta").write_bytes(meta)
-    monkeypatch.setattr(CIFAR10, "meta", {**CIFAR10.meta, "md5": hashlib.md5(meta).hexdigest()})
+    files = []
+    for file in SOURCES["cifar10"].files:
+        content = meta if file.path.endswith("meta") else batch
+        (tmp_path / file.path).parent.mkdir(exist_ok=True)
+        (tmp_path / file.path).write_bytes(content)
+        files.append(replace(file, checksum=f"md5:{hashlib.md5(content).hexdigest()}"))
+    monkeypatch.setitem(SOURCES, "cifar10", replace(SOURCES["cifar10"], files=tuple(files)))
+    monkeypatch.setattr(CIFAR10, "_check_integrity", lambda _: True)
+    monkeypatch.setattr("torchvision.datasets.cifar.check_integrity", lambda *_: True)
 
     train, test = read("cifar10", tmp_path)
     assert train.images.shape == (50_000, 32, 32, 3)
@@ -96,6 +103,6 @@ def test_cifar10_is_read_only_if_its_checksums_match(tmp_path: Path, monkeypatch
     assert test.images[0, 0, 0].tolist() == [0, 0, 255]
     assert set(test.labels.tolist()) == {7}
 
-    (folder / "test_batch").write_bytes(b"damaged")
-    with pytest.raises(UsageError, match="test_batch: expected MD5 .* Remove it to download it again"):
+    (tmp_path / files[5].path).write_bytes(b"damaged")
+    with pytest.raises(UsageError, match="test_batch: has MD5 .* expected .* Remove it to download it again"):
         read("cifar10", tmp_path)

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from fakes import DROP_INS, grey, written
+from fakes import DROP_INS, grey, without_checksums, written
 from torchvision import datasets
 
 from prunesweep.data.datasets import fingerprint
@@ -11,9 +11,9 @@ from prunesweep.errors import UsageError
 
 
 def test_a_truncated_file_is_reported_with_its_expected_size(tmp_path: Path) -> None:
-    labels = written("fashion_mnist", tmp_path) / "FashionMNIST" / "raw" / "train-labels-idx1-ubyte"
-    labels.write_bytes(labels.read_bytes()[:1000])
-    with pytest.raises(UsageError, match="train-labels-idx1-ubyte: is 1,000 bytes long, expected 60,008"):
+    images = written("fashion_mnist", tmp_path) / "FashionMNIST" / "raw" / "train-images-idx3-ubyte"
+    images.write_bytes(images.read_bytes()[:1000])
+    with pytest.raises(UsageError, match="train-images-idx3-ubyte: is 1,000 bytes long, expected 47,040,016"):
         checksums("fashion_mnist", tmp_path)
 
 
@@ -22,10 +22,11 @@ def test_a_file_with_other_content_is_reported_with_its_checksum(tmp_path: Path)
         checksums("mnist", written("mnist", tmp_path))
 
 
-def test_a_file_that_changes_has_a_new_checksum(tmp_path: Path) -> None:
-    labels = written("kmnist", tmp_path) / "KMNIST" / "raw" / "t10k-labels-idx1-ubyte"
+def test_a_file_that_changes_has_a_new_checksum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_checksums("kmnist", monkeypatch)
+    labels = written("kmnist", tmp_path) / SOURCES["kmnist"].files[3].path
     before = checksums("kmnist", tmp_path)
-    labels.write_bytes(labels.read_bytes()[:-1] + b"\5")
+    labels.write_bytes(labels.read_bytes() + b"\5")
     after = checksums("kmnist", tmp_path)
     assert [old == new for old, new in zip(before, after, strict=True)] == [True, True, True, False]
 
@@ -50,6 +51,7 @@ def test_a_download_that_fails_lists_the_files_to_place(name: str, tmp_path: Pat
 
 
 def test_downloaded_files_are_moved_into_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_checksums("kmnist", monkeypatch)
     monkeypatch.setattr(datasets, "KMNIST", lambda root, train, download: written("kmnist", Path(root)))
     fingerprint(grey("kmnist", tmp_path / "new"))
     assert [path.name for path in tmp_path.iterdir()] == ["new"]

