@@ -13,6 +13,7 @@ from prunesweep.errors import (
     fatal,
     message_of,
     need_extra,
+    printable,
     suggestion,
 )
 
@@ -94,3 +95,9 @@ def test_an_exception_in_a_fatal_block_is_its_cause() -> None:
         raise error
     assert raised.value.__cause__ is error
     assert not isinstance(raised.value, Exception), "so that Hydra does not turn it into a warning"
+
+
+def test_foreign_text_is_printed_without_control_characters() -> None:
+    assert printable("a\nb\x1b[2J é \udcff \u202e") == "a\\nb\\x1b[2J é \\udcff \\u202e"
+    assert printable("a\nb\x1b[2J\r", lines=True) == "a\nb\\x1b[2J\\r"
+    assert printable(None) == "None"

@@ -14,7 +14,8 @@ from prunesweep.experiment.run import run
 from prunesweep.experiment.saved import save_config
 from prunesweep.results.run_directory import RunDirectory, find_runs
 from prunesweep.search import confirm as module
-from prunesweep.search.confirm import Confirmed, candidates, confirm, new_seeds
+from prunesweep.search.confirm import Confirmed, confirm, new_seeds
+from prunesweep.store.settings import StoreSettings
 
 Settings = Callable[..., RunConfig]
 Make = Callable[..., Path]
@@ -142,9 +143,14 @@ def test_optimism_is_the_accuracy_in_the_search_minus_the_confirmed_one() -> Non
     assert Confirmed("dense", 2, 0.0, None, (0.5, 0.1), (0.5, 0.1)).optimism is None
 
 
-def test_the_store_of_the_search_is_used(sweep: Make, tmp_path: Path) -> None:
-    (candidate,) = candidates(sweep())
-    assert candidate.config.store.dir == str(tmp_path / "store")
+def test_the_users_own_store_is_used_and_keeps_its_entries(
+    sweep: Make, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = sweep(t7=settings(store=StoreSettings(dir=str(tmp_path / "store"), max_gb=0)))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    confirm(folder, 1)
+    assert len(list((tmp_path / "cache" / "prunesweep" / "store").glob("??/*.json"))) > 0
+    assert not list((tmp_path / "store").glob("??/*.json"))
 
 
 def test_code_that_a_config_names_is_refused_without_trust(sweep: Make) -> None:

@@ -15,11 +15,11 @@ from torch import Tensor
 
 from prunesweep.chain.state import tensor_hash
 from prunesweep.config import RunConfig
-from prunesweep.errors import UsageError
+from prunesweep.errors import UsageError, printable
 from prunesweep.experiment import provenance
 from prunesweep.experiment import run as experiment
 from prunesweep.experiment.run import Progress
-from prunesweep.experiment.saved import load_weights, printable, save_config
+from prunesweep.experiment.saved import load_weights, save_config
 from prunesweep.results.flatten import leaves
 from prunesweep.results.result import BOOKKEEPING, DURATIONS
 from prunesweep.results.run_directory import RunDirectory, read_run

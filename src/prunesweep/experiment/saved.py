@@ -1,10 +1,10 @@
 """Load the configuration and the weights of a saved run.
 
-A run directory may come from someone else, so it is data: JSON, plain YAML and safetensors. Code that its config names
-is imported only if the caller trusts it.
+A run directory may come from someone else, so it is data: JSON, plain YAML and safetensors, read within limits. Code
+that its config names is imported only if the caller trusts it. All commands read saved runs with these functions.
 
-The saved config is complete. Settings that cannot change a result belong to the present machine and are not taken from
-it: the store, the logger, the storage of a search. `dataset.root` is used only if the data is there.
+The saved config is complete. Settings of the machine are never taken from it: the store, the logger, the folder of the
+data, the number of a CUDA device, the storage of a search.
 """
 
 from __future__ import annotations
@@ -16,27 +16,31 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import Tensor
-from yaml import YAMLError
 
 from prunesweep import config
 from prunesweep.config import RunConfig
 from prunesweep.data.sources import SOURCES
-from prunesweep.errors import UsageError
-from prunesweep.files import write_atomically
+from prunesweep.errors import UsageError, printable
+from prunesweep.files import read_inside, write_atomically
 from prunesweep.results.flatten import leaves
+from prunesweep.results.plain_yaml import parse_yaml
 from prunesweep.results.result import WEIGHTS
-from prunesweep.results.run_directory import CONFIG, RunDirectory, find_runs, read_run
+from prunesweep.results.run_directory import CONFIG, MAX_CONFIG, RunDirectory, find_runs, read_run
 from prunesweep.roles import Role, role_of
 
 DATA_FOLDER = "dataset.root"
 CODE_KEYS = ("target", "_target_")
 """Last parts of the keys whose value is the import path of code."""
-REFERENCE = re.compile(r"\$\{[A-Za-z_]\w*(\.\w+)*\}")
+REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*(?:\.\w+)*)\}")
 """`${train.batch_size}`: a value elsewhere in the config. Other interpolations can read the environment."""
+MAX_REFERENCES = 10
+"""How many references may follow each other until a value is reached."""
+MAX_WEIGHTS = 2**31
+"""The largest size of the file of the weights in bytes."""
 
 
 def completed_run(folder: Path) -> RunDirectory:
@@ -73,12 +77,13 @@ def load_config(run: RunDirectory, *, trust: bool = False) -> tuple[RunConfig, l
     Raises:
         UsageError: The config cannot be read, names code without `trust`, or does not fit the current schemas.
     """
-    values = _experiment_settings(_read_yaml(run.folder / CONFIG))
+    saved = _read_config(run.folder)
+    values = _with_references_replaced(run.folder, _experiment_settings(saved))
     if not trust:
         refuse_code(run.folder, values)
-    replaced = list(_use_local_data(values))
+    notes = list(_use_machine_settings(saved, values))
     loaded = config.build(OmegaConf.create(values))
-    return loaded, [*replaced, *_added_defaults(values, loaded)]
+    return loaded, [*notes, *_added_defaults(values, loaded)]
 
 
 def save_config(folder: Path, settings: RunConfig) -> None:
@@ -94,8 +99,8 @@ def load_weights(run: RunDirectory) -> dict[str, Tensor]:
     """
     path = run.folder / WEIGHTS
     try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
+        return load(read_inside(run.folder, WEIGHTS, MAX_WEIGHTS))
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:  # KeyError: an unknown type
         raise UsageError(f"{path}: cannot be read ({error}).") from error
 
 
@@ -111,35 +116,28 @@ def refuse_code(source: Path, settings: Mapping[str, Any]) -> None:
                 f"{source}: its config names code, {key}={printable(value)}, which would be imported and executed. "
                 "Pass --trust to allow it."
             )
-        if isinstance(value, str) and "${" in value and key != DATA_FOLDER and not REFERENCE.fullmatch(value):
+        if isinstance(value, str) and "${" in value:
             raise UsageError(
-                f"{source}: its config computes {key} from outside the config, {printable(value)}. "
+                f"{source}: its config computes {printable(key)} from outside the config, {printable(value)}. "
                 "Pass --trust to allow it."
             )
 
 
-def printable(value: Any) -> str:
-    """Return `value` as text on one line. Control characters from a foreign file are escaped."""
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in str(value))
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    """Return the values of the config file as plain values. Interpolations are not resolved."""
+def _read_config(folder: Path) -> dict[str, Any]:
+    """Return the values of the saved config as plain values. References are not replaced."""
     try:
-        loaded = OmegaConf.load(path)  # a safe loader, which cannot construct objects
-    except (OSError, ValueError, YAMLError) as error:
-        raise UsageError(f"{path}: cannot be read ({type(error).__name__}: {error}).") from error
-    if not isinstance(loaded, DictConfig):
-        raise UsageError(f"{path}: is not the config of a run.")
-    values = OmegaConf.to_container(loaded, resolve=False)
-    assert isinstance(values, dict)
+        values = parse_yaml(read_inside(folder, CONFIG, MAX_CONFIG).decode())
+        if not isinstance(values, dict):
+            raise ValueError("it is not the config of a run")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{folder / CONFIG}: cannot be read ({error}).") from error
     return {str(key): value for key, value in values.items()}
 
 
-def _experiment_settings(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def _experiment_settings(values: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
     """Return `values` without the settings of the machine that computed the run."""
     return {
-        str(name): _experiment_settings(value, f"{prefix}{name}.") if isinstance(value, dict) else value
+        name: _experiment_settings(value, f"{prefix}{name}.") if isinstance(value, dict) else value
         for name, value in values.items()
         if not _is_local(f"{prefix}{name}")
     }
@@ -147,35 +145,67 @@ def _experiment_settings(values: Mapping[str, Any], prefix: str = "") -> dict[st
 
 def _is_local(key: str) -> bool:
     """Whether the setting is always the present machine's own."""
-    return key != DATA_FOLDER and role_of(RunConfig, key) is Role.NOTHING
+    return role_of(RunConfig, key) is Role.NOTHING
 
 
-def _use_local_data(values: dict[str, Any]) -> Iterator[str]:
-    """Replace `dataset.root` in `values` if it does not contain the data, and yield a note for the user.
+def _with_references_replaced(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
+    """Return `values` with each reference replaced by the single value that it refers to.
 
-    The replacement is the environment variable PRUNESWEEP_DATA, or None for the cache directory.
+    Raises:
+        UsageError: A reference leads to no single value: to a part of the config, to itself, or to nothing.
     """
-    dataset = values.get("dataset")
-    source = SOURCES.get(str(dataset.get("name"))) if isinstance(dataset, dict) else None
-    if not isinstance(dataset, dict) or source is None:
+
+    def replaced(key: str, node: Any) -> Any:
+        if isinstance(node, dict):
+            return {name: replaced(f"{key}.{name}", inner) for name, inner in node.items()}
+        if isinstance(node, list):
+            return [replaced(f"{key}.{number}", inner) for number, inner in enumerate(node)]
+        value = node
+        for _ in range(MAX_REFERENCES):
+            reference = REFERENCE.fullmatch(value) if isinstance(value, str) else None
+            if reference is None:
+                break
+            value = _look_up(values, reference[1])
+        if isinstance(value, dict | list) or (isinstance(value, str) and REFERENCE.fullmatch(value)):
+            raise UsageError(
+                f"{folder / CONFIG}: {printable(key)}={printable(node)} does not refer to a single value of the config."
+            )
+        return value
+
+    return {key: replaced(key, node) for key, node in values.items()}
+
+
+def _look_up(values: Mapping[str, Any], key: str) -> Any:
+    """Return the value of the dotted `key`, or an empty dictionary if it does not exist."""
+    node: Any = values
+    for name in key.split("."):
+        node = node.get(name, {}) if isinstance(node, dict) else {}
+    return node
+
+
+def _use_machine_settings(saved: Mapping[str, Any], values: dict[str, Any]) -> Iterator[str]:
+    """Set the settings of this machine in `values`, and yield a note if data was read from another folder.
+
+    The folder of the data is the environment variable PRUNESWEEP_DATA, or None for the cache directory. The device
+    keeps its kind, which changes the last bits of a result, but not the number that it had on the other machine.
+    """
+    if str(values.get("device")).startswith("cuda:"):
+        values["device"] = "cuda"
+    dataset, local = values.get("dataset"), os.environ.get("PRUNESWEEP_DATA")
+    if not isinstance(dataset, dict):
         return  # reported when the config is built
-    root, local = dataset.get("root"), os.environ.get("PRUNESWEEP_DATA")
-    is_path = isinstance(root, str) and "${" not in root
-    if is_path and all((Path(str(root)).expanduser() / file.path).is_file() for file in source.files):
-        return
     dataset["root"] = local
-    if is_path and source.torchvision is not None:
-        place = local or "the cache directory"
-        yield f"dataset.root={printable(root)} does not contain {dataset['name']}; {place} is used instead"
+    before = saved["dataset"].get("root")
+    source = SOURCES.get(str(dataset.get("name")))
+    if before in (None, local) or "${" in str(before) or source is None or source.torchvision is None:
+        return
+    place = printable(local or "the cache directory")
+    yield f"dataset.root={printable(before)} is not used: data is read from {place}. To change it, set PRUNESWEEP_DATA"
 
 
 def _added_defaults(values: Mapping[str, Any], loaded: RunConfig) -> Iterator[str]:
     """Yield a note about settings of the current schemas that the complete saved config does not have."""
     saved = {key for key, _ in leaves(dict(values))}
-    added = [
-        f"{key}={value}"
-        for key, value in leaves(asdict(loaded))
-        if key not in saved and key != DATA_FOLDER and not _is_local(key)
-    ]
+    added = [f"{key}={value}" for key, value in leaves(asdict(loaded)) if key not in saved and not _is_local(key)]
     if added:
         yield f"the saved config does not have these settings, their current defaults are used: {', '.join(added)}"

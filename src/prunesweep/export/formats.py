@@ -10,8 +10,8 @@ from typing import Any
 
 from torch import nn
 
-from prunesweep.errors import UsageError
-from prunesweep.experiment.saved import printable, refuse_code
+from prunesweep.errors import UsageError, printable
+from prunesweep.experiment.saved import refuse_code
 from prunesweep.export import compacted, csr, dense, onnx_graph, program
 from prunesweep.export.description import Description, check, checksum, shown
 from prunesweep.export.description import parse as fields_of

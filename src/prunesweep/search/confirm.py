@@ -6,30 +6,32 @@ reported minus the mean of new runs that differ only in the seed.
 
 from __future__ import annotations
 
-import csv
-import io
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from omegaconf import OmegaConf
+import yaml
 from rich.table import Table
 
 from prunesweep.config import RunConfig
-from prunesweep.errors import UsageError, check_range
+from prunesweep.errors import UsageError, check_range, printable
 from prunesweep.experiment.run import Progress, run, silent
 from prunesweep.experiment.saved import load_config, save_config
-from prunesweep.files import write_atomically
+from prunesweep.files import read_inside, refuse_links, write_atomically
 from prunesweep.report.console.terminal import console, cut, percent
+from prunesweep.results.plain_yaml import parse_yaml
 from prunesweep.results.result import remove_outputs
 from prunesweep.results.run_directory import CONFIG, CONFIRMED, SEARCH_RESULTS, RunDirectory, find_runs, read_run
+from prunesweep.results.tables import csv_text
 from prunesweep.store.settings import StoreSettings
 
 TABLE = "confirmed.csv"
 OVERRIDES = CONFIG.parent / "overrides.yaml"
+MAX_SEARCH_RESULTS = 4 * 2**20
+"""The largest size of `optimization_results.yaml` in bytes. A trial of the Pareto set needs less than 1 KiB."""
+UNLIMITED_GB = 1e6  # confirming must not evict entries from the user's store
 
 
 @dataclass(frozen=True)
@@ -95,9 +97,13 @@ def confirm(sweep: Path, count: int, progress: Progress = silent, *, trust: bool
     check_range("--seeds", count, 1)
     chosen = candidates(sweep, trust=trust)
     seeds = new_seeds(find_runs(sweep), count)
+    folders = {each.trial: [Path(CONFIRMED, str(each.trial), f"seed={seed}") for seed in seeds] for each in chosen}
+    for name in (name for names in folders.values() for name in names):
+        _check_inside(sweep, name)  # before anything is written
     runs = {
         each.trial: [
-            repeat(each, seed, sweep / CONFIRMED / str(each.trial) / f"seed={seed}", progress) for seed in seeds
+            repeat(each, seed, sweep / name, progress, trust=trust)
+            for seed, name in zip(seeds, folders[each.trial], strict=True)
         ]
         for each in chosen
     }
@@ -111,40 +117,61 @@ def candidates(sweep: Path, *, trust: bool = False) -> list[Candidate]:
     """Return the Pareto set of the search in `sweep`.
 
     Raises:
-        UsageError: There is no search or no completed trial, a trial is not on this machine, or a configuration names
-            code without `trust`.
+        UsageError: There is no search or no completed trial, a trial is not on this machine or outside of `sweep`, or
+            a configuration names code without `trust`.
     """
+    chosen = list(_pareto_set(sweep))
+    if not chosen:
+        raise UsageError(f"{sweep}: the search has no completed trial.")
+    return [_candidate(sweep, trial, directory, trust=trust) for trial, directory in chosen]
+
+
+def _pareto_set(sweep: Path) -> Iterator[tuple[int, str]]:
+    """Yield the number and the directory of each trial of the Pareto set."""
+    path = sweep / SEARCH_RESULTS
     try:
-        results: Any = OmegaConf.to_container(OmegaConf.load(sweep / SEARCH_RESULTS))
-    except FileNotFoundError:
+        values = parse_yaml(read_inside(sweep, SEARCH_RESULTS, MAX_SEARCH_RESULTS).decode())
+    except (FileNotFoundError, NotADirectoryError):
         raise UsageError(
             f"{sweep}: does not contain {SEARCH_RESULTS}. Give the directory of a search, such as multirun/NAME."
         ) from None
-    if not results.get("pareto"):
-        raise UsageError(f"{sweep}: the search has no completed trial.")
-    return [_candidate(sweep, each["trial"], each["directory"], trust=trust) for each in results["pareto"]]
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be read ({error}).") from error
+    rows = values.get("pareto") if isinstance(values, dict) else None
+    trials = set()
+    for row in rows if isinstance(rows, list) else [None]:
+        trial, directory = (row.get("trial"), row.get("directory")) if isinstance(row, dict) else (None, None)
+        if type(trial) is int and trial >= 0 and isinstance(directory, str | int) and trial not in trials:
+            trials.add(trial)
+            yield trial, str(directory)
+        else:
+            raise UsageError(f"{path}: 'pareto' is not a list of trials, each with its own number and a directory.")
+
+
+def _check_inside(sweep: Path, name: str | Path) -> None:
+    try:
+        refuse_links(sweep, name)
+    except ValueError as error:
+        raise UsageError(f"{sweep}: the directory {printable(name)} {error}.") from None
 
 
 def _candidate(sweep: Path, trial: int, directory: str, *, trust: bool) -> Candidate:
+    _check_inside(sweep, directory)
     runs = find_runs(sweep / directory)
     if not runs:
         raise UsageError(
             f"{sweep / directory}: does not exist. The directories of trials are on the machine that ran them."
         )
+    for run_directory in runs:
+        if not run_directory.completed:
+            raise UsageError(f"{run_directory.folder}: did not complete ({printable(run_directory.error)}).")
     config, _ = load_config(runs[0], trust=trust)
     return Candidate(
         trial=trial,
-        config=replace(config, store=_store(runs[0])),
+        config=config,
         overrides=tuple(text for text in runs[0].overrides if not text.startswith("seed=")),
         val_accuracy=statistics.fmean(run.result["final"]["val_accuracy"] for run in runs),
     )
-
-
-def _store(run: RunDirectory) -> StoreSettings:
-    """Return the store of a saved run, which `load_config` leaves out."""
-    saved = OmegaConf.select(OmegaConf.load(run.folder / CONFIG), "store", default={})
-    store: Any = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(StoreSettings), saved))
-    return store  # type: ignore[no-any-return]
 
 
 def new_seeds(runs: Iterable[RunDirectory], count: int) -> list[int]:
@@ -153,22 +180,27 @@ def new_seeds(runs: Iterable[RunDirectory], count: int) -> list[int]:
     return list(range(first, first + count))
 
 
-def repeat(candidate: Candidate, seed: int, folder: Path, progress: Progress) -> RunDirectory:
-    """Return the completed run of a candidate with another seed in `folder`; run it unless it is there already."""
+def repeat(candidate: Candidate, seed: int, folder: Path, progress: Progress, *, trust: bool = False) -> RunDirectory:
+    """Return the completed run of a candidate with another seed in `folder`; run it unless it is there already.
+
+    Finished steps are stored in the user's own store, whose other entries are kept.
+    """
     config = replace(candidate.config, seed=seed)
-    if not _is_completed(folder, config):
+    if not _is_completed(folder, config, trust=trust):
         overrides = [*candidate.overrides, f"seed={seed}"]
         remove_outputs(folder)  # `folder` never contains a result of another configuration
         save_config(folder, config)
-        write_atomically(folder / OVERRIDES, OmegaConf.to_yaml(OmegaConf.create(overrides)).encode())
-        run(config, folder, overrides, progress)
+        write_atomically(folder / OVERRIDES, yaml.safe_dump(overrides).encode())
+        run(replace(config, store=StoreSettings(max_gb=UNLIMITED_GB)), folder, overrides, progress)
     return read_run(folder)
 
 
-def _is_completed(folder: Path, config: RunConfig) -> bool:
-    path = folder / CONFIG
-    same = path.is_file() and OmegaConf.to_container(OmegaConf.load(path)) == asdict(config)
-    return same and read_run(folder).completed
+def _is_completed(folder: Path, config: RunConfig, *, trust: bool) -> bool:
+    found = read_run(folder)
+    try:
+        return found.completed and load_config(found, trust=trust)[0] == config
+    except UsageError:
+        return False  # an older release had other settings
 
 
 def dense_rows(runs: Mapping[int, Sequence[RunDirectory]]) -> list[Confirmed]:
@@ -197,15 +229,21 @@ def summarise(name: str, runs: Sequence[RunDirectory], point: str, searched: flo
 
 def as_csv(table: Iterable[Confirmed]) -> str:
     """Return `confirmed.csv`: one row per network."""
-    columns = ("network", "seeds", "param_reduction", "searched val_accuracy", "val_accuracy", "val_accuracy sd")
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*columns, "optimism", "test_accuracy", "test_accuracy sd"])
-    for row in table:
-        writer.writerow(
-            [row.name, row.seeds, row.reduction, row.searched, *row.validation, row.optimism, *row.test]
-        )  # fmt: skip
-    return text.getvalue()
+    rows = [
+        {
+            "network": row.name,
+            "seeds": row.seeds,
+            "param_reduction": row.reduction,
+            "searched val_accuracy": row.searched,
+            "val_accuracy": row.validation[0],
+            "val_accuracy sd": row.validation[1],
+            "optimism": row.optimism,
+            "test_accuracy": row.test[0],
+            "test_accuracy sd": row.test[1],
+        }
+        for row in table
+    ]
+    return csv_text(rows[0], rows)
 
 
 def show(table: Sequence[Confirmed]) -> None:
