@@ -129,3 +129,10 @@ def test_a_group_option_over_a_saved_config_is_refused() -> None:
         UsageError, match="model=lenet5: a saved config has values and no group options. Set single values, model.name="
     ):
         build(OmegaConf.create({"model": "lenet5"}))
+
+
+def test_a_mapping_in_place_of_a_list_is_one_message() -> None:
+    groups = {"model": "lenet5", "schedule": "one_shot", "optimizer": "sgd", "logger": "none"}
+    config = {**{group: {"name": name} for group, name in groups.items()}, "layers": {"include": {}}}
+    with pytest.raises(UsageError, match=r"a list in place of a mapping, or the reverse"):
+        build(OmegaConf.create(config))

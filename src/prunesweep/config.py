@@ -29,6 +29,8 @@ from prunesweep.training.settings import OPTIMIZERS, Optimizer
 TRUSTED = ("hydra_plugins.prunesweep_plugins.*", "optuna.samplers.*")
 """Import paths that Hydra may call when a config names them."""
 
+MAX_THREADS = 4_096
+
 FAMILIES: dict[str, tuple[type, ...]] = {
     "model": MODELS,
     "schedule": SCHEDULES,
@@ -65,8 +67,8 @@ class RunConfig:
             raise UsageError(f"device={self.device}: must be auto, cpu, cuda or cuda:N.")
         if self.study is not None and not re.fullmatch(r"\w[\w.-]*", self.study):
             raise UsageError(f"study={self.study}: must be a directory name of letters, digits and . _ -")
-        check_range("seed", self.seed, 0)
-        check_range("threads", self.threads, 1)
+        check_range("seed", self.seed, 0, 2**63 - 1)
+        check_range("threads", self.threads, 1, MAX_THREADS)
 
 
 def register() -> None:
@@ -142,6 +144,8 @@ def _as_usage_errors() -> Iterator[None]:
         if isinstance(error.__cause__, UsageError):
             raise error.__cause__ from None
         raise UsageError(message_of(error)) from error
+    except TypeError as error:  # OmegaConf's error for a list in place of a mapping, or the reverse
+        raise UsageError(f"the config has a list in place of a mapping, or the reverse ({error}).") from error
 
 
 def build(config: DictConfig) -> RunConfig:
