@@ -1,13 +1,18 @@
-"""Expose a sweep and its store to faults: the sweep is killed, or two processes run it at the same time.
+"""Expose sweeps and their store to faults, and count what held: `tried`, `held`, `lost`, `wrong`.
 
-    python benchmarks/faults.py killed --kills 20
+    python benchmarks/faults.py killed --times 20
+    python benchmarks/faults.py directory --times 6
+    python benchmarks/faults.py stopped --times 4
     python benchmarks/faults.py together
 
-`killed` kills a sweep with SIGKILL at random moments, finishes it, and compares it with an undisturbed sweep.
+`killed` kills a sweep with SIGKILL at random moments, continues it, and compares it with an undisturbed sweep.
+`directory` starts two sweeps at the same time in one directory, with the same settings or with others.
+`stopped` stops a sweep with SIGSTOP at random moments and starts the same sweep in another directory of its store.
 `together` runs a sweep of 25 runs twice at the same time on one store, compares the tables, and counts the steps.
 
-The moments of the kills are drawn from a seed, as a number of written files. They therefore cover all parts of a sweep
-on machines of any speed. Each command prints a verdict. The exit code is 0 if no fault was found.
+The moments are drawn from a seed, as a number of written files. They therefore cover all parts of a sweep on machines
+of any speed. A fault is `lost` if a finished step or a run is missing, and `wrong` if a result, a table, the weights or
+an entry of the store differs from an undisturbed sweep, or if a message is missing. The exit code is 0 without faults.
 """
 
 from __future__ import annotations
@@ -21,9 +26,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from prunesweep.errors import UsageError
+from prunesweep.experiment.reproduce import compare
+from prunesweep.results.run_directory import read_run
 from prunesweep.store.entries import Entry
 from prunesweep.store.store import verify
 
@@ -31,14 +40,56 @@ ROOT = Path(__file__).resolve().parent.parent
 NOT_COMPARED = ("seconds", "steps_cached")
 COMMON = ("-m", "model=lenet_300_100", "threads=1", "device=cpu", "store.dir=store")
 KILLED = (*COMMON, "train.epochs=3", "prune.amount=0.3,0.6,0.9", "finetune.epochs=0,1,2,3")
+SHORT = (*COMMON, "train.epochs=2", "prune.amount=0.5,0.9", "finetune.epochs=0,1")
 TOGETHER = (*COMMON, "train.epochs=5", "prune.amount=0.1,0.3,0.5,0.7,0.9", "finetune.epochs=0,1,2,3,4")
 
 
-def start(folder: Path, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
-    """Start `python run.py arguments` in `folder`, with its output in `folder/log`."""
+GIVE_UP_AFTER = 8
+"""The number of seconds after which a sweep in `stopped` does not wait any longer, instead of ten minutes."""
+IMPATIENT = f"""
+import runpy, sys
+from prunesweep.store import locks
+locks.GIVE_UP_AFTER = {GIVE_UP_AFTER}
+sys.argv[0] = {str(ROOT / "run.py")!r}
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@dataclass
+class Attacks:
+    """The outcomes of attacks: how many there were, how many changed nothing, lost something, or made something wrong.
+
+    Attributes:
+        faults: One line for each fault.
+    """
+
+    tried: int = 0
+    held: int = 0
+    lost: int = 0
+    wrong: int = 0
+    faults: list[str] = field(default_factory=list)
+
+    def add(self, name: str, lost: Sequence[str], wrong: Sequence[str]) -> None:
+        """Count the attack `name`, and print it with its faults."""
+        self.tried += 1
+        self.held += not lost and not wrong
+        self.lost += bool(lost)
+        self.wrong += bool(wrong)
+        lines = [*(f"lost: {line}" for line in lost), *(f"wrong: {line}" for line in wrong)]
+        self.faults += lines
+        print("\n  ".join([name, *lines]), flush=True)
+
+    def __str__(self) -> str:
+        return f"{self.tried} tried, {self.held} held, {self.lost} lost, {self.wrong} wrong"
+
+
+def start(
+    folder: Path, arguments: Sequence[str], log: str = "log", script: Sequence[str | Path] = (ROOT / "run.py",)
+) -> subprocess.Popen[bytes]:
+    """Start `python run.py arguments` in `folder`, with its output in the file `log` there."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "log").open("ab") as log:
-        return subprocess.Popen([sys.executable, ROOT / "run.py", *arguments], cwd=folder, stdout=log, stderr=log)
+    with (folder / log).open("ab") as file:
+        return subprocess.Popen([sys.executable, *script, *arguments], cwd=folder, stdout=file, stderr=file)
 
 
 def finish(folder: Path, *processes: subprocess.Popen[bytes]) -> None:
@@ -80,62 +131,173 @@ def store_faults(folder: Path) -> list[str]:
     """Return the damaged entries of the store in `folder`, and the warnings in the log there."""
     log, checked = (folder / "log").read_text(), verify(folder / "store")
     faulty = [*checked.damaged, *checked.unreadable]
-    print(f"{checked.entries} entries in the store, {len(faulty)} damaged or unreadable")
     faults = (f"damaged: {faulty}" if faulty else "", "the log contains a warning" if "Warning" in log else "")
     return [*filter(None, faults), *(line for line in log.splitlines() if "set aside" in line)]
 
 
-def killed(folder: Path, sweep: Sequence[str] = KILLED, kills: int = 20, seed: int = 0) -> list[str]:
-    """Kill a sweep repeatedly and finish it. Return one line for each fault of the result."""
-    draw = random.Random(seed)
+def entries(folder: Path) -> set[str]:
+    """Return the digests in the store in `folder`."""
+    return {path.stem for path in (folder / "store").glob("??/*.json")}
+
+
+def wrong_runs(sweep: Path, expected: Path) -> Iterator[str]:
+    """Yield a line for each run in `sweep` with a result that differs from the run in the sweep `expected`."""
+    for path in sorted(sweep.glob("*/result.json")):
+        name = path.parent.name
+        try:
+            same = compare(read_run(sweep / name), read_run(expected / name)).identical
+        except UsageError as error:
+            yield f"run {name}: {error}"
+        else:
+            if not same:
+                yield f"run {name} differs"
+
+
+def lost_runs(sweep: Path, expected: Path) -> list[str]:
+    """Return a line for each run of the sweep `expected` that does not have a result in `sweep`."""
+    names = sorted(path.parent.name for path in expected.glob("*/result.json"))
+    return [f"run {name} has no result" for name in names if not (sweep / name / "result.json").exists()]
+
+
+def wrong_table(sweep: Path, expected: Path) -> list[str]:
+    return [] if outcome(sweep) == outcome(expected) else ["the table or the weights differ"]
+
+
+def killed(folder: Path, sweep: Sequence[str] = KILLED, times: int = 20, seed: int = 0) -> Attacks:
+    """Kill a sweep repeatedly and continue it."""
+    draw, attacks = random.Random(seed), Attacks()
     undisturbed, disturbed = folder / "undisturbed", folder / "disturbed"
     arguments = (*sweep, "hydra.sweep.dir=sweep")
     started = time.perf_counter()
     finish(undisturbed, start(undisturbed, arguments))
     pace = (time.perf_counter() - started) / file_count(undisturbed)  # seconds per file, including the start of Python
-    for number in range(kills):
+    for number in range(times):
         left = max(1, file_count(undisturbed) - file_count(disturbed))
-        more, wait = draw.randint(0, 2 * left // (kills - number)), draw.random() * pace
-        goal = file_count(disturbed) + more
+        more, wait = draw.randint(0, 2 * left // (times - number)), draw.random() * pace
+        before, goal = entries(disturbed), file_count(disturbed) + more
         running = kill(start(disturbed, arguments), lambda: file_count(disturbed), goal, wait)
         moment = f"{1000 * wait:.0f} ms after {more} more files, {file_count(disturbed)} files in total"
-        print(f"kill {number + 1:2d}: {moment}{'' if running else ', after its end'}", flush=True)
+        attacks.add(
+            f"kill {number + 1}: {moment}{'' if running else ', after its end'}",
+            [f"entry {digest}" for digest in before - entries(disturbed)],
+            [*wrong_runs(disturbed / "sweep", undisturbed / "sweep"), *store_faults(disturbed)],
+        )
     finish(disturbed, start(disturbed, arguments))
-    same = outcome(disturbed / "sweep") == outcome(undisturbed / "sweep")
-    return [*([] if same else ["the table or the weights differ"]), *store_faults(disturbed)]
+    attacks.add(
+        "continued to the end",
+        lost_runs(disturbed / "sweep", undisturbed / "sweep"),
+        [*wrong_table(disturbed / "sweep", undisturbed / "sweep"), *store_faults(disturbed)],
+    )
+    return attacks
 
 
-def together(folder: Path, sweep: Sequence[str] = TOGETHER) -> list[str]:
-    """Run a sweep twice at the same time on one store. Return one line for each fault of the result."""
+def directory(folder: Path, sweep: Sequence[str] = SHORT, times: int = 6, seed: int = 0) -> Attacks:
+    """Start two sweeps in one directory: every second time with other settings, and with a random delay.
+
+    Exactly one sweep runs, or both if they have the same settings. The other one is refused with a message.
+    """
+    draw, attacks = random.Random(seed), Attacks()
+    settings = ((*sweep, "seed=0"), (*sweep, "seed=1"))
+    for number, arguments in enumerate(settings):
+        finish(folder, start(folder, (*arguments, f"hydra.sweep.dir=expected{number}")))
+    for number in range(times):
+        name, chosen = f"shared{number}", (0, number % 2)
+        more = draw.choice((0, 0, draw.randint(1, 60)))
+        processes = [start(folder, (*settings[chosen[0]], f"hydra.sweep.dir={name}"), f"{name}-0")]
+        while processes[0].poll() is None and file_count(folder / name) < more:
+            time.sleep(0.005)
+        processes.append(start(folder, (*settings[chosen[1]], f"hydra.sweep.dir={name}"), f"{name}-1"))
+        codes = [process.wait() for process in processes]
+        winners = {choice for choice, code in zip(chosen, codes, strict=True) if code == 0}
+        wrong = [] if len(winners) == 1 else [f"{len(winners)} different sweeps ran in one directory"]
+        for index, code in enumerate(codes):
+            log = (folder / f"{name}-{index}").read_text()
+            if code and not ("already running" in log or "contains another sweep" in log):
+                wrong.append(f"process {index} ended with exit code {code}:\n{log}")
+        lost = []
+        for winner in winners:
+            lost += lost_runs(folder / name, folder / f"expected{winner}")
+            wrong += wrong_table(folder / name, folder / f"expected{winner}")
+        kind = "other" if chosen[1] else "the same"
+        attacks.add(f"pair {number + 1}: {kind} settings after {more} files, exit codes {codes}", lost, wrong)
+    attacks.add("the store", [], store_faults(folder))
+    return attacks
+
+
+def stopped(folder: Path, sweep: Sequence[str] = SHORT, times: int = 4, seed: int = 0) -> Attacks:
+    """Stop a sweep, run the same sweep in another directory of its store, and let the first one continue.
+
+    The second sweep must announce that it waits, and then end without the first one.
+    """
+    draw, attacks = random.Random(seed), Attacks()
+    undisturbed = folder / "undisturbed"
+    finish(undisturbed, start(undisturbed, (*sweep, "hydra.sweep.dir=sweep")))
+    files = file_count(undisturbed)
+    for number in range(times):
+        place = folder / f"{number}"
+        holder = start(place, (*sweep, "hydra.sweep.dir=first"), "log-first")
+        more = draw.randint(1, files // 2)
+        while holder.poll() is None and not (list(place.glob("store/??/*.lock")) and file_count(place) >= more):
+            time.sleep(0.002)
+        holder.send_signal(signal.SIGSTOP)
+        before, arguments = entries(place), (*sweep, "hydra.sweep.dir=second")
+        finish(place, start(place, arguments, "log", ("-c", IMPATIENT)))
+        log = (place / "log").read_text()
+        waited, gave_up = "Waiting for a step" in log, "is computed without storing" in log
+        holder.send_signal(signal.SIGCONT)
+        code = holder.wait()
+        wrong = [] if waited == gave_up else ["a limit was reached without an announcement, or the reverse"]
+        wrong += [] if code == 0 else [f"the sweep that was stopped ended with exit code {code}"]
+        lost = [f"entry {digest}" for digest in before - entries(place)]
+        for each in ("first", "second"):
+            lost += lost_runs(place / each, undisturbed / "sweep")
+            wrong += wrong_table(place / each, undisturbed / "sweep")
+        faulty = verify(place / "store")
+        wrong += [f"damaged: {digest}" for digest in (*faulty.damaged, *faulty.unreadable)]
+        state = "waited and continued without storing" if waited else "did not have to wait"
+        attacks.add(f"stop {number + 1}: after {more} files, the second sweep {state}", lost, wrong)
+    return attacks
+
+
+def together(folder: Path, sweep: Sequence[str] = TOGETHER, times: int = 1, seed: int = 0) -> Attacks:
+    """Run a sweep twice at the same time on one store. The sweeps of each repetition have another seed."""
+    attacks = Attacks()
+    for number in range(times):
+        run_twice(folder / f"{number}", (*sweep, f"seed={seed + number}"), attacks)
+    return attacks
+
+
+def run_twice(folder: Path, sweep: Sequence[str], attacks: Attacks) -> None:
     names = ("one", "other")
     finish(folder, *[start(folder, (*sweep, f"hydra.sweep.dir={name}")) for name in names])
     tables = [read_table(folder / name / "results.csv") for name in names]
     computed = [sum(int(row["steps_total"]) - int(row["steps_cached"]) for row in table) for table in tables]
-    entries = [Entry.from_bytes(path.read_bytes()) for path in (folder / "store").glob("??/*.json")]
-    steps = sum(entry.tensors is not None for entry in entries)
-    print(f"{len(tables[0])} runs each; {computed[0]} and {computed[1]} steps computed, {steps} steps stored")
-    same = outcome(folder / "one") == outcome(folder / "other")
-    return [
-        *([] if same else ["the tables or the weights differ"]),
-        *([] if sum(computed) == steps else ["a step was computed twice"]),
-        *store_faults(folder),
-    ]
+    records = [Entry.from_bytes(path.read_bytes()) for path in (folder / "store").glob("??/*.json")]
+    steps = sum(entry.tensors is not None for entry in records)
+    attacks.add(
+        f"{len(tables[0])} runs each; {computed[0]} and {computed[1]} steps computed, {steps} steps stored",
+        lost_runs(folder / "one", folder / "other"),
+        [
+            *wrong_table(folder / "one", folder / "other"),
+            *([] if sum(computed) == steps else ["a step was computed twice"]),
+            *store_faults(folder),
+        ],
+    )
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("fault", choices=("killed", "together"))
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=0, help="seed of the moments of the kills")
+    parser.add_argument("fault", choices=("killed", "directory", "stopped", "together"))
+    parser.add_argument("--times", type=int, help="the number of attacks (default: as above)")
+    parser.add_argument("--small", action="store_true", help="sweeps of four short runs")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the moments")
     options = parser.parse_args()
+    attack = {"killed": killed, "directory": directory, "stopped": stopped, "together": together}[options.fault]
+    chosen = {"seed": options.seed, "times": options.times, "sweep": SHORT if options.small else None}
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        if options.fault == "killed":
-            faults = killed(folder, kills=options.kills, seed=options.seed)
-        else:
-            faults = together(folder)
-    print("\n".join(faults) or f"{options.fault}: no fault, only times differ")
-    return 1 if faults else 0
+        attacks = attack(Path(name), **{key: value for key, value in chosen.items() if value is not None})
+    print(f"{options.fault}: {attacks}")
+    return 1 if attacks.faults else 0
 
 
 if __name__ == "__main__":

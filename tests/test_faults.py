@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import ROOT
@@ -25,27 +26,27 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 @pytest.fixture(scope="module")
-def faults() -> dict[str, Callable[..., list[str]]]:
+def faults() -> dict[str, Callable[..., Any]]:
     """The functions of the benchmark, which exposes larger sweeps to more faults."""
     return runpy.run_path(str(ROOT / "benchmarks" / "faults.py"))
 
 
 def test_a_sweep_that_was_killed_repeatedly_has_the_results_of_an_undisturbed_one(
-    faults: dict[str, Callable[..., list[str]]], tmp_path: Path
+    faults: dict[str, Callable[..., Any]], tmp_path: Path
 ) -> None:
     sweep = ("-m", *TINY, "prune.amount=0.5,0.9", "finetune.epochs=0,2")
-    assert faults["killed"](tmp_path, sweep, kills=3, seed=1) == []
+    assert faults["killed"](tmp_path, sweep, times=3, seed=1).faults == []
 
 
 def test_two_processes_that_start_the_same_sweep_compute_each_step_once(
-    faults: dict[str, Callable[..., list[str]]], tmp_path: Path
+    faults: dict[str, Callable[..., Any]], tmp_path: Path
 ) -> None:
     sweep = ("-m", *TINY, "prune.amount=0.5,0.9", "finetune.epochs=0,1,2")
-    assert faults["together"](tmp_path, sweep) == []
-    tally = Tally.read(tmp_path / "store")
+    assert faults["together"](tmp_path, sweep).faults == []
+    tally = Tally.read(tmp_path / "0" / "store")
     assert tally.computed == 2 + 2 * (1 + 2), "the dense network, and for each amount the pruning and two epochs"
     scores, counts = 1 + 2 * 3, 2 * 3
-    assert verify(tmp_path / "store") == Verification(tally.computed + scores + counts)
+    assert verify(tmp_path / "0" / "store") == Verification(tally.computed + scores + counts)
 
 
 def wait_for(process: subprocess.Popen[str], folder: Path, more: int) -> None:
