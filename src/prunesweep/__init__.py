@@ -4,7 +4,7 @@ A run is a chain of steps: build a network, train it, prune it, fine-tune it, ev
 stored under a digest of everything that can change it, so that the runs of a sweep share their common steps. Code is
 organised in the order of the pipeline, and each folder imports only from those above it:
 
-- `errors`, `files`: checks of user input, messages, atomic writes
+- `errors`, `process`, `files`: checks of user input, messages, signals and exit codes, atomic writes
 - `roles`: what each setting affects
 - `code`: locate and hash the user's code and the package's own
 - `data`: data sets, their files and splits

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from fakes import written
 from filelock import FileLock
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from support import ROOT
 
 from prunesweep.data.readers import read
@@ -105,3 +107,25 @@ def test_a_lock_that_is_a_link_does_not_damage_its_target(tmp_path: Path) -> Non
     with pytest.raises(OSError, match="symbolic links"):
         FileLock(tmp_path / "lock").acquire(timeout=0)
     assert (tmp_path / "target").read_text() == "content"
+
+
+def declared() -> list[Requirement]:
+    """Return the dependencies of the project and of all its extras."""
+    tomllib = pytest.importorskip("tomllib", reason="needs Python 3.11")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"].values()
+    return [Requirement(text) for text in (*project["dependencies"], *(text for extra in extras for text in extra))]
+
+
+def test_no_release_of_filelock_that_follows_links_is_allowed() -> None:
+    (filelock,) = (each for each in declared() if each.name == "filelock")
+    assert not filelock.specifier.contains("3.20.0")
+    assert filelock.specifier.contains("3.20.1")
+
+
+def test_the_tested_set_has_a_release_of_every_dependency_within_its_bounds() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = dict(line.split("==") for line in lines if not line.startswith("#"))
+    bounds = {canonicalize_name(each.name): each.specifier for each in declared()}
+    assert set(bounds) <= set(pins)
+    assert [name for name, bound in bounds.items() if not bound.contains(pins[name], prereleases=True)] == []
