@@ -19,6 +19,9 @@ SLOW_FIXTURES = {"run_py", "completed", "full_data", "browser"}
 """Fixtures that start processes, train, or read whole datasets."""
 
 SLOW_TESTS = (
+    "tests/adversarial/test_exports.py",
+    "tests/adversarial/test_output.py",
+    "tests/adversarial/test_signals.py",
     "tests/chain/test_arithmetic.py::test_an_environment_variable",
     "tests/chain/test_digest.py",
     "tests/chain/test_prune_steps.py::test_a_ramp_from_a_stored_state",
