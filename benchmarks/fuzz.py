@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 
 SECONDS, BYTES = 5, 2**30
 """The limits of processor time and of memory, which is counted from the start of the child process."""
-WAITING = 30
-"""The limit of the time of a case in seconds, which a case reaches if it waits for something."""
+WAITING = 120
+"""The limit of the time of a case in seconds. A case that waits for something reaches it, also on a busy machine."""
 BATCH = 60.0
 """The number of seconds after which the child process is replaced, so that memory does not accumulate."""
 FORBIDDEN = (
@@ -217,8 +217,10 @@ def fuzz(name: str, reader: Reader, samples: Path, saved: Path, seconds: float, 
 def _end(code: int, log: str) -> str:
     """Describe how a child process ended during a case, and where."""
     place = next((line.strip() for line in log.splitlines() if "prunesweep" in line and "File" in line), "")
-    if code == -signal.SIGPROF or "Timeout (" in log:
-        return f"more than {SECONDS} s {place}"
+    if code == -signal.SIGPROF:
+        return f"more than {SECONDS} s of processor time {place}"
+    if "Timeout (" in log:
+        return f"more than {WAITING} s {place}"
     return f"the process ended with {code} {place}"
 
 

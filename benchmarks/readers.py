@@ -14,6 +14,7 @@ from random import Random
 
 import mutations
 import numpy as np
+import optuna
 from mutations import Mutation, mutate_bytes, one_of
 from omegaconf import OmegaConf
 from optuna.samplers import RandomSampler
@@ -39,8 +40,8 @@ from prunesweep.report.render.tables import frontier_table
 from prunesweep.results.run_directory import read_run
 from prunesweep.results.tables import table
 from prunesweep.search.confirm import candidates
-from prunesweep.search.definition import definition
 from prunesweep.search.dimensions import Choice, stepped
+from prunesweep.search.ledger import DEFINITION
 from prunesweep.search.loop import SearchSpec, search
 from prunesweep.search.sampler import sampled
 from prunesweep.search.space import Space
@@ -121,6 +122,7 @@ def readers(samples: Path) -> Mapping[str, Reader]:
         "saved": Reader(f"{RUN}/.hydra/config.yaml", RUN, _read_saved, as_yaml),
         "candidates": Reader("sweep/optimization_results.yaml", "sweep", _read_candidates, as_yaml),
         "study": Reader("sweep/study.db", "sweep", _study(samples), one_of(mutations.mutate_database, mutate_bytes)),
+        "sweep": Reader("sweep/.sweep.json", "sweep", _study(samples), as_json),
         "record": Reader(f"{record}", "store", _entry(record), one_of(_signed_record, as_json)),
         "tensors": Reader(f"{record.with_suffix('.safetensors')}", "store", _entry(record), tensors),
         "tally": Reader("store/tally.json", "store", _entry(record), as_json),
@@ -175,16 +177,17 @@ def _read_candidates(folder: Path) -> bool:
 def _study(samples: Path) -> Callable[[Path], bool]:
     """Return a function that continues the sample search, whose launcher does not start runs."""
     config, _ = load_config(completed_run(samples / RUN))
+    study = optuna.load_study(study_name="fuzz", storage=f"sqlite:///{samples}/sweep/study.db")
+    definition = study.user_attrs[DEFINITION]
     amounts = stepped("prune.amount", Decimal("0.1"), Decimal("0.9"), Decimal("0.1"))
     space = Space.of((amounts, Choice("finetune.epochs", (0, 1)), Choice("layers", ("all", "conv", "fc"))), {})
-    settings = config.search
 
     def read(folder: Path) -> bool:
         spec = SearchSpec(
-            *("fuzz", folder / "sweep", space, definition(config, space), settings, 0, TRIALS, 1, 1.0),
+            *("fuzz", folder / "sweep", space, definition, config.search, 0, TRIALS, 1, 1.0),
             OmegaConf.to_yaml({"seed": 0}),
         )
-        search(spec, sampled(RandomSampler, space, 0), lambda *_: None)
+        search(spec, sampled(RandomSampler, space, 0), lambda *_: None, lambda _: {})
         return True
 
     return read
