@@ -14,6 +14,10 @@ EXTRAS = {"joblib": "joblib", "ray": "ray", "submitit_local": "slurm", "submitit
 """Hydra launchers, and the optional extra of this package that installs each of them."""
 
 
+MAX_COUNT = 2**31 - 1
+"""The largest count in a setting, such as a batch size. Libraries represent counts with 32 bits in places."""
+
+
 class UsageError(ValueError):
     """A setting, a file or a machine does not fit. The message is meant for the user and complete in itself."""
 

@@ -9,9 +9,9 @@ def test_each_network_has_its_own_name() -> None:
     assert names == ["lenet5", "lenet5_caffe", "lenet_300_100", "conv_lenet", "custom"]
 
 
-@pytest.mark.parametrize("widths", [[24, 24], [24, 24, 48, 0], []])
+@pytest.mark.parametrize("widths", [[24, 24], [24, 24, 48, 0], [24, 24, 48, 2**31], []])
 def test_widths_must_be_four_positive_numbers(widths: list[int]) -> None:
-    with pytest.raises(UsageError, match=r"model.widths=\[.*\]: must be four positive numbers of channels"):
+    with pytest.raises(UsageError, match=r"model.widths=\[.*\]: must be four numbers of channels from 1 to 4,096"):
         ConvLeNet(widths=widths)
 
 

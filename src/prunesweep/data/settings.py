@@ -41,8 +41,10 @@ class Dataset:
                 raise UsageError(
                     f"dataset.{key}={values}: must have one value per channel. Images of {self.name} have {channels}."
                 )
+        for value in self.mean:
+            check_range("dataset.mean", value, -1e6, 1e6)
         for value in self.std:
-            check_range("dataset.std", value, 0, above=True)
+            check_range("dataset.std", value, 0, 1e6, above=True)
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -10,6 +10,9 @@ from prunesweep.errors import UsageError
 Shape = tuple[int, int, int]
 """Channels, height and width of one image."""
 
+MAX_WIDTH = 4_096
+"""The largest number of channels of a layer."""
+
 
 @dataclass
 class Model:
@@ -70,8 +73,8 @@ class ConvLeNet(Model):
     widths: list[int] = field(default_factory=lambda: [24, 24, 48, 48])
 
     def __post_init__(self) -> None:
-        if len(self.widths) != 4 or min(self.widths) < 1:
-            raise UsageError(f"model.widths={self.widths}: must be four positive numbers of channels.")
+        if len(self.widths) != 4 or not all(1 <= width <= MAX_WIDTH for width in self.widths):
+            raise UsageError(f"model.widths={self.widths}: must be four numbers of channels from 1 to {MAX_WIDTH:,}.")
 
 
 @dataclass

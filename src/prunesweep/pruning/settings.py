@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from prunesweep.errors import UsageError, check_choice, check_range
+from prunesweep.errors import MAX_COUNT, UsageError, check_choice, check_range
 from prunesweep.pruning.allocation import SCOPES, STRUCTURES
 from prunesweep.pruning.criteria import CRITERIA
 
 KINDS = ("conv", "fc")
+MAX_ITERATIONS = 10_000
 
 
 @dataclass
@@ -78,14 +79,15 @@ class Pruning:
         if self.amount is not None:
             check_range("prune.amount", self.amount, 0, 1)
         if self.compression is not None:
-            check_range("prune.compression", self.compression, 1)
+            check_range("prune.compression", self.compression, 1, MAX_COUNT)
         for layer, fraction in self.per_layer.items():
             check_range(f"prune.per_layer.{layer}", fraction, 0, 1)
-        check_range("prune.floor", self.floor, 0)
-        check_range("prune.n", self.n, 1)
-        check_range("prune.m", self.m, self.n)
-        for key in ("iterations", "batches", "batch_size"):
-            check_range(f"prune.{key}", getattr(self, key), 1)
+        check_range("prune.floor", self.floor, 0, MAX_COUNT)
+        check_range("prune.n", self.n, 1, MAX_COUNT)
+        check_range("prune.m", self.m, self.n, MAX_COUNT)
+        check_range("prune.iterations", self.iterations, 1, MAX_ITERATIONS)
+        for key in ("batches", "batch_size"):
+            check_range(f"prune.{key}", getattr(self, key), 1, MAX_COUNT)
         self._check_combinations()
 
     def _check_combinations(self) -> None:

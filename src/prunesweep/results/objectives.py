@@ -111,8 +111,8 @@ class SearchSettings:
             raise UsageError("search.objectives=[]: name at least one objective, such as val_accuracy.")
         if len(set(self.goals)) < len(self.goals):
             raise UsageError(f"search.objectives={self.objectives}: contains the same objective twice.")
-        check_range("search.replicates", self.replicates, 1)
-        check_range("search.heartbeat", self.heartbeat, 1)
+        check_range("search.replicates", self.replicates, 1, 1_000)
+        check_range("search.heartbeat", self.heartbeat, 1, 1e6)
 
     @property
     def goals(self) -> list[Objective]:

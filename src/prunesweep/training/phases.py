@@ -6,9 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from prunesweep.errors import check_choice, check_range
+from prunesweep.errors import MAX_COUNT, check_choice, check_range
 
 DECAYS = ("constant", "cosine", "step")
+MAX_EPOCHS = 100_000
+"""The largest number of epochs of a phase. A result records each epoch, and its file has a limit."""
 
 
 @dataclass
@@ -35,11 +37,11 @@ class Phase:
     gamma: float = 0.1
 
     def __post_init__(self) -> None:
-        check_range(f"{self.key}.epochs", self.epochs, 0)
-        check_range(f"{self.key}.batch_size", self.batch_size, 1)
+        check_range(f"{self.key}.epochs", self.epochs, 0, MAX_EPOCHS)
+        check_range(f"{self.key}.batch_size", self.batch_size, 1, MAX_COUNT)
         check_range(f"{self.key}.lr_scale", self.lr_scale, 0, above=True)
         check_choice(f"{self.key}.decay", self.decay, DECAYS)
-        check_range(f"{self.key}.step_size", self.step_size, 1)
+        check_range(f"{self.key}.step_size", self.step_size, 1, MAX_COUNT)
         check_range(f"{self.key}.gamma", self.gamma, 0, 1)
 
     def learning_rates(self, base: float) -> list[float]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from prunesweep.errors import check_choice, check_range
+from prunesweep.errors import MAX_COUNT, check_choice, check_range
 from prunesweep.pruning.curves import CURVES
+from prunesweep.training.phases import MAX_EPOCHS
 
 CONTROLS = ("none", "reinit")
+MAX_ROUNDS = 1_000
 
 
 @dataclass
@@ -42,10 +44,10 @@ class Iterative(Schedule):
     rewind_lr: int | None = None
 
     def __post_init__(self) -> None:
-        check_range("schedule.rounds", self.rounds, 1)
+        check_range("schedule.rounds", self.rounds, 1, MAX_ROUNDS)
         check_choice("schedule.curve", self.curve, CURVES)
         if self.rewind_lr is not None:
-            check_range("schedule.rewind_lr", self.rewind_lr, 0)
+            check_range("schedule.rewind_lr", self.rewind_lr, 0, MAX_EPOCHS)
 
 
 @dataclass
@@ -66,8 +68,8 @@ class Gradual(Schedule):
     regrow: bool = False
 
     def __post_init__(self) -> None:
-        check_range("schedule.epochs", self.epochs, 1)
-        check_range("schedule.every", self.every, 1)
+        check_range("schedule.epochs", self.epochs, 1, MAX_EPOCHS)
+        check_range("schedule.every", self.every, 1, MAX_COUNT)
         check_range("schedule.lr_scale", self.lr_scale, 0, above=True)
 
 
@@ -90,8 +92,8 @@ class Lottery(Schedule):
     control: str = "none"
 
     def __post_init__(self) -> None:
-        check_range("schedule.rounds", self.rounds, 1)
-        check_range("schedule.rewind_to", self.rewind_to, 0)
+        check_range("schedule.rounds", self.rounds, 1, MAX_ROUNDS)
+        check_range("schedule.rewind_to", self.rewind_to, 0, MAX_EPOCHS)
         check_choice("schedule.control", self.control, CONTROLS)
 
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from prunesweep.results.history import PhaseName
 
 
+MAX_STEPS = 200_000
+"""The largest number of steps of a run. A chain is in memory as a whole, and its result records each epoch."""
+
+
 @dataclass(frozen=True)
 class Parts:
     """The parts from which a schedule composes a chain.
@@ -98,6 +102,10 @@ class Writer:
 
     def add(self, step: Step) -> int:
         """Append `step` and return its position."""
+        if len(self.steps) >= MAX_STEPS:
+            raise UsageError(
+                f"the run has more than {MAX_STEPS:,} steps: reduce train.epochs, finetune.epochs or schedule.rounds."
+            )
         self.steps.append(step)
         self._epochs += isinstance(step, TrainEpoch)
         self._prunings += isinstance(step, Prune)
