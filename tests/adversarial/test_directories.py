@@ -229,14 +229,9 @@ def test_runs_in_very_deep_folders_and_behind_links_are_not_looked_for(tmp_path:
     fake_run(tmp_path / "outside", fake_fields(0.5, 1))
     (tmp_path / "sweep" / "link").symlink_to("../outside")
     (tmp_path / "sweep" / "loop").symlink_to(".")
-    here = Path.cwd()
-    os.chdir(tmp_path / "sweep")
-    try:
-        for _ in range(1_500):  # deeper than Python can recurse
-            os.mkdir("d")  # noqa: PTH102
-            os.chdir("d")
-    finally:
-        os.chdir(here)
+    deep = tmp_path / "sweep" / "/".join(["d"] * 200)
+    deep.mkdir(parents=True)
+    fake_run(deep / "0", fake_fields(0.5, 1))
     assert [run.name for run in find_runs(tmp_path / "sweep")] == ["0"]
 
 
