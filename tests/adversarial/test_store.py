@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save as save_tensors
 from support import Completed
 
 from prunesweep.cli import main
@@ -92,14 +93,16 @@ def test_a_stopped_holder_of_a_lock_is_named_and_its_step_is_computed_without_st
         assert holder.stdout is not None
         assert holder.stdout.readline() == "inside\n"
         os.kill(holder.pid, signal.SIGSTOP)
-        with store.lock(C):
-            save(store, C, B)
-        assert store.entry(C) is None
-        assert [message.partition("(")[0].strip() for message in caplog.messages] == [
-            f"Waiting for a step that is being computed by process {holder.pid} on {socket.gethostname()}",
-            f"The step {C[:12]} is still locked: it is computed without storing.",
-        ]
-        os.kill(holder.pid, signal.SIGKILL)
+        try:
+            with store.lock(C):
+                save(store, C, B)
+        finally:
+            os.kill(holder.pid, signal.SIGKILL)
+    assert store.entry(C) is None
+    assert [message.partition("(")[0].strip() for message in caplog.messages] == [
+        f"Waiting for a step that is being computed by process {holder.pid} on {socket.gethostname()}",
+        f"The step {C[:12]} is still locked: it is computed without storing.",
+    ]
     other = Store(folder)
     with other.lock(C):
         save(other, C, B)
@@ -250,7 +253,7 @@ def test_the_clock_of_a_machine_does_not_decide_which_files_are_old(
 # Hostile and broken files
 
 
-KINDS = ["FIFO", "device", "socket", "directory", "link to itself", "gigabytes"]
+KINDS = ["FIFO", "device", "socket", "directory", "link to itself", "far too large"]
 
 
 def place(kind: str, path: Path) -> None:
@@ -269,9 +272,9 @@ def place(kind: str, path: Path) -> None:
             path.mkdir()
         case "link to itself":
             path.symlink_to(path.name)
-        case "gigabytes":
+        case "far too large":
             with path.open("wb") as file:
-                file.truncate(10**12)  # sparse
+                file.truncate(2**28)  # sparse
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -288,7 +291,8 @@ def test_only_regular_files_of_the_right_size_are_read(
     place(kind, entry_path(folder, B, suffix))
     assert main(["store", "--dir", str(folder)]) == 0
     assert main(["store", "--dir", str(folder), "--verify"]) == 1
-    assert len(caplog.messages) == 1
+    (message,) = caplog.messages
+    assert ("is larger than" in message) == (kind == "far too large"), "its content is not read"
     assert store.load(B) is None
     save(store, B, A)
     assert store.load(B) is not None
@@ -385,10 +389,33 @@ def test_tensors_that_cannot_be_parsed_are_damaged_although_their_checksum_fits(
         assert len(caplog.messages) == 1
 
 
-def test_a_record_that_is_too_large_is_not_stored(store: Store) -> None:
-    store.save(C, B, {}, None, {"steps": ["x" * MAX_RECORD]})
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [({"steps": ["x" * MAX_RECORD]}, "larger than"), ({"steps": [math.inf]}, "not finite")],
+)
+def test_a_record_that_could_not_be_read_is_not_stored(
+    record: dict[str, Any], reason: str, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.save(C, B, {}, None, record)
     assert store.writable
     assert store.record(C) is None
+    (message,) = caplog.messages
+    assert reason in message
+
+
+def test_names_in_a_file_do_not_control_the_terminal(
+    store: Store, folder: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = save_tensors({"weights/x\x1b[2J" + "x" * 1_000: torch.zeros(1)})
+    entry_path(folder, B, ".safetensors").write_bytes(content.replace(b"F32", b"F31"))
+    forge(folder, B, tensors=sha256(content.replace(b"F32", b"F31")), summary="\x1b[2J")
+    forge(folder, C, tensors="x", summary="\x1b[2J", kind="init\x1b")
+    forge(folder, A, **{"\x1b[2J": 1})
+    assert main(["store", "--dir", str(folder)]) == 0
+    assert main(["store", "--dir", str(folder), "--verify"]) == 1
+    out, err = capsys.readouterr()
+    assert "\x1b[2J" not in out + err + caplog.text
+    assert max(map(len, caplog.messages)) < 300
 
 
 def test_other_files_in_the_folder_are_never_removed(folder: Path) -> None:

@@ -12,7 +12,8 @@ from prunesweep.chain.environment import extend
 from prunesweep.chain.execution import Execution
 from prunesweep.chain.observations import Observation
 from prunesweep.chain.state import State
-from prunesweep.chain.steps import PhaseName, Record, Step, TrainEpoch
+from prunesweep.chain.steps import Record, Step, TrainEpoch
+from prunesweep.results.history import PhaseName
 from prunesweep.store.store import Store
 from prunesweep.training.settings import SGD
 
@@ -74,6 +75,9 @@ class Look(Observation):
 
     def observe(self, state: State, context: Context) -> Record:
         return {"x": float(state.weights["x"])}
+
+    def fits(self, record: Record) -> bool:
+        return isinstance(record.get("x"), float)
 
 
 @dataclass
@@ -237,9 +241,20 @@ def test_an_entry_without_a_state_is_set_aside(tmp_path: Path, caplog: pytest.Lo
     run, computed = execution(store)
     store.save(run.digests[3], run.digests[2], {}, {"something/x": torch.zeros(1)}, {"steps": []})
     store.save(run.digests[2], run.digests[1], {}, {"weights/x": torch.zeros(1)}, {"loss": 1})
+    store.save(run.digests[1], run.digests[0], {}, {"weights/x": torch.zeros(1)}, {"steps": [1, 2]})
     assert run.state(3).weights["x"] == 10
     assert computed == [0, 1, 2, 3]
-    assert ["does not hold a state" in message for message in caplog.messages] == [True, True]
+    assert ["does not hold a state" in message for message in caplog.messages] == [True] * 3
+
+
+def test_a_stored_observation_with_other_figures_is_set_aside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = Store(tmp_path)
+    run, _ = execution(store)
+    store.save(extend(run.digests[3], Look().describe()), run.digests[3], {}, None, {"y": 1.0})
+    assert run.observe(3, Look()) == {"x": 10.0}
+    assert run.observe(3, Look()) == {"x": 10.0}
+    (message,) = caplog.messages
+    assert "does not hold the figures of Look" in message
 
 
 def test_the_entries_of_a_run_are_its_states_and_their_observations(tmp_path: Path) -> None:

@@ -1,9 +1,12 @@
+import json
 from dataclasses import replace
+from typing import Any
 
+import pytest
 import torch
 from chains import CONTEXT, equal, initial_state
 
-from prunesweep.chain.observations import Count, Evaluate
+from prunesweep.chain.observations import Count, Evaluate, Observation
 
 
 def test_counting_reports_pruned_parameters_and_dead_layers() -> None:
@@ -25,3 +28,20 @@ def test_evaluation_scores_the_validation_and_the_test_split() -> None:
 def test_an_observation_is_described_by_what_it_measures() -> None:
     described = [Evaluate("data"), Evaluate("other data"), Count(("fc1.weight",)), Count(("fc3.weight",))]
     assert len({str(each.describe()) for each in described}) == 4
+
+
+@pytest.mark.parametrize(
+    "observation", [Evaluate("data"), Count(("fc1.weight",))], ids=lambda each: type(each).__name__
+)
+def test_only_a_record_with_the_same_fields_and_types_fits(observation: Observation) -> None:
+    record = json.loads(json.dumps(observation.observe(initial_state(), CONTEXT)))
+    assert observation.fits(record)
+    others: list[dict[str, Any]] = [{}, {"steps": []}, {**record, "more": 1}]
+    for name in record:
+        others += [{key: value for key, value in record.items() if key != name}]
+        others += [{**record, name: value} for value in (None, "1", {}, [1])]
+    if "layers" in record:
+        layer = record["layers"][0]
+        others += [{**record, "layers": [{**layer, key: None}]} for key in ("total", "nonzero", "sparsity")]
+        others += [{**record, "layers": [{}]}]
+    assert [other for other in others if observation.fits(other)] == []

@@ -77,11 +77,11 @@ class Execution:
         tensors, record = entry
         try:
             state = State.of({name: tensor.to(self.context.device) for name, tensor in tensors.items()})
-            self.records = list(record["steps"])
-        except (KeyError, TypeError) as error:
+            records = [dict(each) for each in record["steps"]]
+        except (KeyError, TypeError, ValueError) as error:
             self.store.set_aside(self.digests[index], f"it does not hold a state ({error!r})")
             return False
-        self._state = state
+        self._state, self.records = state, records
         self._keep(index)
         return True
 
@@ -120,14 +120,21 @@ class Execution:
         """
         parent = self.digests[position]
         digest = extend(parent, observation.describe())
-        record = self.store.record(digest)
+        record = self._observed(digest, observation)
         if record is None:
             state = self.state(position)
             with self.store.lock(digest):
-                record = self.store.record(digest)  # another process may have measured it in the meantime
+                record = self._observed(digest, observation)  # another process may have measured it in the meantime
                 if record is None:
                     record = observation.observe(state, self.context)
                     self.store.save(digest, parent, observation.describe(), None, record)
+        return record
+
+    def _observed(self, digest: str, observation: Observation) -> Record | None:
+        record = self.store.record(digest)
+        if record is not None and not observation.fits(record):
+            self.store.set_aside(digest, f"it does not hold the figures of {type(observation).__name__}")
+            return None
         return record
 
     def entries(self, *observations: Observation) -> list[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prunesweep.files import canonical, read_regular, sha256
+from prunesweep.files import canonical, parse_json, read_regular, sha256
 
 Record = dict[str, Any]
 
@@ -20,8 +20,8 @@ DAMAGED = "damaged"
 """The subfolder for damaged entries."""
 RUNNING = "running"
 """The subfolder with the digests that each active run uses."""
-MAX_RECORD = 16 * 2**20
-"""The largest size of a record in bytes. The records of long chains need less than 1 MiB."""
+MAX_RECORD = 8 * 2**20
+"""The largest size of a record in bytes. The record of 1,000 epochs needs about 0.2 MiB."""
 SUBFOLDERS = "[0-9a-f][0-9a-f]"
 """The subfolders with the entries, as a glob pattern."""
 DIGEST = re.compile("[0-9a-f]{64}")
@@ -82,21 +82,19 @@ class Entry:
             return cls(**_checked(content))
         except Damaged:
             raise
-        except RecursionError:
-            raise Damaged("its record is nested too deeply") from None
-        except (ValueError, TypeError) as error:  # not JSON, or missing or unknown fields
+        except (ValueError, TypeError) as error:  # not JSON, or missing fields
             raise Damaged(f"its record cannot be parsed ({error})") from None
 
 
 def _checked(content: bytes) -> Record:
     """Return the fields in the content of a record's file, if the content is exactly what was stored."""
-    fields = json.loads(content)
+    fields = parse_json(content)
     if not isinstance(fields, dict) or fields.pop("checksum", None) != sha256(canonical(fields)):
         raise Damaged("the checksum of its record does not match")
     if _with_checksum(fields) != content:  # a flipped bit can keep the values: 1E-05 instead of 1e-05
         raise Damaged("its record was changed")
-    if not all(isinstance(value, TYPES.get(name, object)) for name, value in fields.items()):
-        raise Damaged("its record has a field of another type")
+    if not all(name in TYPES and isinstance(value, TYPES[name]) for name, value in fields.items()):
+        raise Damaged("its record has an unknown field, or a field of another type")
     return fields
 
 

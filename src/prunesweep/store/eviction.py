@@ -7,7 +7,6 @@ first, because other chains may share the first ones. Steps that an active run u
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import re
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from prunesweep.errors import UsageError
-from prunesweep.files import read_regular
+from prunesweep.files import parse_json, read_regular
 from prunesweep.store.entries import (
     DAMAGED,
     LOCK,
@@ -141,8 +140,8 @@ def digests_in_use(folder: Path) -> set[str]:
                 record.unlink(missing_ok=True)
                 lock.unlink(missing_ok=True)
         except OSError:  # an active run holds the lock, or it belongs to another user
-            with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):  # the list is not written yet
-                digests.update(json.loads(read_regular(record, MAX_RECORD)))
+            with contextlib.suppress(OSError, ValueError, TypeError):  # the list is not written yet
+                digests.update(parse_json(read_regular(record, MAX_RECORD)))
     return digests
 
 

@@ -6,7 +6,6 @@ The operating system releases the locks of a process that dies, but not the lock
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import socket
 import time
@@ -17,7 +16,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from prunesweep.files import canonical, read_regular, write_atomically
+from prunesweep.errors import printable
+from prunesweep.files import canonical, parse_json, read_regular, write_atomically
 from prunesweep.store.entries import OWNER
 
 ANNOUNCE_AFTER = 5.0
@@ -46,15 +46,15 @@ class Owner:
     def read(cls, lock: Path) -> Owner | None:
         """Return the owner of `lock`, or None if it is not recorded."""
         try:
-            owner = cls(**json.loads(read_regular(lock.with_suffix(OWNER), MAX_OWNER)))
+            owner = cls(**parse_json(read_regular(lock.with_suffix(OWNER), MAX_OWNER)))
             str(owner)
-        except (OSError, ValueError, TypeError, OverflowError, RecursionError):
+        except (OSError, ValueError, TypeError, OverflowError):
             return None
         return owner
 
     def __str__(self) -> str:
-        host = ascii(self.host)[1:-1]  # a file in a shared folder could contain control characters
-        return f"process {self.pid:d} on {host} (since {datetime.fromtimestamp(self.since):%Y-%m-%d %H:%M:%S})"
+        since = datetime.fromtimestamp(self.since)
+        return f"process {self.pid:d} on {printable(self.host)} (since {since:%Y-%m-%d %H:%M:%S})"
 
 
 def file_lock(path: Path) -> FileLock:

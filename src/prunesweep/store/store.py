@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from prunesweep.errors import printable
 from prunesweep.files import canonical, read_regular, sha256, write_atomically
 from prunesweep.store.entries import (
     DAMAGED,
@@ -40,6 +41,9 @@ log = logging.getLogger(__name__)
 
 MAX_TENSORS = 2**34
 """The largest size in bytes of the tensors of an entry whose record does not contain their size."""
+
+MAX_REASON = 200
+"""The number of characters of a reason that are logged."""
 
 T = TypeVar("T")
 
@@ -124,14 +128,24 @@ class Store:
         content = None if tensors is None else save({name: tensor.cpu() for name, tensor in tensors.items()})
         checksum, size = (None, None) if content is None else (sha256(content), len(content))
         entry = Entry(digest, parent, step, record, checksum, summary, kind, size).to_bytes()
-        if len(entry) > MAX_RECORD:
-            return  # it would be refused when it is read
+        if not self._can_be_read(digest, entry):
+            return
         with self.writing():
             create(self._root)
             if content is not None:
                 write_atomically(self._path(digest, TENSORS), content)
             write_atomically(self._path(digest, RECORD), entry)
             self.written += len(entry) + len(content or b"")
+
+    def _can_be_read(self, digest: str, entry: bytes) -> bool:
+        try:
+            if len(entry) > MAX_RECORD:
+                raise Damaged(f"its record is larger than {MAX_RECORD:,} bytes")
+            Entry.from_bytes(entry)
+        except Damaged as error:
+            log.warning("The step %s is not stored: %s.", digest[:12], error)
+            return False
+        return True
 
     @contextlib.contextmanager
     def lock(self, digest: str) -> Iterator[None]:
@@ -216,7 +230,8 @@ class Store:
     def set_aside(self, digest: str, reason: str) -> None:
         """Move a damaged entry to `damaged/`, and log one warning, even if it cannot be moved and is read again."""
         if digest not in self.damaged:
-            log.warning("The stored step %s is damaged and set aside: %s.", digest[:12], reason)
+            shown = printable(reason)[:MAX_REASON]  # it can contain names from the file
+            log.warning("The stored step %s is damaged and set aside: %s.", digest[:12], shown)
             self.damaged.append(digest)
         for suffix in (RECORD, TENSORS):
             with contextlib.suppress(OSError):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from filelock import Timeout
 
-from prunesweep.files import canonical, read_regular, write_atomically
+from prunesweep.files import canonical, parse_json, read_regular, write_atomically
 from prunesweep.store.entries import LOCK, create
 from prunesweep.store.locks import file_lock
 
@@ -43,10 +42,10 @@ class Tally:
     def read(cls, folder: Path) -> Tally:
         """Return the tally of the store `folder`. All counts are zero if it does not exist or cannot be read."""
         try:
-            counts = json.loads(read_regular(folder / TALLY, MAX_TALLY))
+            counts = parse_json(read_regular(folder / TALLY, MAX_TALLY))
             if all(type(count) is int and 0 <= count < MAX_COUNT for count in counts.values()):
                 return cls(**counts)
-        except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        except (OSError, ValueError, TypeError, AttributeError):
             pass
         return cls()
 
