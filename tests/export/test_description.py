@@ -71,7 +71,7 @@ def test_an_invalid_field_is_named(name: str, value: Any, description: Descripti
     assert len(str(error.value)) < 400
 
 
-@pytest.mark.parametrize("name", INVALID.keys() - {"checksum"})
+@pytest.mark.parametrize("name", sorted(INVALID.keys() - {"checksum"}))
 def test_a_missing_field_is_named(name: str, description: Description) -> None:
     values = parse(description.dumps("content"))
     del values[name]
