@@ -73,10 +73,11 @@ def _add_report(verbs: Verbs) -> None:
 
 def _report(options: argparse.Namespace) -> int:
     from prunesweep.report.console.terminal import conclude
+    from prunesweep.results.run_directory import run_folders
 
     sweeps = list(dict.fromkeys(sweep.resolve() for sweep in options.sweep))
     for sweep in sweeps:
-        if next(sweep.glob("**/.hydra"), None) is None:
+        if next(run_folders(sweep), None) is None:
             raise UsageError(
                 f"{sweep}: does not contain a run. Give the directory of a sweep, such as multirun/2026-11-24/12-00-00."
             )

@@ -17,6 +17,7 @@ from prunesweep.errors import UsageError
 from prunesweep.experiment.saved import completed_run, load_config, load_weights
 from prunesweep.files import MAX_CONTAINERS, parse_json
 from prunesweep.results.plain_yaml import parse_yaml
+from prunesweep.results.result import remove_outputs
 from prunesweep.results.run_directory import find_runs, read_run
 from prunesweep.results.tables import csv_text
 
@@ -376,6 +377,19 @@ def test_confirm_executes_no_code_and_leaves_the_users_store_alone(
     edit(search / "0", model={"name": "custom", "target": "subprocess.call", "kwargs": {"args": ["true"]}})
     assert main(["confirm", str(search), "--seeds", "1"]) == 1
     assert "its config names code, model.target=subprocess.call" in capsys.readouterr().err
+
+
+def test_an_export_is_not_written_or_removed_behind_a_link(
+    completed: Completed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = completed(*UNTRAINED)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "model.txt").touch()
+    (run / "export").symlink_to("../elsewhere")
+    assert main(["export", str(run), "--format", "safetensors"]) == 1
+    assert "is a symbolic link, which is not followed. Give another file with --out" in capsys.readouterr().err
+    remove_outputs(run)
+    assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["model.txt"]
 
 
 # ---- Text for terminals and spreadsheets -----------------------------------------------------------------------------

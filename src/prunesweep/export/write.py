@@ -21,7 +21,7 @@ from prunesweep.export.formats import FORMATS, load, pack, parse, read, summary
 from prunesweep.export.protocol import Format
 from prunesweep.export.recorded import check_accuracy, check_counts, check_origin
 from prunesweep.export.verify import Accuracy, accuracy, check_same_network, compute_logits
-from prunesweep.files import write_atomically
+from prunesweep.files import refuse_links, write_atomically
 from prunesweep.pruning.selection import select
 from prunesweep.results.result import EXPORTS, WEIGHTS
 from prunesweep.results.run_directory import RunDirectory
@@ -70,7 +70,7 @@ def export(run: RunDirectory, config: RunConfig, form: str, out: Path | None) ->
     """
     check_choice("--format", form, FORMATS)
     chosen = FORMATS[form]
-    path = out or run.folder / EXPORTS / f"model{chosen.suffix}"
+    path = out or _default_path(run, chosen)
     check_replaceable(path)
     context = Context(config.model, config.dataset, use_device("cpu", config.threads, portable=config.portable))
     weights = load_weights(run)
@@ -89,6 +89,16 @@ def export(run: RunDirectory, config: RunConfig, form: str, out: Path | None) ->
 def file_size(content: bytes) -> FileSize:
     """Return the size of a file with the given content."""
     return FileSize(len(content), len(gzip.compress(content)))
+
+
+def _default_path(run: RunDirectory, form: Format) -> Path:
+    """Return the path of the exported file in the directory of the run, which a link must not lead out of."""
+    name = EXPORTS / f"model{form.suffix}"
+    try:
+        refuse_links(run.folder, name)
+    except ValueError as error:
+        raise UsageError(f"{run.folder / name}: {error}. Give another file with --out.") from None
+    return run.folder / name
 
 
 def check_replaceable(path: Path) -> None:

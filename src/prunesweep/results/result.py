@@ -72,7 +72,9 @@ DURATIONS = frozenset({"seconds", "latency_ms", "dense_latency_ms", "latency_ms_
 
 def remove_outputs(folder: Path) -> None:
     """Remove the outputs of an earlier run from its directory, the result first. Other files are not touched."""
-    for path in (folder / RESULT, folder / PROVENANCE, folder / WEIGHTS, *(folder / EXPORTS).glob("model.*")):
+    exports = folder / EXPORTS
+    exported = () if exports.is_symlink() else exports.glob("model.*")  # a link can lead to files of something else
+    for path in (folder / RESULT, folder / PROVENANCE, folder / WEIGHTS, *exported):
         path.unlink(missing_ok=True)
 
 
