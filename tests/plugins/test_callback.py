@@ -1,13 +1,17 @@
 import json
 from contextlib import suppress
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
+from fakes import fake_fields, fake_run
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.prunesweep_plugins.callback import SweepTable
+from prunesweep.report.console import terminal
+from prunesweep.search.sweep_directory import Refused
 
 
 def config(folder: Path, mode: RunMode = RunMode.MULTIRUN, *, given: bool = False) -> DictConfig:
@@ -36,20 +40,51 @@ def test_nothing_is_recorded_otherwise(mode: RunMode, error: BaseException | Non
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("given", [False, True])
-def test_an_interrupt_contains_the_directory_unless_the_command_does(given: bool, tmp_path: Path) -> None:
-    interrupt = KeyboardInterrupt()
-    with suppress(KeyboardInterrupt):
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    """A sweep with one run."""
+    fake_run(tmp_path / "a sweep" / "0", fake_fields(0.5, 0))
+    return tmp_path / "a sweep"
+
+
+def end(sweep: Path, error: BaseException | None, *, given: bool = False) -> None:
+    """Let the callback handle the end of a sweep with `error`."""
+    with suppress(BaseException):
         try:
-            raise interrupt
+            if error:
+                raise error
         finally:
-            SweepTable().on_multirun_end(config(tmp_path, given=given))
-    assert interrupt.args == (() if given else (f"hydra.sweep.dir={tmp_path}",))
+            SweepTable().on_multirun_end(config(sweep, given=given))
 
 
-def test_a_sweep_without_runs_has_no_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    SweepTable().on_multirun_end(config(tmp_path))
+@pytest.mark.parametrize("given", [False, True])
+def test_an_interrupt_contains_the_directory_unless_the_command_does(given: bool, sweep: Path) -> None:
+    interrupt = KeyboardInterrupt()
+    end(sweep, interrupt, given=given)
+    assert interrupt.args == (() if given else (f"hydra.sweep.dir='{sweep}'",))
+    assert (sweep / "results.csv").exists()
+
+
+def test_an_interrupt_of_the_report_contains_the_directory(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupt = KeyboardInterrupt()
+    monkeypatch.setattr(terminal, "conclude", MagicMock(side_effect=interrupt))
+    end(sweep, None)
+    assert interrupt.args == (f"hydra.sweep.dir='{sweep}'",)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError(), None], ids=repr)
+def test_a_sweep_without_runs_has_neither_a_report_nor_a_directory_to_continue_in(
+    error: BaseException | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    end(tmp_path, error)
     assert list(tmp_path.iterdir()) == []
+    assert capsys.readouterr().out == ""
+    assert error is None or error.args == ()
+
+
+def test_a_refused_sweep_leaves_the_directory_as_it_is(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    end(sweep, Refused("another sweep"))
+    assert [path.name for path in sweep.iterdir()] == ["0"]
     assert capsys.readouterr().out == ""
 
 

@@ -226,8 +226,11 @@ def test_a_search_continues_to_its_total_and_overwrites_nothing(run_py: Command,
         assert set(each["values"]) == {"final.val_accuracy", "param_reduction"}
     changed = run_py(*TINY, *SPACE, "study=mine", "layers=choice(fc)")
     assert changed.code == 1
-    assert "study=mine: exists with another definition" in changed.err
-    assert "layers: choice(all,fc) -> choice(fc)" in changed.err
+    assert (
+        "multirun/mine: contains another sweep. These settings differ:\n  layers: choice(all,fc) -> choice(fc)\n"
+        in changed.err
+    )
+    assert "4 of 4 runs" not in changed.out
     assert len(trials(folder)) >= 4
 
 

@@ -9,20 +9,24 @@ from prunesweep.config import RunConfig
 from prunesweep.data.settings import Dataset
 from prunesweep.results.objectives import SearchSettings
 from prunesweep.search.conditions import Condition
-from prunesweep.search.definition import default_name, definition, differences
+from prunesweep.search.definition import Definition, default_name, definition, differences, numerics, shared_settings
 from prunesweep.search.dimensions import Choice, stepped
 from prunesweep.search.space import Space
 from prunesweep.store.settings import StoreSettings
 from prunesweep.tracking.tensorboard import TensorBoard
-from prunesweep.training.settings import SGD
+from prunesweep.training.settings import SGD, Adam
 
 Settings = Callable[..., RunConfig]
 AMOUNT = stepped("prune.amount", Decimal("0.1"), Decimal("0.5"), Decimal("0.1"))
 SPACE = Space((AMOUNT,))
 
 
+def defined(*runs: RunConfig, space: Space = SPACE) -> Definition:
+    return definition(shared_settings(runs), space.texts)
+
+
 def test_the_definition_contains_the_space_the_objectives_and_the_other_settings(settings: Settings) -> None:
-    found = definition(settings(seed=3), SPACE)
+    found = defined(settings(seed=3))
     assert found["space"] == {"prune.amount": "range(0.1,0.5,step=0.1)"}
     assert found["search"] == {
         "search.objectives": "['val_accuracy', 'param_reduction']",
@@ -48,7 +52,7 @@ def test_the_definition_contains_the_space_the_objectives_and_the_other_settings
 def test_settings_without_an_effect_on_the_results_change_neither_definition_nor_name(
     changes: dict[str, Any], settings: Settings
 ) -> None:
-    before, now = definition(settings(), SPACE), definition(settings(**changes), SPACE)
+    before, now = defined(settings()), defined(settings(**changes))
     assert now == before
     assert default_name("tradeoff", now, {}) == default_name("tradeoff", before, {})
 
@@ -67,30 +71,46 @@ def test_settings_without_an_effect_on_the_results_change_neither_definition_nor
 def test_settings_with_an_effect_change_the_definition_and_the_name(
     changes: dict[str, Any], settings: Settings
 ) -> None:
-    before, now = definition(settings(), SPACE), definition(settings(**changes), SPACE)
+    before, now = defined(settings()), defined(settings(**changes))
     assert differences(before, now)
     assert default_name("tradeoff", now, {}) != default_name("tradeoff", before, {})
 
 
 def test_conditions_are_part_of_the_definition(settings: Settings) -> None:
     dimensions = (Choice("schedule", ("one_shot", "lottery")), stepped("finetune.epochs", 1, 5, 1))
-    always = definition(settings(), Space(dimensions))
+    always = defined(settings(), space=Space(dimensions))
     conditional = Space.of(dimensions, {"finetune.epochs": Condition("schedule", ("one_shot",))})
-    assert differences(always, definition(settings(), conditional)) == [
+    assert differences(always, defined(settings(), space=conditional)) == [
         "finetune.epochs: range(1,5,step=1) -> range(1,5,step=1) if schedule=one_shot"
     ]
-    assert not any(key.startswith("schedule.") for key in always["settings"]), "they depend on the searched option"
+
+
+def test_a_setting_that_depends_on_a_searched_key_has_all_its_values(settings: Settings) -> None:
+    runs = [settings(optimizer=SGD(lr=0.1)), settings(optimizer=Adam(lr=0.01)), settings(optimizer=SGD(lr=0.1))]
+    found = defined(*runs, space=Space((Choice("optimizer", ("sgd", "adam")),)))
+    assert found["settings"]["optimizer.lr"] == "0.1 | 0.01"
+    assert found["settings"]["optimizer.momentum"] == "0.9"
+
+
+def test_a_key_that_is_searched_now_and_was_fixed_is_one_difference(settings: Settings) -> None:
+    seeds = Space((AMOUNT, Choice("seed", (0, 1))))
+    assert differences(defined(settings()), defined(settings(), space=seeds)) == ["seed: 0 -> choice(0,1)"]
+
+
+def test_numerics_are_recorded_apart(settings: Settings) -> None:
+    shared = shared_settings([settings(threads=1), settings(threads=2)])
+    assert numerics(shared) == {"device": "cpu", "threads": "1 | 2", "portable": "False"}
 
 
 def test_a_study_that_recorded_the_logger_can_be_continued(settings: Settings) -> None:
-    now = definition(settings(), SPACE)
+    now = defined(settings())
     before = {**now, "settings": {**now["settings"], "logger.name": "none", "seed": "5"}}
     assert differences(before, now) == ["seed: 5 -> 0"]
 
 
 def test_the_name_depends_on_the_sampler_and_the_space(settings: Settings) -> None:
-    found = definition(settings(), SPACE)
-    other = definition(settings(), Space((replace(AMOUNT, high=Decimal("0.9")),)))
+    found = defined(settings())
+    other = defined(settings(), space=Space((replace(AMOUNT, high=Decimal("0.9")),)))
     assert default_name("tradeoff", found, {"seed": 1}).startswith("tradeoff-")
     names = {default_name("tradeoff", each, {"seed": seed}) for each in (found, other) for seed in (1, 2)}
     assert len(names) == 4

@@ -70,7 +70,7 @@ def ledger(tmp_path: Path) -> Iterator[Open]:
         owner = Owner(tmp_path / ".running", study._storage)  # type: ignore[arg-type]
         owner.__enter__()
         owners.append(owner)
-        return Ledger(study, url, space, total, propose or proposals("random", space), lambda number: left, owner)
+        return Ledger(study, url, space, total, propose or proposals("random", space), lambda trial: left, owner)
 
     yield make
     for owner in owners:

@@ -19,7 +19,7 @@ class SweepTable(Callback):
     """Record why a job of a sweep failed. At the end of the sweep, print its table and write its report."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
-        """Remove the outputs of an earlier run from the directory of a single run, before Hydra saves the new config."""
+        """Remove the outputs of an earlier run from a single run's directory, before Hydra saves the new config."""
         with fatal():
             remove_outputs(Path(config.hydra.run.dir))
 
@@ -35,19 +35,29 @@ class SweepTable(Callback):
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
         """Print the table and write the report, also if jobs failed or the sweep was interrupted.
 
-        Runs in the process that started the sweep.
+        Runs in the process that started the sweep. A sweep that was refused leaves its directory as it is.
         """
-        sweep = Path(config.hydra.sweep.dir)
-        interrupt = sys.exc_info()[1]
-        if isinstance(interrupt, KeyboardInterrupt) and not _is_given("hydra.sweep.dir", config):
-            interrupt.args = (f"hydra.sweep.dir={sweep}",)  # the directory's name contains the time of the first start
-        if next(sweep.glob("**/.hydra"), None) is None:
+        from prunesweep.results.run_directory import run_folders
+        from prunesweep.search.sweep_directory import Refused
+
+        sweep, error = Path(config.hydra.sweep.dir), sys.exc_info()[1]
+        if isinstance(error, Refused) or next(run_folders(sweep), None) is None:
             return  # no job has started
+        if isinstance(error, KeyboardInterrupt):
+            _add_directory(error, config)
         from prunesweep.report.console.terminal import conclude
 
-        with fatal():
-            conclude([sweep], sweep)
+        try:
+            with fatal():
+                conclude([sweep], sweep)
+        except KeyboardInterrupt as interrupt:
+            _add_directory(interrupt, config)
+            raise
 
 
-def _is_given(key: str, config: DictConfig) -> bool:
-    return any(override.startswith(f"{key}=") for override in config.hydra.overrides.hydra)
+def _add_directory(interrupt: KeyboardInterrupt, config: DictConfig) -> None:
+    """Add the sweep's directory to the command that continues the sweep, because its name can contain the time."""
+    from prunesweep.search.sweep_directory import directory_override
+
+    if not any(override.startswith("hydra.sweep.dir=") for override in config.hydra.overrides.hydra):
+        interrupt.args = (directory_override(Path(config.hydra.sweep.dir)),)

@@ -5,6 +5,7 @@ Hydra imports this module at each start, so everything slow is imported where it
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,14 +27,18 @@ from hydra_plugins.prunesweep_plugins import launching
 from hydra_plugins.prunesweep_plugins.composing import JobComposer
 
 if TYPE_CHECKING:
+    from hydra.core.utils import JobReturn
     from optuna.samplers import BaseSampler
 
     from prunesweep.config import RunConfig
     from prunesweep.search.conditions import Condition
+    from prunesweep.search.definition import Definition
     from prunesweep.search.dimensions import Dimension
-    from prunesweep.search.loop import SearchSpec, TrialRun
+    from prunesweep.search.evaluation import TrialRun
+    from prunesweep.search.loop import SearchSpec
     from prunesweep.search.sampler import Propose
     from prunesweep.search.space import Space
+    from prunesweep.search.sweep_directory import Sweep
 
 HERE = "hydra_plugins.prunesweep_plugins.sweepers"
 SAMPLERS = ("hydra_plugins.hydra_optuna_sweeper.*", "optuna.samplers.*")
@@ -91,7 +96,7 @@ class SweeperSettings:
 
 
 class GridSweeper(BasicSweeper):
-    """Hydra's basic sweeper, with a check of all jobs before the first one runs."""
+    """Hydra's basic sweeper, with a check of all jobs and of the directory before the first job runs."""
 
     composer: JobComposer
 
@@ -101,22 +106,79 @@ class GridSweeper(BasicSweeper):
         context = replace(hydra_context, config_loader=self.composer)  # type: ignore[arg-type]
         super().setup(hydra_context=context, task_function=task_function, config=config)
 
-    def sweep(self, arguments: list[str]) -> Any:
-        """Run every combination. Runs at the same time on one machine share its cores."""
-        assert self.config is not None
-        return super().sweep([*arguments, *launching.threads(self.config, arguments)])
-
-    def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
-        """Compose and build the config of every job, which checks values and not only types.
+    def sweep(self, arguments: list[str]) -> list[Sequence[JobReturn]]:
+        """Run every combination. Runs at the same time on one machine share its cores.
 
         Raises:
-            UsageError: The settings of a job are not allowed.
+            Refused: The settings of a job are not allowed, or the directory belongs to another sweep. Nothing has been
+                run or written.
         """
-        from prunesweep.config import build
+        from prunesweep.files import write_atomically
+        from prunesweep.search.sweep_directory import before_the_first_run, claimed
 
         assert self.config is not None
-        for overrides in batch:
-            build(self.composer.keep(self.config, list(overrides)))
+        assert self.launcher is not None
+        folder = Path(self.config.hydra.sweep.dir)
+        with before_the_first_run():
+            parser = OverridesParser.create(config_loader=self.composer)  # type: ignore[arg-type]
+            given = [*self._parse_config(), *arguments, *launching.threads(self.config, arguments)]
+            values = values_of(parser.parse_overrides(given))
+            jobs = [list(job) for job in itertools.product(*values.values())]
+            record = self._record(values, jobs)
+        with claimed(folder, record):
+            write_atomically(folder / "multirun.yaml", OmegaConf.to_yaml(self.config).encode())
+            returns: list[Sequence[JobReturn]] = []
+            for batch in self.split_overrides_to_chunks(jobs, self.max_batch_size):
+                returns.append(self.launcher.launch(batch, initial_job_idx=sum(map(len, returns))))
+                for job in returns[-1]:
+                    _ = job.return_value  # raises the error of a job that failed
+        return returns
+
+    def _record(self, values: Mapping[str, Sequence[str]], jobs: Sequence[list[str]]) -> Sweep:
+        """Compose and check the settings of all jobs. Return what identifies the sweep in its directory."""
+        from prunesweep.config import build
+        from prunesweep.search.definition import definition, numerics, shared_settings
+        from prunesweep.search.sweep_directory import Sweep, arguments_of_this_process
+
+        assert self.config is not None
+        shared = shared_settings(build(self.composer.keep(self.config, job)) for job in jobs)
+        searched = {
+            key.lstrip("+"): ",".join(text.partition("=")[2] for text in texts)
+            for key, texts in values.items()
+            if len(texts) > 1
+        }
+        directories: Any = OmegaConf.to_container(self.config.hydra.sweep, resolve=False)
+        this = {
+            "sweeper": "grid",
+            "order of the keys": ", ".join(searched) if len(searched) > 1 else "",
+            "hydra.sweep.subdir": str(directories["subdir"]),
+        }
+        return Sweep({"sweep": this, **definition(shared, searched)}, numerics(shared), arguments_of_this_process())
+
+
+def values_of(overrides: Sequence[Override]) -> dict[str, list[str]]:
+    """Return the keys of `overrides`, each with an override for each of its values.
+
+    Raises:
+        UsageError: A key has an interval of values.
+    """
+    from prunesweep.errors import UsageError
+
+    values = {}
+    for each in overrides:
+        key = each.get_key_element()
+        if not each.is_sweep_override():
+            values[key] = [f"{key}={each.get_value_element_as_str()}"]
+        elif each.is_discrete_sweep():
+            values[key] = [f"{key}={value}" for value in each.sweep_string_iterator()]
+        else:
+            raise UsageError(
+                f"{each.input_line}: a grid cannot run all values of an interval. Use range(...) or choice(...), or a "
+                "search such as search=tradeoff."
+            )
+        if not values[key]:
+            raise UsageError(f"{each.input_line}: contains no value.")
+    return values
 
 
 class SearchSweeper(Sweeper):
@@ -163,16 +225,21 @@ class SearchSweeper(Sweeper):
         """Search until `n_trials` trials have ended.
 
         Raises:
-            UsageError: A setting is not allowed. Nothing has been written.
+            Refused: A setting is not allowed, the directory belongs to another sweep, or the database is damaged.
+            UsageError: The database cannot be reached, or too many trials failed.
         """
         from prunesweep.config import build
+        from prunesweep.search.definition import definition, shared_settings
         from prunesweep.search.loop import search
+        from prunesweep.search.sweep_directory import before_the_first_run
 
-        run = build(self.config)
-        space, fixed = parse(self.params, self.conditions, arguments, self.config, self.composer)
-        for overrides in space.corners():
-            build(self.composer.load_sweep_config(self.config, [*fixed, *overrides]))
-        spec = self._spec(run, space)
+        with before_the_first_run():
+            run = build(self.config)
+            space, fixed = parse(self.params, self.conditions, arguments, self.config, self.composer)
+            propose = proposals(self.sampler, space, run.seed)
+            corners = [[*fixed, *overrides] for overrides in space.corners()]
+            settings = shared_settings(build(self.composer.load_sweep_config(self.config, each)) for each in corners)
+            spec = self._spec(run, space, definition(settings, space.texts))
         shared = [*fixed, *launching.threads(self.config, fixed), f"study={spec.name}"]
 
         def launch(runs: Sequence[TrialRun], first: int) -> None:
@@ -187,14 +254,20 @@ class SearchSweeper(Sweeper):
             ]
             self.launcher.launch(jobs, initial_job_idx=first)
 
-        search(spec, proposals(self.sampler, space, run.seed), launch)
+        def settings_of(each: TrialRun) -> dict[str, Any]:
+            job = self.composer.load_sweep_config(self.config, [*shared, *each.overrides])
+            values: Any = OmegaConf.to_container(job, resolve=False)
+            del values["hydra"]
+            return values  # type: ignore[no-any-return]
 
-    def _spec(self, run: RunConfig, space: Space) -> SearchSpec:
+        search(spec, propose, launch, settings_of)
+
+    def _spec(self, run: RunConfig, space: Space, shared: Definition) -> SearchSpec:
         """Return the search. If `study` is not set, it gets a name here, because the name is part of the directory."""
-        from prunesweep.search.definition import default_name, definition
+        from prunesweep.search.definition import default_name
         from prunesweep.search.loop import SearchSpec
+        from prunesweep.search.sweep_directory import arguments_of_this_process
 
-        shared = definition(run, space)
         if run.study is None:
             option = self.config.hydra.runtime.choices.get("search", "search")
             sampler: Any = OmegaConf.to_container(self.sampler)
@@ -212,6 +285,7 @@ class SearchSweeper(Sweeper):
             batch=max(1, runs // run.search.replicates),
             max_failure_rate=self.max_failure_rate,
             config=OmegaConf.to_yaml(self.config),
+            arguments=arguments_of_this_process(),
         )
 
 

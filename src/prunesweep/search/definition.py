@@ -1,45 +1,62 @@
-"""What all trials of a study have in common: the search space, the objectives and the other settings.
+"""What all runs of a sweep have in common: the values of the searched keys, the objectives and the other settings.
 
-Two searches are the same search if their definitions are equal. Settings that change no result are not part of it.
+Two sweeps are the same sweep if their definitions are equal. Settings that change no result are not part of it.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from prunesweep.config import RunConfig
 from prunesweep.files import canonical
 from prunesweep.roles import Role, role_of
-from prunesweep.search.space import Space
 
 Definition = dict[str, dict[str, str]]
 PARTS = {Role.SEARCH: "search", Role.EXPERIMENT: "settings", Role.REPETITION: "settings"}
 """The part of the definition that contains the settings of a role. Settings of other roles are not part of it."""
 
 
-def definition(config: RunConfig, space: Space) -> Definition:
-    """Return the definition of a search of `space` in which all other settings are those of `config`."""
-    parts: Definition = {"space": {}, "search": {}, "settings": {}}
-    for dimension in space.dimensions:
-        condition = space.conditions.get(dimension.key)
-        parts["space"][dimension.key] = f"{dimension}" if condition is None else f"{dimension} if {condition}"
-    for key, text in _settings(asdict(config)):
+def settings(node: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield all settings in `node`, a dataclass such as `RunConfig`, under dotted keys, with their values as text."""
+    values = node if isinstance(node, dict) else {field.name: getattr(node, field.name) for field in fields(node)}
+    for key, value in values.items():
+        if is_dataclass(value) or (isinstance(value, dict) and value):
+            yield from settings(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", str(value)
+
+
+def shared_settings(runs: Iterable[RunConfig]) -> dict[str, str]:
+    """Return the settings of all `runs`. If a setting has several values, they are separated by `|`."""
+    values: dict[str, dict[str, None]] = {}
+    for run in runs:
+        for key, text in settings(run):
+            values.setdefault(key, {})[text] = None
+    return {key: " | ".join(texts) for key, texts in values.items()}
+
+
+def definition(shared: Mapping[str, str], searched: Mapping[str, str]) -> Definition:
+    """Return the definition of a sweep.
+
+    Args:
+        shared: The settings of runs in which every value of each choice occurs. A setting that depends on a searched
+            key has several values, such as `optimizer.lr` if the option of `optimizer` is searched.
+        searched: The searched keys, each with a description of its values.
+    """
+    parts: Definition = {"space": dict(searched), "search": {}, "settings": {}}
+    for key, text in shared.items():
         part = PARTS.get(role_of(RunConfig, key))
-        searched = any(key == name or key.startswith(f"{name}.") for name in space.keys)
-        if part is not None and not searched:
+        if part is not None and key not in searched:
             parts[part][key] = text
     return parts
 
 
-def _settings(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in node.items():
-        if isinstance(value, dict) and value:
-            yield from _settings(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", str(value)
+def numerics(shared: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings among `shared` that change only the last bits of the results."""
+    return {key: text for key, text in shared.items() if role_of(RunConfig, key) is Role.NUMERICS}
 
 
 def differences(before: Definition, now: Definition) -> list[str]:
@@ -47,19 +64,21 @@ def differences(before: Definition, now: Definition) -> list[str]:
 
     Ignores settings of `before` that are not part of a definition any more.
     """
-    lines = []
-    for part, new in now.items():
-        old = {
-            key: value
-            for key, value in before.get(part, {}).items()
-            if part == "space" or role_of(RunConfig, key) in PARTS
-        }
-        lines += [
-            f"{key}: {old.get(key, 'absent')} -> {new.get(key, 'absent')}"
-            for key in dict.fromkeys([*old, *new])
-            if old.get(key) != new.get(key)
-        ]
-    return lines
+    old, new = _flat(before), _flat(now)
+    return [
+        f"{key}: {old.get(key, 'absent')} -> {new.get(key, 'absent')}"
+        for key in dict.fromkeys([*old, *new])
+        if old.get(key) != new.get(key)
+    ]
+
+
+def _flat(definition: Definition) -> dict[str, str]:
+    return {
+        key: text
+        for part, texts in definition.items()
+        for key, text in texts.items()
+        if part not in PARTS.values() or role_of(RunConfig, key) in PARTS
+    }
 
 
 def default_name(choice: str, definition: Definition, sampler: Mapping[str, Any]) -> str:

@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from prunesweep.config import RunConfig
+from prunesweep.files import read_inside
+from prunesweep.results.flatten import leaves
 from prunesweep.results.objectives import Objective
-from prunesweep.results.run_directory import read_run
+from prunesweep.results.plain_yaml import parse_yaml
+from prunesweep.results.run_directory import CONFIG, MAX_CONFIG, read_run
 from prunesweep.results.tables import flat
+from prunesweep.roles import Role, role_of
 
 NOTED = ("dense.val_accuracy", "final.val_accuracy", "param_reduction")
 """Fields of the result that the progress line needs in addition to the objectives."""
+
+
+@dataclass(frozen=True)
+class TrialRun:
+    """A run of a trial.
+
+    Attributes:
+        seed: Its seed.
+        overrides: The searched keys with their values, and the seed if the trial has several runs.
+        directory: Its directory below the sweep's.
+    """
+
+    seed: int
+    overrides: tuple[str, ...]
+    directory: str
 
 
 @dataclass(frozen=True)
@@ -42,25 +62,48 @@ class Outcome:
         return [statistics.stdev(column) if len(column) > 1 else 0.0 for column in columns]
 
 
-def directories(trial: int, seeds: Sequence[int]) -> dict[int, str]:
-    """Return the directory of each run of a trial below the sweep's: `17`, or `17/seed=3` for several seeds."""
-    return {seed: f"{trial}/seed={seed}" if len(seeds) > 1 else str(trial) for seed in seeds}
+def outcome(sweep: Path, runs: Sequence[TrialRun], goals: Sequence[Objective]) -> Outcome:
+    """Return the outcome of the trial with these `runs`, which are in the directory `sweep`.
 
-
-def outcome(sweep: Path, trial: int, seeds: Sequence[int], goals: Sequence[Objective]) -> Outcome:
-    """Return the outcome of `trial`. It failed if one of its runs failed or an objective is not a finite number."""
-    runs: dict[int, list[float]] = {}
+    The trial failed if one of its runs failed, an objective is not a finite number, or a directory contains the result
+    of a run with other overrides.
+    """
+    values: dict[int, list[float]] = {}
     results = []
-    for seed, directory in directories(trial, seeds).items():
-        run = read_run(sweep / directory)
+    for each in runs:
+        run = read_run(sweep / each.directory)
         if not run.completed:
             return Outcome({}, {}, run.error)
+        if not {*each.overrides} <= {*run.overrides} or run.result["seed"] != each.seed:
+            return Outcome({}, {}, f"{sweep / each.directory}: contains the result of another run")
         try:
-            runs[seed] = [goal.value(run.result) for goal in goals]
+            values[each.seed] = [goal.value(run.result) for goal in goals]
         except ArithmeticError as error:
             return Outcome({}, {}, str(error))
+        except (LookupError, TypeError):
+            return Outcome({}, {}, f"result.json: has no number {' or '.join(goal.field for goal in goals)}")
         results.append(run.result)
-    return Outcome(runs, _noted(results, goals))
+    return Outcome(values, _noted(results, goals))
+
+
+def has_settings(folder: Path, expected: Mapping[str, Any]) -> bool:
+    """Return whether the settings that a run saved in `folder` are the `expected` ones.
+
+    Args:
+        folder: The directory of a run.
+        expected: The complete settings, nested, with interpolations that are not resolved. Those that do not change the
+            experiment are ignored.
+    """
+    try:
+        saved = parse_yaml(read_inside(folder, CONFIG, MAX_CONFIG).decode())
+    except (OSError, ValueError):
+        return False
+    return isinstance(saved, dict) and _experiment(saved) == _experiment(expected)
+
+
+def _experiment(settings: Mapping[str, Any]) -> dict[str, Any]:
+    roles = (Role.EXPERIMENT, Role.REPETITION)
+    return {key: value for key, value in leaves(dict(settings)) if role_of(RunConfig, key) in roles}
 
 
 def _noted(results: Sequence[dict[str, Any]], goals: Sequence[Objective]) -> dict[str, float]:

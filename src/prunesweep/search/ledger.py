@@ -19,15 +19,16 @@ from optuna.storages import RDBStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
 
-from prunesweep.errors import UsageError
+from prunesweep.errors import UsageError, printable
 from prunesweep.results.objectives import Objective
 from prunesweep.search.definition import Definition, differences
 from prunesweep.search.evaluation import Outcome
 from prunesweep.search.owner import Owner
 from prunesweep.search.sampler import Propose
 from prunesweep.search.space import Combination, Space, Values
-from prunesweep.search.storage import connect, locked
+from prunesweep.search.storage import connect, damaged, locked
 
 DEFINITION = "definition"  # attribute of the study
 OWNER, OUTCOME, FAILED, DUPLICATE, TAKEN_BACK = "owner", "outcome", "failed", "duplicate_of", "taken_back"
@@ -46,28 +47,45 @@ def open_study(url: URL, name: str, goals: Sequence[Objective], definition: Defi
     """Return the study `name`, which is created if it does not exist.
 
     Raises:
-        UsageError: The database cannot be reached, or the study has another definition. The message lists what differs.
+        UsageError: The database cannot be reached or is damaged, or the study has another definition. The message lists
+            what differs.
     """
     with locked(url):
-        storage = connect(url, heartbeat)
-        study = optuna.create_study(
-            study_name=name,
-            storage=storage,
-            directions=[goal.direction for goal in goals],
-            load_if_exists=True,
-        )
-        before = study.user_attrs.get(DEFINITION)
+        study, before = _open(url, name, goals, heartbeat)
         if before is None:
             study.set_user_attr(DEFINITION, definition)
-    changes = differences(before, definition) if before else []
+            return study
+    changes = differences(before, definition)
     if changes:
         raise UsageError(
             f"study={name}: exists with another definition, so its trials cannot be compared with those of this search."
             "\n  "
-            + "\n  ".join(changes)
+            + "\n  ".join(map(printable, changes))
             + "\nUndo the change to continue the study, or choose another name: study=NAME."
         )
     return study
+
+
+def _open(url: URL, name: str, goals: Sequence[Objective], heartbeat: float) -> tuple[Study, Definition | None]:
+    """Return the study `name` and its definition, which is None if the study is new."""
+    directions = [goal.direction for goal in goals]
+    try:
+        storage = connect(url, heartbeat)
+        study = optuna.create_study(study_name=name, storage=storage, directions=directions, load_if_exists=True)
+        before = study.user_attrs.get(DEFINITION)
+        sound = [direction.name.lower() for direction in study.directions] == directions
+        if before is None:
+            sound &= not study.get_trials(deepcopy=False)
+        else:
+            sound &= isinstance(before, dict) and all(isinstance(part, dict) for part in before.values())
+    except (UsageError, SQLAlchemyError, OSError, optuna.exceptions.StorageInternalError):
+        raise
+    except Exception as error:  # Optuna does not check what it reads
+        reason = printable(f"{type(error).__name__}: {error}".partition("\n")[0])
+        raise damaged(url, f"study {name} cannot be read ({reason})") from error
+    if not sound:
+        raise damaged(url, f"study {name} is not the study of a search by prunesweep, or its definition was changed")
+    return study, before
 
 
 @dataclass(frozen=True)
@@ -80,7 +98,7 @@ class Ledger:
         space: The search space.
         total: The number of trials to complete, over all processes and all starts.
         propose: The sampler for each proposal.
-        recover: Returns the outcome that a dead process left of the trial with a number.
+        recover: Returns the outcome that a dead process left of a trial.
         owner: This process.
     """
 
@@ -89,7 +107,7 @@ class Ledger:
     space: Space
     total: int
     propose: Propose
-    recover: Callable[[int], Outcome]
+    recover: Callable[[FrozenTrial], Outcome]
     owner: Owner
 
     @property
@@ -152,7 +170,7 @@ class Ledger:
         for trial in self._in(TrialState.RUNNING):
             if not self.owner.is_dead(trial.user_attrs.get(OWNER), trial._trial_id in silent):
                 continue
-            outcome = self.recover(trial.number)
+            outcome = self.recover(trial)
             if outcome.reason is None:
                 self._record(trial, outcome)
                 continue
@@ -229,4 +247,12 @@ class Ledger:
 
 def counts(trial: FrozenTrial) -> bool:
     """Whether `trial` counts towards the total: it is completed, or failed for a reason of its own."""
-    return trial.state is TrialState.COMPLETE or FAILED in trial.user_attrs
+    return trial.state is TrialState.COMPLETE or has_failed(trial)
+
+
+def has_failed(trial: FrozenTrial) -> bool:
+    """Whether `trial` failed for a reason of its own.
+
+    A process that dies while it records a failure leaves a reason at a trial that is still running, or was taken back.
+    """
+    return trial.state is TrialState.FAIL and FAILED in trial.user_attrs and TAKEN_BACK not in trial.user_attrs

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
 from optuna.trial import FrozenTrial, Trial
+from sqlalchemy.engine import URL
 
 from prunesweep.errors import UsageError
 from prunesweep.files import write_atomically
 from prunesweep.results.objectives import SearchSettings
-from prunesweep.results.run_directory import SEARCH_RESULTS
+from prunesweep.results.run_directory import SEARCH_RESULTS, run_folders
 from prunesweep.search import progress
 from prunesweep.search.definition import Definition
-from prunesweep.search.evaluation import Outcome, directories, outcome
-from prunesweep.search.ledger import FAILED, Ledger, counts, open_study
+from prunesweep.search.evaluation import Outcome, TrialRun, has_settings, outcome
+from prunesweep.search.ledger import FAILED, Ledger, counts, has_failed, open_study
 from prunesweep.search.owner import Owner
 from prunesweep.search.sampler import Propose
 from prunesweep.search.space import Space
 from prunesweep.search.storage import address, shown
+from prunesweep.search.stored import check_study
+from prunesweep.search.sweep_directory import Sweep, before_the_first_run, check_directory, claim, remove_run
 
 log = logging.getLogger("prunesweep")
 TRIALS, CONFIG, RUNNING = "trials.csv", "multirun.yaml", ".running"
@@ -45,6 +48,7 @@ class SearchSpec:
         batch: The number of trials that this process runs at a time.
         max_failure_rate: The fraction of `total` that may fail before the search stops.
         config: The configuration as YAML, for `multirun.yaml`.
+        arguments: The arguments of the command line that started the search, without passwords.
     """
 
     name: str
@@ -57,6 +61,7 @@ class SearchSpec:
     batch: int
     max_failure_rate: float
     config: str
+    arguments: tuple[str, ...] = ()
 
     @property
     def seeds(self) -> list[int]:
@@ -64,37 +69,61 @@ class SearchSpec:
         return [self.seed + index for index in range(self.settings.replicates)]
 
 
-@dataclass(frozen=True)
-class TrialRun:
-    """A run of a trial: its settings as overrides, and its directory below the sweep's."""
-
-    overrides: tuple[str, ...]
-    directory: str
-
-
 Launch = Callable[[Sequence[TrialRun], int], None]
 """Executes runs, the first of which has the given number. Their results are read from their directories."""
 
+Settings = Callable[[TrialRun], Mapping[str, Any]]
+"""Returns the complete settings of a run, nested, as they are saved in its directory."""
 
-def search(spec: SearchSpec, propose: Propose, launch: Launch) -> None:
+
+def search(spec: SearchSpec, propose: Propose, launch: Launch, settings: Settings) -> None:
     """Run trials until `spec.total` is reached, together with all other processes that work on the study.
 
     Raises:
-        UsageError: The database cannot be reached, the study has another definition, or too many trials failed.
+        UsageError: The directory belongs to another sweep, the database cannot be reached or is damaged, the study has
+            another definition, or too many trials failed.
     """
     url = address(spec.settings.storage, spec.folder)
-    study = open_study(url, spec.name, spec.settings.goals, spec.definition, spec.settings.heartbeat)
+    with before_the_first_run():
+        sweep = _sweep(spec, url)
+        check_directory(spec.folder, sweep)
+        study = open_study(url, spec.name, spec.settings.goals, spec.definition, spec.settings.heartbeat)
+        check_study(study, url, spec.space, spec.settings.goals)
+        claim(spec.folder, sweep)
     _write_config(spec)
     size = f" of {spec.space.size:,} combinations" if spec.space.size else ""
     log.info("study %s in %s, %s trials in total%s", spec.name, shown(url), spec.total, size)
+    earlier = 0 if study.get_trials(deepcopy=False) else len(_trial_directories(spec.folder))
+    if earlier:
+        log.warning(
+            "study %s has no trials: starting a new search; %s trial directories of an earlier search are there. A "
+            "trial with the same number replaces the runs in such a directory.",
+            spec.name,
+            earlier,
+        )
     with Owner(spec.folder / RUNNING, study._storage) as owner:  # type: ignore[arg-type]
-        ledger = Ledger(study, url, spec.space, spec.total, propose, lambda number: _recover(spec, number), owner)
-        run_trials(spec, ledger, launch)
+
+        def recover(trial: FrozenTrial) -> Outcome:
+            return _recover(spec, trial, settings)
+
+        run_trials(spec, Ledger(study, url, spec.space, spec.total, propose, recover, owner), launch)
+
+
+def _sweep(spec: SearchSpec, url: URL) -> Sweep:
+    """Return what identifies the search in its directory. Another database numbers its trials independently."""
+    storage = "" if spec.settings.storage is None else shown(url)
+    this = {"sweeper": "search", "study": spec.name, "search.storage": storage}
+    return Sweep({"sweep": this, **spec.definition}, {}, spec.arguments)
+
+
+def _trial_directories(folder: Path) -> set[str]:
+    """Return the names of the directories of trials with runs."""
+    return {first for run in run_folders(folder) if (first := run.partition("/")[0]).isdecimal()}
 
 
 def run_trials(spec: SearchSpec, ledger: Ledger, launch: Launch) -> None:
     """Claim and run trials until none are left, and write the tables after each batch."""
-    started, done = time.monotonic(), 0
+    started, done, waiting = time.monotonic(), 0, False
     written: list[FrozenTrial] | None = None
     while True:
         _check_failures(spec, ledger.trials)
@@ -103,11 +132,14 @@ def run_trials(spec: SearchSpec, ledger: Ledger, launch: Launch) -> None:
             with ledger.working_on(claim.trials):
                 _launch(spec, claim.trials, launch)
             for trial in claim.trials:
-                ledger.record(trial.number, _outcome(spec, trial.number))
+                ledger.record(trial.number, _outcome(spec, trial))
             done += len(claim.trials)
             written = ledger.trials
             write_tables(spec, written, (time.monotonic() - started) / done)
         elif claim.others:
+            if not waiting:
+                log.info("%s: waiting for trials that other processes are running", spec.name)
+            waiting = True
             time.sleep(POLL)
         else:
             break
@@ -117,7 +149,7 @@ def run_trials(spec: SearchSpec, ledger: Ledger, launch: Launch) -> None:
 
 
 def _check_failures(spec: SearchSpec, trials: Sequence[FrozenTrial]) -> None:
-    reasons = [trial.user_attrs[FAILED] for trial in trials if FAILED in trial.user_attrs]
+    reasons = [trial.user_attrs[FAILED] for trial in trials if has_failed(trial)]
     if len(reasons) > spec.max_failure_rate * spec.total:
         raise UsageError(
             f"{len(reasons)} trials failed, more than hydra.sweeper.max_failure_rate={spec.max_failure_rate:g} "
@@ -126,34 +158,44 @@ def _check_failures(spec: SearchSpec, trials: Sequence[FrozenTrial]) -> None:
 
 
 def _launch(spec: SearchSpec, trials: Sequence[Trial], launch: Launch) -> None:
-    """Launch all runs of `trials`. Errors of the launcher end no search: outcomes are read from the directories."""
+    """Launch all runs of `trials`. Errors of the launcher end no search: outcomes are read from the directories.
+
+    The directories are cleared first. If the database of an earlier search was lost, they contain its runs.
+    """
     runs = [run for trial in trials for run in trial_runs(spec, trial)]
+    for run in runs:
+        remove_run(spec.folder / run.directory)
     try:
         launch(runs, trials[0].number)
     except Exception as error:  # a launcher fails if one of its workers is killed
         log.warning("The launcher failed: %s: %s", type(error).__name__, str(error).partition("\n")[0])
 
 
-def trial_runs(spec: SearchSpec, trial: Trial) -> list[TrialRun]:
-    """Return the runs of `trial`, one per seed."""
-    overrides = spec.space.overrides(trial.params)
-    several = len(spec.seeds) > 1
-    return [
-        TrialRun((*overrides, *([f"seed={seed}"] if several else [])), directory)
-        for seed, directory in directories(trial.number, spec.seeds).items()
-    ]
+def trial_runs(spec: SearchSpec, trial: Trial | FrozenTrial) -> list[TrialRun]:
+    """Return the runs of `trial`, one per seed, in the directory `17`, or `17/seed=3` for several seeds."""
+    overrides, seeds = spec.space.overrides(trial.params), spec.seeds
+    if len(seeds) == 1:
+        return [TrialRun(spec.seed, tuple(overrides), str(trial.number))]
+    return [TrialRun(seed, (*overrides, f"seed={seed}"), f"{trial.number}/seed={seed}") for seed in seeds]
 
 
-def _outcome(spec: SearchSpec, number: int) -> Outcome:
-    return outcome(spec.folder, number, spec.seeds, spec.settings.goals)
+def _outcome(spec: SearchSpec, trial: Trial | FrozenTrial) -> Outcome:
+    return outcome(spec.folder, trial_runs(spec, trial), spec.settings.goals)
 
 
-def _recover(spec: SearchSpec, number: int) -> Outcome:
-    """Return the outcome that a dead process left of trial `number`. An incomplete trial's directory is removed."""
-    found = _outcome(spec, number)
-    if found.reason is not None:
-        shutil.rmtree(spec.folder / str(number), ignore_errors=True)
-    return found
+def _recover(spec: SearchSpec, trial: FrozenTrial, settings: Settings) -> Outcome:
+    """Return the outcome that a dead process left of `trial`.
+
+    A result is accepted only if all settings that its run saved are those of the trial. Otherwise the directories are
+    cleared.
+    """
+    runs, left = trial_runs(spec, trial), _outcome(spec, trial)
+    if left.reason is None and not all(has_settings(spec.folder / run.directory, settings(run)) for run in runs):
+        left = Outcome({}, {}, "its directory contains the result of other settings")
+    if left.reason is not None:
+        for run in runs:
+            remove_run(spec.folder / run.directory)
+    return left
 
 
 def write_tables(spec: SearchSpec, trials: Sequence[FrozenTrial], pace: float | None) -> None:

@@ -48,6 +48,15 @@ class Space:
         """All searched keys, in order."""
         return [dimension.key for dimension in self.dimensions]
 
+    @property
+    def texts(self) -> dict[str, str]:
+        """The searched keys, each with its values as text and the condition under which it is searched."""
+        texts = {}
+        for dimension in self.dimensions:
+            condition = self.conditions.get(dimension.key)
+            texts[dimension.key] = f"{dimension}" if condition is None else f"{dimension} if {condition}"
+        return texts
+
     @cached_property
     def size(self) -> int | None:
         """The number of distinct combinations, or None if an interval makes it infinite."""

@@ -5,19 +5,22 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import sqlite3
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import optuna
 import sqlalchemy
-from filelock import FileLock
 from optuna.storages import RDBStorage
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from prunesweep.errors import UsageError
+from prunesweep.store import locks
 
+log = logging.getLogger("prunesweep")
 CONNECT_TIMEOUT = 5  # seconds
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -57,13 +60,22 @@ def locked(url: URL) -> Iterator[None]:
     with _reachable(url), contextlib.ExitStack() as stack:
         if url.get_backend_name() == "sqlite":
             path = Path(url.database or "study.db")
+            _check_regular(path)
             path.parent.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(FileLock(f"{path}.lock"))
+            if not stack.enter_context(locks.locked(Path(f"{path}.lock"), partial(_announce, path))):
+                raise UsageError(
+                    f"{path}: its lock was not released within {locks.GIVE_UP_AFTER:.0f} s. End the process that holds "
+                    "it, and run the same command again to continue."
+                )
         else:
             connection = stack.enter_context(_engine(url).connect())
             key = {"key": _key("prunesweep")}  # the server releases the lock at the end of the connection
             connection.execute(sqlalchemy.text("SELECT pg_advisory_lock(:key)"), key)
         yield
+
+
+def _announce(path: Path, owner: locks.Owner | None) -> None:
+    log.warning("Waiting for the lock of %s, which is held by %s.", path, owner or "another process")
 
 
 def _engine(url: URL) -> sqlalchemy.Engine:
@@ -106,8 +118,28 @@ def _reachable(url: URL) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, OSError, optuna.exceptions.StorageInternalError) as error:
-        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        cause = getattr(error, "orig", None) or getattr(error.__cause__, "orig", None) or error
+        reason = str(cause).strip().splitlines()[0]
+        if type(cause) is sqlite3.DatabaseError:  # errors of a sound file, such as a locked one, are subclasses
+            raise damaged(url, reason) from error
         raise UsageError(
             f"search.storage={shown(url)}: cannot be reached ({reason}). Finished trials are kept; "
             "run the same command again to continue."
         ) from error
+
+
+def damaged(url: URL, reason: str) -> UsageError:
+    """Return the error for a database with a content that a search cannot use."""
+    if url.get_backend_name() == "sqlite":
+        name, remedy = url.database, "move it away"
+    else:
+        name, remedy = f"search.storage={shown(url)}", "choose another name, study=NAME,"
+    return UsageError(
+        f"{name}: {reason}. The database was changed or damaged. Restore it from a copy, or {remedy} to start a new "
+        "search. Steps that are stored are not computed again."
+    )
+
+
+def _check_regular(path: Path) -> None:
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path}: is not a file, so it cannot be the database of a search.")
