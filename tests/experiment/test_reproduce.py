@@ -159,8 +159,10 @@ def test_the_tolerance_is_relative_for_losses_above_one_and_does_not_apply_to_te
 
 @pytest.mark.parametrize(
     "name",
-    ["amount", "seed", "params_pruned", "macs_nonzero", "sparsity", "param_reduction", "compression"]
-    + ["theoretical_speedup", "layers.0.nonzero", "layers.0.sparsity", "rounds.1.sparsity", "history.3.sparsity"],
+    [
+        *("amount", "seed", "params_pruned", "macs_nonzero", "sparsity", "param_reduction", "compression"),
+        *("theoretical_speedup", "layers.0.nonzero", "layers.0.sparsity", "rounds.1.sparsity", "history.3.sparsity"),
+    ],
 )
 def test_the_tolerance_does_not_apply_to_settings_and_counts(name: str) -> None:
     assert not Difference(name, 0.2, 0.98).within(1)

@@ -29,7 +29,7 @@ class Logger(ABC):
 
 
 def track(logger: Logger, folder: Path, sweep: Path | None) -> None:
-    """Record the completed run in `folder` with `logger`. A failing tracker is a warning: the run itself is complete."""
+    """Record the completed run in `folder` with `logger`. If the tracker fails, warn: the run itself is complete."""
     try:
         logger.log(read_run(folder), sweep)
     except Exception as error:  # a full disk, a server that does not answer, an incompatible release of the tracker
