@@ -69,7 +69,7 @@ class Entry:
 
     def to_bytes(self) -> bytes:
         """Return the content of the record's file, with a checksum."""
-        return _with_checksum(vars(self))
+        return _encode(vars(self), sha256(canonical(vars(self))))
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Entry:
@@ -88,18 +88,19 @@ class Entry:
 
 def _checked(content: bytes) -> Record:
     """Return the fields in the content of a record's file, if the content is exactly what was stored."""
-    fields = parse_json(content)
-    if not isinstance(fields, dict) or fields.pop("checksum", None) != sha256(canonical(fields)):
+    fields: Record = parse_json(content)
+    checksum = fields.pop("checksum", None) if isinstance(fields, dict) else None
+    if checksum is None or checksum != sha256(canonical(fields)):
         raise Damaged("the checksum of its record does not match")
-    if _with_checksum(fields) != content:  # a flipped bit can keep the values: 1E-05 instead of 1e-05
+    if _encode(fields, checksum) != content:  # a flipped bit can keep the values: 1E-05 instead of 1e-05
         raise Damaged("its record was changed")
     if not all(name in TYPES and isinstance(value, TYPES[name]) for name, value in fields.items()):
         raise Damaged("its record has an unknown field, or a field of another type")
     return fields
 
 
-def _with_checksum(fields: Record) -> bytes:
-    return json.dumps({**fields, "checksum": sha256(canonical(fields))}).encode()
+def _encode(fields: Record, checksum: str) -> bytes:
+    return json.dumps({**fields, "checksum": checksum}).encode()
 
 
 def create(folder: Path) -> None:
