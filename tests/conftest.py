@@ -28,7 +28,10 @@ from prunesweep.results.run_directory import RunDirectory
 
 NOWHERE = "http://127.0.0.1:9"  # no server uses this port: downloads fail at once
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell ignore it
+# Background jobs ignore these signals, and commands that inherit this would ignore them too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 config.register()
 settings.register_profile("no_deadline", deadline=None)  # a busy machine must not fail a test
 settings.load_profile("no_deadline")
