@@ -1,10 +1,12 @@
 """Fixtures of all tests, and the marker `fast`. Tests use neither the network nor the cache or the data of the user."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # tests run in parallel: waiting threads must not use a core
@@ -82,18 +84,48 @@ def composed() -> Compose:
     return make
 
 
-@pytest.fixture
-def completed(tmp_path: Path) -> Completed:
-    """The directory of a short run with the given overrides, as run.py writes it."""
+def short_run(folder: Path, store: Path, overrides: tuple[str, ...]) -> None:
+    """Train and prune a small network with the given overrides, and leave what run.py leaves in `folder`."""
+    short = ["model=lenet_300_100", "train.epochs=1", "finetune.epochs=1", "device=cpu", "threads=1", *overrides]
+    with initialize_config_dir(str(ROOT / "conf")):
+        composed = compose("config", [*short, f"store.dir={store}"])
+    (folder / ".hydra").mkdir(parents=True)
+    (folder / ".hydra" / "config.yaml").write_text(OmegaConf.to_yaml(composed))
+    experiment.run(config.build(composed), folder, short)
 
-    def make(*overrides: str, name: str = "run") -> Path:
-        short = ["model=lenet_300_100", "train.epochs=1", "finetune.epochs=1", "device=cpu", "threads=1", *overrides]
-        with initialize_config_dir(str(ROOT / "conf")):
-            composed = compose("config", [*short, f"store.dir={tmp_path / 'store'}"])
-        (tmp_path / name / ".hydra").mkdir(parents=True)
-        (tmp_path / name / ".hydra" / "config.yaml").write_text(OmegaConf.to_yaml(composed))
-        experiment.run(config.build(composed), tmp_path / name, short)
-        return tmp_path / name
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """The folder with `run`, the directory of a short run with the given overrides, and with its `store`."""
+
+    @cache
+    def make(*overrides: str) -> Path:
+        folder = tmp_path_factory.mktemp("template")
+        short_run(folder / "run", folder / "store", overrides)
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def completed(templates: Callable[..., Path], tmp_path: Path) -> Completed:
+    """The directory of a short run with the given overrides. Its store is `tmp_path/store`.
+
+    It is a copy of a run that another test may have used, or with `fresh` a run of its own.
+    """
+
+    def make(*overrides: str, name: str = "run", fresh: bool = False) -> Path:
+        run, store = tmp_path / name, tmp_path / "store"
+        if fresh:
+            short_run(run, store, overrides)
+            return run
+        template = templates(*overrides)
+        shutil.copytree(template / "run", run)
+        if (template / "store").exists():
+            shutil.copytree(template / "store", store, dirs_exist_ok=True)
+        saved = run / ".hydra" / "config.yaml"
+        saved.write_text(saved.read_text().replace(str(template / "store"), str(store)))
+        return run
 
     return make
 
@@ -158,8 +190,9 @@ def run_py(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Command:
         environment = {**os.environ, **environment}
         if FORKS and not fresh:
             output = tmp_path_factory.mktemp("output")
-            code = forked.run(ROOT / "run.py", arguments, tmp_path, environment, output)
-            return Finished(code, (output / "out").read_text(), (output / "err").read_text())
+            out, err = output / "out", output / "err"
+            code = forked.start(ROOT / "run.py", arguments, tmp_path, out, err, environment).wait()
+            return Finished(code, out.read_text(), err.read_text())
         command = [sys.executable, str(ROOT / "run.py"), *arguments]
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         return Finished(done.returncode, done.stdout, done.stderr)

@@ -41,6 +41,7 @@ SLOW_TESTS = (
     "tests/test_architecture.py",
     "tests/test_bits.py",
     "tests/test_config.py::test_each_option_builds",
+    "tests/test_config.py::test_each_experiment_builds",
     "tests/test_faults.py",
     "tests/test_golden.py",
     "tests/tracking/test_loggers.py",

@@ -1,3 +1,4 @@
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -36,20 +37,27 @@ def test_each_dataset_has_an_option() -> None:
     assert options("dataset") == sorted(SOURCES)
 
 
-@pytest.mark.parametrize(
-    "choice",
-    [
-        f"{group}={option}"
-        for group in ("model", "dataset", "layers", "prune", "schedule", "optimizer", "experiment")
-        for option in options(group)
-        if option != "custom"
-    ],
-)
-def test_each_option_builds(choice: str, composed: Compose) -> None:
-    group, _, option = choice.partition("=")
-    built = composed(choice)
-    if group in ("model", "dataset", "schedule", "optimizer"):
-        assert getattr(built, group).name == option
+GROUPS = ("model", "dataset", "layers", "prune", "schedule", "optimizer")
+COMBINATIONS = [
+    [choice for choice in choices if choice]
+    for choices in zip_longest(
+        *([f"{group}={name}" for name in options(group) if name != "custom"] for group in GROUPS)
+    )
+]
+"""Every option of every group, in as few configs as possible."""
+
+
+@pytest.mark.parametrize("choices", COMBINATIONS, ids=" ".join)
+def test_each_option_builds(choices: list[str], composed: Compose) -> None:
+    built = composed(*choices)
+    for group, _, name in (choice.partition("=") for choice in choices):
+        if group in ("model", "dataset", "schedule", "optimizer"):
+            assert getattr(built, group).name == name
+
+
+@pytest.mark.parametrize("name", options("experiment"))
+def test_each_experiment_builds(name: str, composed: Compose) -> None:
+    composed(f"experiment={name}")
 
 
 def test_options_equal_the_defaults_of_their_schema(composed: Compose) -> None:

@@ -1,18 +1,20 @@
 """Whole sweeps in real processes: killed, interrupted, and two at the same time on one store."""
 
 import contextlib
+import importlib
 import json
-import runpy
+import os
 import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
+import forked
 import pytest
-from support import ROOT
+from support import FORKS, ROOT
 
 from prunesweep.store.store import Verification, verify
 from prunesweep.store.tally import Tally
@@ -20,41 +22,41 @@ from prunesweep.store.tally import Tally
 TINY = ("model=lenet_300_100", "threads=1", "device=cpu", "train.epochs=1", "store.dir=store")
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, str(ROOT / "run.py"), *arguments]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def start(folder: Path, arguments: tuple[str, ...], log: str = "log") -> forked.Forked | subprocess.Popen[bytes]:
+    """Start `python run.py arguments` in `folder`, with its output in the files `log` and `log.err` there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    out, err = folder / log, folder / f"{log}.err"
+    if FORKS:
+        return forked.start(ROOT / "run.py", arguments, folder, out, err, os.environ)
+    with out.open("ab") as first, err.open("ab") as second:
+        command = [sys.executable, str(ROOT / "run.py"), *arguments]
+        return subprocess.Popen(command, cwd=folder, stdout=first, stderr=second)
 
 
 @pytest.fixture(scope="module")
-def faults() -> dict[str, Callable[..., Any]]:
-    """The functions of the benchmark, which exposes larger sweeps to more faults."""
-    return runpy.run_path(str(ROOT / "benchmarks" / "faults.py"))
+def faults() -> Iterator[ModuleType]:
+    """The benchmark that exposes larger sweeps to more faults."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "benchmarks")
+        module = importlib.import_module("faults")
+        patch.setattr(module, "start", start)
+        yield module
 
 
 def test_a_sweep_that_was_killed_repeatedly_has_the_results_of_an_undisturbed_one(
-    faults: dict[str, Callable[..., Any]], tmp_path: Path
+    faults: ModuleType, tmp_path: Path
 ) -> None:
-    sweep = ("-m", *TINY, "prune.amount=0.5,0.9", "finetune.epochs=0,2")
-    assert faults["killed"](tmp_path, sweep, times=3, seed=1).faults == []
+    sweep = ("-m", *TINY, "prune.amount=0.5,0.9", "finetune.epochs=1")
+    assert faults.killed(tmp_path, sweep, times=1, seed=1).faults == []
 
 
-def test_two_processes_that_start_the_same_sweep_compute_each_step_once(
-    faults: dict[str, Callable[..., Any]], tmp_path: Path
-) -> None:
+def test_two_processes_that_start_the_same_sweep_compute_each_step_once(faults: ModuleType, tmp_path: Path) -> None:
     sweep = ("-m", *TINY, "prune.amount=0.5,0.9", "finetune.epochs=0,1,2")
-    assert faults["together"](tmp_path, sweep).faults == []
+    assert faults.together(tmp_path, sweep).faults == []
     tally = Tally.read(tmp_path / "0" / "store")
     assert tally.computed == 2 + 2 * (1 + 2), "the dense network, and for each amount the pruning and two epochs"
     scores, counts = 1 + 2 * 3, 2 * 3
     assert verify(tmp_path / "0" / "store") == Verification(tally.computed + scores + counts)
-
-
-def wait_for(process: subprocess.Popen[str], folder: Path, more: int) -> None:
-    """Wait until the process has added `more` entries to the store in `folder`, or has ended."""
-    goal = entries(folder) + more
-    while process.poll() is None and entries(folder) < goal:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=0.005)
 
 
 def entries(folder: Path) -> int:
@@ -62,22 +64,25 @@ def entries(folder: Path) -> int:
 
 
 def test_an_interrupted_sweep_prints_a_summary_and_the_command_that_continues_it(tmp_path: Path) -> None:
-    process = start(tmp_path, "-m", *TINY, "prune.amount=0.2,0.4,0.6,0.8", "finetune.epochs=5")
+    arguments: tuple[str, ...] = ("-m", *TINY, "prune.amount=0.2,0.4,0.6,0.8", "finetune.epochs=5")
     for number, code, more in ((signal.SIGINT, 130, 9), (signal.SIGTERM, 143, 8)):
-        wait_for(process, tmp_path, more)
-        process.send_signal(number)
-        out, err = process.communicate()
-        assert process.returncode == code, err
-        assert "runs completed, 1 did not" in out
-        assert "Traceback" not in err
-        assert err.count("interrupted") == 1
-        command = shlex.split(err.splitlines()[-1])
-        assert command[0] == Path(sys.executable).name
         kept = entries(tmp_path)
-        process = start(tmp_path, *command[2:])
-    out, err = process.communicate()
-    assert process.returncode == 0, err
-    assert "4 of 4 runs completed" in out
+        process = start(tmp_path, arguments, number.name)
+        while process.poll() is None and entries(tmp_path) < kept + more:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.005)
+        process.send_signal(number)
+        err = tmp_path / f"{number.name}.err"
+        assert process.wait() == code, err.read_text()
+        assert "runs completed, 1 did not" in (tmp_path / number.name).read_text()
+        assert "Traceback" not in err.read_text()
+        assert err.read_text().count("interrupted") == 1
+        command = shlex.split(err.read_text().splitlines()[-1])
+        assert command[0] == Path(sys.executable).name
+        arguments = tuple(command[2:])
+    kept = entries(tmp_path)
+    assert start(tmp_path, arguments).wait() == 0, (tmp_path / "log.err").read_text()
+    assert "4 of 4 runs completed" in (tmp_path / "log").read_text()
     (sweep,) = (path.parent for path in tmp_path.glob("multirun/**/results.csv"))
     assert entries(tmp_path) > kept
     assert Tally.read(tmp_path / "store").cached > 0

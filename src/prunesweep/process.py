@@ -44,6 +44,7 @@ class Interrupts:
         self.interrupt = KeyboardInterrupt()
         self._released = False
         self._retrying = False
+        self._thread = _thread.get_ident()
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._handle)
@@ -75,7 +76,10 @@ class Interrupts:
     def _retry(self, number: int) -> None:
         time.sleep(RETRY_AFTER)
         self._retrying = False
-        _thread.interrupt_main(signal.Signals(number))
+        if hasattr(signal, "pthread_kill"):
+            signal.pthread_kill(self._thread, number)  # interrupt_main does not end a system call
+        else:
+            _thread.interrupt_main(signal.Signals(number))
 
 
 def ignore_signals() -> None:

@@ -142,7 +142,7 @@ def test_a_run_ends_with_its_result_although_the_bookkeeping_fails(
         return 1 // 0
 
     monkeypatch.setattr(eviction, "shrink", shrink)
-    completed("store.max_gb=0")
+    completed("store.max_gb=0", fresh=True)
     assert results == [True], "the result is written before the store is shrunk"
     (message,) = caplog.messages
     assert message.startswith(f"The size of the store {tmp_path / 'store'} was not checked (ZeroDivisionError: ")
@@ -455,7 +455,7 @@ def test_a_lock_that_is_a_link_does_not_change_its_target(
 
 
 def test_the_files_of_a_run_and_of_its_store_follow_the_umask(completed: Completed, tmp_path: Path, umask: int) -> None:
-    completed()
+    completed(fresh=True)
     files = [path for path in (tmp_path / "run", tmp_path / "store") for path in path.rglob("*") if path.is_file()]
     assert len(files) > 20
     modes = {path.suffix == ".lock": set[int]() for path in files}

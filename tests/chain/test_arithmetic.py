@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ CODE = (
 )
 
 
+@cache
 def in_a_process(**environment: str) -> str:
     """Return the hash that a new process computes."""
     done = subprocess.run([sys.executable, "-c", CODE], env=environment, capture_output=True, text=True, check=True)

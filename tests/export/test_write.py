@@ -27,7 +27,7 @@ ONNX = all(importlib.util.find_spec(module) for module in ("onnx", "onnxscript",
 INSTALLED = [form for form in FORMATS if form != "onnx" or ONNX]
 
 
-@pytest.mark.parametrize("model", ["lenet5", "lenet5_caffe", "lenet_300_100", "conv_lenet model.widths=[4,4,8,8]"])
+@pytest.mark.parametrize("model", ["lenet5", "lenet_300_100", "conv_lenet model.widths=[4,4,8,8]"])
 def test_every_format_of_every_network(model: str, completed: Completed) -> None:
     folder = completed(*UNTRAINED, *f"model={model}".split())
     accuracy = json.loads((folder / "result.json").read_text())["final"]["test_accuracy"]

@@ -1,7 +1,5 @@
 """Sweepers as a user starts them, in real processes, and their parsing of the command line."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -207,20 +205,20 @@ def test_the_grid_sampler_enumerates_the_space(loader: ConfigLoader) -> None:
 
 def test_a_search_continues_to_its_total_and_overwrites_nothing(run_py: Command, tmp_path: Path) -> None:
     folder = tmp_path / "multirun" / "mine"
-    first = run_py(*TINY, *SPACE, "study=mine", "hydra.sweeper.n_trials=2")
+    first = run_py(*TINY, *SPACE, "study=mine", "hydra.sweeper.n_trials=1")
     assert first.code == 0, first.err
     before = {path: path.stat().st_mtime_ns for path in folder.glob("*/result.json")}
-    again = run_py(*TINY, *SPACE, "study=mine", "hydra.sweeper.n_trials=4")
+    again = run_py(*TINY, *SPACE, "study=mine", "hydra.sweeper.n_trials=2")
     assert again.code == 0, again.err
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert [row["trial"] for row in trials(folder) if row["status"] == "completed"] == sorted(
         path.parent.name for path in folder.glob("*/result.json")
     )
-    assert len({(row["prune.amount"], row["layers"]) for row in trials(folder)}) >= 4
-    assert "mine: 4/4 trials, best within 0.5 points of dense" in again.out
-    assert "4 of 4 runs completed" in again.out
+    assert len({(row["prune.amount"], row["layers"]) for row in trials(folder)}) >= 2
+    assert "mine: 2/2 trials, best within 0.5 points of dense" in again.out
+    assert "2 of 2 runs completed" in again.out
     found = results(folder)
-    assert found["trials"]["completed"] == 4
+    assert found["trials"]["completed"] == 2
     for each in found["pareto"]:
         assert (folder / each["directory"] / "result.json").exists()
         assert set(each["values"]) == {"final.val_accuracy", "param_reduction"}
@@ -230,8 +228,8 @@ def test_a_search_continues_to_its_total_and_overwrites_nothing(run_py: Command,
         "multirun/mine: contains another sweep. These settings differ:\n  layers: choice(all,fc) -> choice(fc)\n"
         in changed.err
     )
-    assert "4 of 4 runs" not in changed.out
-    assert len(trials(folder)) >= 4
+    assert "2 of 2 runs" not in changed.out
+    assert len(trials(folder)) >= 2
 
 
 def test_failures_are_recorded_and_too_many_end_the_search(run_py: Command, tmp_path: Path) -> None:
@@ -268,33 +266,12 @@ def test_replicates_with_one_objective(run_py: Command, tmp_path: Path) -> None:
     assert "4 of 4 runs completed" in done.out
 
 
-def test_a_search_that_is_killed_repeatedly_runs_the_same_trials() -> None:
-    command = [sys.executable, str(ROOT / "benchmarks" / "faults_search.py"), "--trials", "6", "--kills", "2"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "6 trials, 2 kills: none lost, none twice, the same set" in done.stdout
-
-
 def test_a_scan_of_each_layer_alone(run_py: Command, tmp_path: Path) -> None:
     scan = ("search=sensitivity", "layers.include=[fc1],[fc2]", "prune.amount=0.5", "hydra.sweep.dir=s")
     done = run_py(*TINY[:1], *TINY[2:], *scan)
     assert done.code == 0, done.err
     assert "2 of 2 runs completed" in done.out
     assert [path.parent.name for path in sorted((tmp_path / "s").glob("*/result.json"))] == ["0", "1"]
-
-
-def test_hydras_own_optuna_sweeper_still_works(run_py: Command, tmp_path: Path) -> None:
-    stock = (
-        "hydra/sweeper=optuna",
-        "hydra.sweeper.n_trials=2",
-        "hydra.sweeper.n_jobs=1",
-        "hydra.sweeper.direction=maximize",
-    )
-    done = run_py(
-        *TINY[:1], *TINY[2:], *stock, "prune.amount=choice(0.1,0.5)", "finetune.epochs=0", "hydra.sweep.dir=s"
-    )
-    assert done.code == 0, done.err
-    assert "2 of 2 runs completed" in done.out
 
 
 BAD = [

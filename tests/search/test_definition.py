@@ -13,7 +13,7 @@ from prunesweep.search.definition import Definition, default_name, definition, d
 from prunesweep.search.dimensions import Choice, stepped
 from prunesweep.search.space import Space
 from prunesweep.store.settings import StoreSettings
-from prunesweep.tracking.tensorboard import TensorBoard
+from prunesweep.tracking.loggers import NoLogger
 from prunesweep.training.settings import SGD, Adam
 
 Settings = Callable[..., RunConfig]
@@ -40,7 +40,7 @@ def test_the_definition_contains_the_space_the_objectives_and_the_other_settings
 @pytest.mark.parametrize(
     "changes",
     [
-        {"logger": TensorBoard(name="tensorboard")},
+        {"logger": NoLogger(name="another")},
         {"store": StoreSettings(dir="elsewhere", max_gb=1)},
         {"study": "mine"},
         {"threads": 2, "device": "cuda:1"},

@@ -48,7 +48,7 @@ def test_a_run_is_named_by_its_path_in_the_sweep_or_by_date_and_time(tracked: Ca
 
 
 def test_stored_epochs_are_part_of_the_curves(completed: Completed) -> None:
-    computed, stored = completed(name="computed"), completed(name="stored")
+    computed, stored = (completed(name=name, fresh=True) for name in ("computed", "stored"))
     result = json.loads((stored / "result.json").read_text())
     assert result["steps_cached"] == result["steps_total"]
     assert list(curves(read_run(computed))) == list(curves(read_run(stored)))

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import pytest
 from fakes import Sweep, fake_fields, fake_round, fake_run
@@ -34,21 +35,29 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-class Opened:
-    """An open page, with its errors and its network requests as `complaints`."""
+class Tab:
+    """A tab of the browser, with the errors and the requests of its page as `complaints`.
 
-    def __init__(self, browser: Browser, path: Path, width: int = 1280, dark: bool = False) -> None:
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, offline=True, color_scheme="dark" if dark else "light"
-        )
-        self.page: Page = context.new_page()
+    One tab shows all pages at one address, because a browser then compiles Plotly only once.
+    """
+
+    def __init__(self, browser: Browser, path: Path) -> None:
+        self.path = path
+        self.page: Page = browser.new_context(offline=True).new_page()
         self.complaints: list[str] = []
         self.page.on("console", lambda entry: self.complaints.extend([entry.text] * (entry.type == "error")))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", lambda request: self.complaints.append(request.url))
-        self.page.goto(path.as_uri())
+
+    def open(self, path: Path, width: int = 1280, dark: bool = False) -> Self:
+        self.complaints.clear()
+        self.page.set_viewport_size({"width": width, "height": 900})
+        self.page.emulate_media(color_scheme="dark" if dark else "light")
+        shutil.copyfile(path, self.path)
+        self.page.goto(self.path.as_uri())
         self.page.wait_for_selector("body[data-ready]")
-        assert self.complaints.pop(0) == path.as_uri()
+        assert self.complaints.pop(0) == self.path.as_uri()
+        return self
 
     def chosen(self) -> str:
         return self.page.locator("#chosen strong").inner_text()
@@ -57,6 +66,11 @@ class Opened:
         heads = self.page.locator("#table thead th").all_inner_texts()
         place = 1 + [head.rstrip(" ▲▼") for head in heads].index(column)
         return self.page.locator(f"#table tbody tr:not(.detail) td:nth-child({place})").all_inner_texts()
+
+
+@pytest.fixture(scope="module")
+def tab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Tab:
+    return Tab(browser, tmp_path_factory.mktemp("tab") / "report.html")
 
 
 def report(sweep: Path) -> Path:
@@ -75,13 +89,11 @@ WHOLE_TITLES = """chart => {
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
-def test_every_chart_is_drawn_at_any_width_without_errors(
-    width: int, dark: bool, sweep: Sweep, browser: Browser
-) -> None:
+def test_every_chart_is_drawn_at_any_width_without_errors(width: int, dark: bool, sweep: Sweep, tab: Tab) -> None:
     folder = sweep()
     for number, amount in enumerate((0.3, 0.6), start=20):
         fake_run(folder / str(number), fake_fields(amount, 0), layers__include=["conv1"])
-    opened = Opened(browser, report(folder), width, dark)
+    opened = tab.open(report(folder), width, dark)
     for chart in CHARTS:
         assert opened.page.locator(f"#{chart} .main-svg").first.is_visible(), chart
         assert opened.page.evaluate(WHOLE_TITLES, chart), f"the title of an axis of {chart} is cut off"
@@ -98,17 +110,17 @@ def test_every_chart_is_drawn_at_any_width_without_errors(
     [((0.967, 0.968, 0.966, 0.969), {"96.7", "96.8"}), ((0.97, 0.974, 0.966, 0.972), {"96.8", "97", "97.2"})],
 )
 def test_close_accuracies_have_ticks_between_them(
-    accuracies: tuple[float, ...], between: set[str], tmp_path: Path, browser: Browser
+    accuracies: tuple[float, ...], between: set[str], tmp_path: Path, tab: Tab
 ) -> None:
     scores = [{"val_accuracy": accuracy, "test_accuracy": accuracy} for accuracy in accuracies]
     for number, final in enumerate(scores[:3]):
         fake_run(tmp_path / str(number), {**fake_fields(0.1 * number, 0, final=final), "dense": scores[3]})
-    ticks = Opened(browser, report(tmp_path)).page.locator("#frontier .yaxislayer-above .ytick").all_text_contents()
+    ticks = tab.open(report(tmp_path)).page.locator("#frontier .yaxislayer-above .ytick").all_text_contents()
     assert between <= set(ticks)
 
 
-def test_slider_axis_and_colour(sweep: Sweep, browser: Browser) -> None:
-    opened = Opened(browser, report(sweep()))
+def test_slider_axis_and_colour(sweep: Sweep, tab: Tab) -> None:
+    opened = tab.open(report(sweep()))
     shown = opened.page
     # Drops of validation accuracy, mean of seeds 0 and 1: 0.1 + 50 amount^8 points.
     assert opened.chosen() == "prune.amount=0.5"
@@ -138,8 +150,8 @@ def test_slider_axis_and_colour(sweep: Sweep, browser: Browser) -> None:
     assert opened.complaints == []
 
 
-def test_the_table_sorts_filters_and_opens_by_keyboard(sweep: Sweep, browser: Browser) -> None:
-    opened = Opened(browser, report(sweep()))
+def test_the_table_sorts_filters_and_opens_by_keyboard(sweep: Sweep, tab: Tab) -> None:
+    opened = tab.open(report(sweep()))
     shown = opened.page
     assert opened.cells("run") == [str(number) for number in range(10)]
     head = shown.locator("th button[data-column='params_nonzero']")
@@ -163,21 +175,21 @@ def test_the_table_sorts_filters_and_opens_by_keyboard(sweep: Sweep, browser: Br
 
 
 @pytest.mark.parametrize("values", [(1e-05, 1.0), (True, False), (None, 3)])
-def test_every_value_has_its_frontier(values: tuple[object, ...], tmp_path: Path, browser: Browser) -> None:
+def test_every_value_has_its_frontier(values: tuple[object, ...], tmp_path: Path, tab: Tab) -> None:
     for number, value in enumerate(values):
         fake_run(tmp_path / str(number), fake_fields(0.5, 0), prune__strength=value)
-    shown = Opened(browser, report(tmp_path)).page
+    shown = tab.open(report(tmp_path)).page
     shown.locator("#colour").select_option("prune.strength")
     lines = "document.getElementById('frontier').data.filter(t => t.name.startsWith('frontier, ')).map(t => t.x.length)"
     assert shown.evaluate(lines) == [1, 1]
 
 
-def test_values_from_configs_are_text(sweep: Sweep, browser: Browser) -> None:
+def test_values_from_configs_are_text(sweep: Sweep, tab: Tab) -> None:
     folder = sweep(amounts=(0.5, 0.9))
     evil = {"model": EVIL, "dense_digest": EVIL, "overrides": [f"model={EVIL}"]}
     fake_run(folder / "8", fake_fields(0.7, 0, **evil), prune__criterion=EVIL)
     fake_run(folder / "9", fake_fields(0.7, 0, status="failed", overrides=[EVIL], error=EVIL))
-    opened = Opened(browser, report(folder))
+    opened = tab.open(report(folder))
     shown = opened.page
     shown.locator("#colour").select_option("prune.criterion")
     shown.locator("#table tbody button").last.click()
@@ -189,7 +201,7 @@ def test_values_from_configs_are_text(sweep: Sweep, browser: Browser) -> None:
     assert opened.complaints == []
 
 
-def test_ten_thousand_runs_are_paged(browser: Browser, tmp_path: Path) -> None:
+def test_ten_thousand_runs_are_paged(tab: Tab, tmp_path: Path) -> None:
     fake_run(tmp_path / "0", fake_fields(0.5, 0))
     (run,) = gather([tmp_path]).completed
 
@@ -202,7 +214,7 @@ def test_ten_thousand_runs_are_paged(browser: Browser, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     path.write_text(page(compute(Runs(("sweep",), tuple(map(numbered, range(10_000))))), tmp_path))
     assert path.stat().st_size < 6e6
-    opened = Opened(browser, path)
+    opened = tab.open(path)
     assert opened.page.locator("#table tbody tr").count() == 25
     opened.page.locator("#next").click()
     assert opened.page.locator("#where").inner_text() == "rows 26 to 50 of 10,000"
@@ -211,19 +223,19 @@ def test_ten_thousand_runs_are_paged(browser: Browser, tmp_path: Path) -> None:
     assert opened.complaints == []
 
 
-def test_a_sweep_without_a_completed_run_still_has_a_page(browser: Browser, tmp_path: Path) -> None:
+def test_a_sweep_without_a_completed_run_still_has_a_page(tab: Tab, tmp_path: Path) -> None:
     fake_run(tmp_path / "0", fake_fields(0.5, 0, status="failed", error="why"))
-    opened = Opened(browser, report(tmp_path))
+    opened = tab.open(report(tmp_path))
     assert "failed" in opened.page.locator("#failed").inner_text()
     assert opened.page.locator("main").is_hidden()
     assert opened.complaints == []
 
 
-def test_published_results_can_be_shown(tmp_path: Path, browser: Browser) -> None:
+def test_published_results_can_be_shown(tmp_path: Path, tab: Tab) -> None:
     for number, amount in enumerate((0.5, 0.9)):
         fields = fake_fields(amount, 0, model="lenet_300_100", params_total=266_610)
         fake_run(tmp_path / str(number), fields)
-    opened = Opened(browser, report(tmp_path))
+    opened = tab.open(report(tmp_path))
     names = "document.getElementById('frontier').data.map(t => t.name)"
     assert "published, lenet_300_100" not in opened.page.evaluate(names)
     opened.page.locator("#published").check()
@@ -274,11 +286,11 @@ def test_the_curve_of_a_gradual_run_begins_with_the_dense_network() -> None:
     assert curve(**SCORES, history=history("dense", "ramp", "ramp", "finetune")) == [0.98, 0.1, 0.2, 0.3]
 
 
-def test_duplicates_are_listed_with_the_run_that_they_repeat(sweep: Sweep, browser: Browser) -> None:
+def test_duplicates_are_listed_with_the_run_that_they_repeat(sweep: Sweep, tab: Tab) -> None:
     one, two = sweep("one", (0.5, 0.9), (0,)), sweep("two", (0.5,), (0,))
     path = one / "report.html"
     path.write_text(page(compute(gather([one, two])), one))
-    opened = Opened(browser, path)
+    opened = tab.open(path)
     assert opened.page.locator("#count").inner_text() == "3 of 3 runs"
     opened.page.locator("#table tbody button").last.click()
     first = opened.cells("run")[0]
@@ -286,9 +298,9 @@ def test_duplicates_are_listed_with_the_run_that_they_repeat(sweep: Sweep, brows
     assert "over 1 seed." in opened.page.locator("#chosen").inner_text()
 
 
-def test_earlier_rounds_are_drawn_at_their_own_cost(tmp_path: Path, browser: Browser) -> None:
+def test_earlier_rounds_are_drawn_at_their_own_cost(tmp_path: Path, tab: Tab) -> None:
     fake_run(tmp_path / "0", fake_fields(0.9, 0, rounds=[fake_round(1, 0.5, 0)]))
-    opened = Opened(browser, report(tmp_path))
+    opened = tab.open(report(tmp_path))
     drawn = "document.getElementById('frontier').data.find(t => t.name.startsWith('earlier rounds')).x"
     assert opened.page.evaluate(drawn) == [30_853]
     assert opened.complaints == []
