@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import ClassVar
 
 from prunesweep.errors import Fatal, UsageError, message_of, printable
 
@@ -38,6 +39,9 @@ class Interrupts:
         exit_code: If set, the command has ended, and a signal ends the process immediately with this exit code.
     """
 
+    current: ClassVar[Interrupts | None] = None
+    """The object of this process."""
+
     def __init__(self) -> None:
         self.received: int | None = None
         self.exit_code: int | None = None
@@ -45,6 +49,7 @@ class Interrupts:
         self._released = False
         self._retrying = False
         self._thread = _thread.get_ident()
+        Interrupts.current = self
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._handle)
@@ -80,6 +85,11 @@ class Interrupts:
             signal.pthread_kill(self._thread, number)  # interrupt_main does not end a system call
         else:
             _thread.interrupt_main(signal.Signals(number))
+
+
+def interrupted() -> bool:
+    """Return whether this process has received a signal that ends it."""
+    return Interrupts.current is not None and Interrupts.current.received is not None
 
 
 def ignore_signals() -> None:

@@ -7,6 +7,7 @@ from torch import nn
 
 from prunesweep.chain.seeding import drawing_from
 from prunesweep.chain.state import State, contiguous, tensor_hash
+from prunesweep.errors import UsageError
 from prunesweep.models.settings import LeNet5
 
 
@@ -42,6 +43,13 @@ def test_a_network_has_the_weights_of_the_state_in_the_channels_last_layout() ->
     network = context.network(State(weights))
     assert all(torch.equal(weights[name], value) for name, value in network.state_dict().items())
     assert network.get_parameter("conv2.weight").is_contiguous(memory_format=torch.channels_last)
+
+
+def test_weights_of_another_network_are_one_message() -> None:
+    weights = contiguous(CONTEXT.initial(5).state_dict())
+    forged = State({f"x.{name}": value for name, value in weights.items()})
+    with pytest.raises(UsageError, match=r"model=lenet_300_100: stored weights do not fit.*Use another store.dir"):
+        CONTEXT.network(forged)
 
 
 def test_the_data_have_the_shape_of_the_settings() -> None:

@@ -162,10 +162,10 @@ def test_settings_of_a_network_and_the_shape_of_images_count(composed: Compose) 
         context = Context(model, dataset, "cpu")
         return extend("", initial_step(RunConfig(model=model, dataset=dataset), context.initial(0)).describe())
 
-    colour = Dataset("cifar10", mean=[0.5] * 3, std=[0.5] * 3)
+    color = Dataset("cifar10", mean=[0.5] * 3, std=[0.5] * 3)
     models = [LeNet5(), LeNet5Caffe(), LeNet5Caffe(conv_relu=True), ConvLeNet(), ConvLeNet(widths=[8, 8, 8, 8])]
     models += [CustomModel(target="torch.nn.Flatten"), CustomModel(target="torch.nn.Flatten", kwargs={"end_dim": 2})]
-    found = [described(model, Dataset()) for model in models] + [described(LeNet5(), colour)]
+    found = [described(model, Dataset()) for model in models] + [described(LeNet5(), color)]
     assert len(set(found)) == len(found)
 
 

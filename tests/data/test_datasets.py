@@ -26,13 +26,13 @@ def test_the_splits_are_disjoint_and_complete() -> None:
     assert sorted(map(bytes, pixels.numpy())) == sorted(bytes(image) for part in originals for image in part)
 
 
-def test_pixels_are_scaled_and_normalised() -> None:
+def test_pixels_are_scaled_and_normalized() -> None:
     images = load(Dataset(), "cpu").train.images
     assert images.min().item() == pytest.approx((0 - 0.1307) / 0.3081)
     assert images.max().item() == pytest.approx((1 - 0.1307) / 0.3081)
 
 
-def test_each_channel_has_its_own_normalisation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_channel_has_its_own_normalization(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import numpy as np
 
     from prunesweep.data import datasets

@@ -9,9 +9,11 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from hydra_plugins.prunesweep_plugins import callback
 from hydra_plugins.prunesweep_plugins.callback import SweepTable
+from prunesweep.errors import Fatal
 from prunesweep.report.console import terminal
-from prunesweep.search.sweep_directory import Refused
+from prunesweep.search.sweep_directory import RECORD, Refused
 
 
 def config(folder: Path, mode: RunMode = RunMode.MULTIRUN, *, given: bool = False) -> DictConfig:
@@ -37,6 +39,12 @@ def test_the_reason_of_a_failed_job_is_recorded(tmp_path: Path) -> None:
 )
 def test_nothing_is_recorded_otherwise(mode: RunMode, error: BaseException | None, tmp_path: Path) -> None:
     SweepTable().on_job_end(config(tmp_path, mode), ended(error))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_that_follows_a_signal_is_not_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(callback, "interrupted", lambda: True)
+    SweepTable().on_job_end(config(tmp_path), ended(ValueError("numpy has no attribute 'x'")))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -93,3 +101,34 @@ def test_a_single_run_starts_without_the_outputs_of_an_earlier_one(tmp_path: Pat
         (tmp_path / name).write_text("{}")
     SweepTable().on_run_start(OmegaConf.create({"hydra": {"run": {"dir": str(tmp_path)}}}))
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def single(folder: Path) -> DictConfig:
+    return OmegaConf.create({"hydra": {"run": {"dir": str(folder)}}})
+
+
+@pytest.mark.parametrize("inside", ["", "0", "0/again"])
+def test_a_single_run_in_the_directory_of_a_sweep_is_refused(inside: str, sweep: Path) -> None:
+    (sweep / RECORD).write_text("{}")
+    with pytest.raises(Fatal) as error:
+        SweepTable().on_run_start(single(sweep / inside))
+    assert "belongs to the sweep in" in str(error.value.__cause__)
+    assert (sweep / "0" / "result.json").exists()
+
+
+def starting(folder: Path, sweeper: str) -> DictConfig:
+    return OmegaConf.create({"hydra": {"sweeper": {"_target_": sweeper}, "sweep": {"dir": str(folder)}}})
+
+
+STOCK = "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
+
+
+def test_a_sweeper_that_records_no_settings_uses_only_new_directories(sweep: Path, tmp_path: Path) -> None:
+    SweepTable().on_multirun_start(starting(tmp_path / "new", STOCK))
+    SweepTable().on_multirun_start(starting(sweep, "hydra_plugins.prunesweep_plugins.sweepers.GridSweeper"))
+    for record, message in ((False, "contains runs"), (True, "belongs to the sweep")):
+        if record:
+            (sweep / RECORD).write_text("{}")
+        with pytest.raises(Fatal) as error:
+            SweepTable().on_multirun_start(starting(sweep, STOCK))
+        assert message in str(error.value.__cause__)

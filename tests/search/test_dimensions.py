@@ -73,13 +73,13 @@ def test_an_interval_without_values_is_refused(low: float, high: float, log: boo
         interval("a", low, high, log=log, current=0.5)
 
 
-def test_neighbours_are_one_step_away() -> None:
-    assert RANGE.neighbours(0.3) == (0.25, 0.35)
-    assert RANGE.neighbours(0.4) == (0.35,)
-    assert Choice("layers", ("all", "conv", "fc")).neighbours("conv") == ("all", "fc")
-    below, above = Continuous("lr", 0.1, 10.0, log=True).neighbours(1.0)
+def test_neighbors_are_one_step_away() -> None:
+    assert RANGE.neighbors(0.3) == (0.25, 0.35)
+    assert RANGE.neighbors(0.4) == (0.35,)
+    assert Choice("layers", ("all", "conv", "fc")).neighbors("conv") == ("all", "fc")
+    below, above = Continuous("lr", 0.1, 10.0, log=True).neighbors(1.0)
     assert 0.98 < float(below or 0) < 1 < float(above or 0) < 1.02
-    assert Continuous("lr", 0.0, 1.0).neighbours(1.0) == (0.999,)
+    assert Continuous("lr", 0.0, 1.0).neighbors(1.0) == (0.999,)
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.data())

@@ -53,7 +53,7 @@ def test_the_hypervolume_of_two_objectives() -> None:
     assert hypervolume([], GOALS) == 0
 
 
-def test_the_hypervolume_with_a_minimised_objective() -> None:
+def test_the_hypervolume_with_a_minimized_objective() -> None:
     goals = [objective("val_accuracy"), objective("macs_nonzero")]
     noted = {"worst final.val_accuracy": 0.0, "worst macs_nonzero": 100.0}
     assert abs(hypervolume([row(0, 0, 0, values=[0.5, 40.0], noted=noted)], goals) - 0.5 * 60) < 1e-12

@@ -36,7 +36,7 @@ def test_other_content_is_not_an_entry(content: bytes) -> None:
 
 
 def test_an_entry_with_unknown_fields_is_refused() -> None:
-    fields = {"digest": DIGEST, "colour": "red"}
+    fields = {"digest": DIGEST, "color": "red"}
     with pytest.raises(Damaged, match="has an unknown field"):
         Entry.from_bytes(json.dumps({**fields, "checksum": sha256(canonical(fields))}).encode())
 

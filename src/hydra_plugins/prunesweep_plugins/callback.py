@@ -12,6 +12,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from prunesweep.errors import fatal
+from prunesweep.process import interrupted
 from prunesweep.results.result import remove_outputs, write_failed
 
 
@@ -20,14 +21,34 @@ class SweepTable(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
         """Remove the outputs of an earlier run from a single run's directory, before Hydra saves the new config."""
+        from prunesweep.search.sweep_directory import check_unclaimed
+
+        folder = Path(config.hydra.run.dir)
         with fatal():
-            remove_outputs(Path(config.hydra.run.dir))
+            check_unclaimed(folder, "hydra.run.dir")
+            remove_outputs(folder)
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
+        """Refuse the directory of another sweep. The sweepers of this project do so themselves, and continue theirs."""
+        if config.hydra.sweeper._target_.startswith(f"{__package__}."):
+            return
+        from prunesweep.results.run_directory import run_folders
+        from prunesweep.search.sweep_directory import Refused, check_unclaimed
+
+        folder = Path(config.hydra.sweep.dir)
+        with fatal():
+            check_unclaimed(folder, "hydra.sweep.dir")
+            if next(run_folders(folder), None) is not None:
+                raise Refused(
+                    f"hydra.sweep.dir={folder}: contains runs, and this sweeper cannot continue them. "
+                    "Choose another directory."
+                )
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:  # noqa: ARG002
-        """Write the status `failed` into the job's directory. Runs in the worker process."""
+        """Write the status `failed` into the job's directory, unless a signal ended it. Runs in the worker process."""
         error = job_return._return_value
-        failed = job_return.status is JobStatus.FAILED and isinstance(error, Exception)  # not an interruption
-        if not failed or config.hydra.mode is not RunMode.MULTIRUN:
+        failed = job_return.status is JobStatus.FAILED and isinstance(error, Exception)
+        if not failed or interrupted() or config.hydra.mode is not RunMode.MULTIRUN:
             return
         assert isinstance(error, BaseException)
         write_failed(Path(config.hydra.runtime.output_dir), list(config.hydra.overrides.task), error)

@@ -12,6 +12,7 @@ from prunesweep.chain.seeding import derived_seed, drawing_from
 from prunesweep.chain.state import State
 from prunesweep.data.datasets import Data, load
 from prunesweep.data.settings import CLASSES, Dataset
+from prunesweep.errors import UsageError
 from prunesweep.models.build import build
 from prunesweep.models.settings import Model
 
@@ -52,7 +53,18 @@ class Context:
             return build(self.model, self.dataset.shape, CLASSES)
 
     def network(self, state: State) -> nn.Module:
-        """Return the network with the weights of `state` on the device, in the channels-last layout."""
+        """Return the network with the weights of `state` on the device, in the channels-last layout.
+
+        Raises:
+            UsageError: The names or shapes of the weights are not those of the network.
+        """
         model = self.template()
-        model.load_state_dict(dict(state.weights))
+        try:
+            model.load_state_dict(dict(state.weights))
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())
+            raise UsageError(
+                f"model={self.model.name}: stored weights do not fit the network ({reason}). The store contains an "
+                "entry that other code or another person wrote. Use another store.dir, or store.enabled=false."
+            ) from error
         return model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]

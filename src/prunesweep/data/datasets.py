@@ -18,7 +18,7 @@ from prunesweep.data.splits import SPLIT_SEED, stratified_split
 
 @dataclass(frozen=True)
 class Split:
-    """Images `[n, channels, height, width]`, float32, normalised, channels last in memory; labels `[n]`, int64."""
+    """Images `[n, channels, height, width]`, float32, normalized, channels last in memory; labels `[n]`, int64."""
 
     images: Tensor
     labels: Tensor
@@ -47,7 +47,7 @@ class Data:
 
 
 def fingerprint(dataset: Dataset) -> str:
-    """Return a hash of everything that the tensors depend on: the files' bytes, the split and the normalisation.
+    """Return a hash of everything that the tensors depend on: the files' bytes, the split and the normalization.
 
     Raises:
         UsageError: a file is missing and cannot be downloaded, or has the wrong size or content.
@@ -77,9 +77,9 @@ def _load(
     examples, test = read(name, Path(folder))
     train, held_out = stratified_split(examples.labels, validation)
 
-    def normalised(part: Examples) -> Split:
+    def normalized(part: Examples) -> Split:
         values = torch.from_numpy(part.images).to(device, torch.float32).div_(255)
         values.sub_(torch.tensor(mean, device=device)).div_(torch.tensor(std, device=device))
         return Split(values.permute(0, 3, 1, 2), torch.from_numpy(part.labels).to(device))
 
-    return Data(normalised(examples.take(train)), normalised(examples.take(held_out)), normalised(test))
+    return Data(normalized(examples.take(train)), normalized(examples.take(held_out)), normalized(test))

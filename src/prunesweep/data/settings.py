@@ -16,7 +16,7 @@ CLASSES = 10
 
 @dataclass
 class Dataset:
-    """A data set, its normalisation, and the size of its validation split.
+    """A data set, its normalization, and the size of its validation split.
 
     Attributes:
         name: one of `SOURCES`.

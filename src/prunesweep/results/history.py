@@ -9,7 +9,7 @@ Epoch = Mapping[str, Any]
 
 PhaseName = Literal["dense", "ramp", "finetune", "ticket", "control"]
 """Training before any pruning; epochs in which sparsity rises; training after pruning; retraining of a rewound lottery
-ticket; training of a reinitialised control network."""
+ticket; training of a reinitialized control network."""
 
 PHASES: tuple[str, ...] = get_args(PhaseName)
 

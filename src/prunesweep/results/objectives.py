@@ -92,11 +92,11 @@ def objective(name: str) -> Objective:
 
 @dataclass
 class SearchSettings:
-    """Settings of a search, such as `search=tradeoff`: what it optimises and where it stores its trials.
+    """Settings of a search, such as `search=tradeoff`: what it optimizes and where it stores its trials.
 
     Attributes:
         objectives: Names of the objectives.
-        replicates: Number of runs per trial, with consecutive seeds. The search optimises their mean.
+        replicates: Number of runs per trial, with consecutive seeds. The search optimizes their mean.
         storage: URL of a database that several machines share. None uses an SQLite file in the sweep directory.
         heartbeat: Seconds without a sign of life after which the trials of another machine are run again.
     """

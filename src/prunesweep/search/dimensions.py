@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from optuna.trial import BaseTrial
 
 Value = str | int | float | bool | None
-FINE = 0.001  # distance to the neighbours of a value in an interval, as a fraction of the interval
+FINE = 0.001  # distance to the neighbors of a value in an interval, as a fraction of the interval
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Dimension(ABC):
         """Return the value of this dimension that is nearest to the number that a sampler proposed."""
 
     @abstractmethod
-    def neighbours(self, value: Value) -> tuple[Value, ...]:
+    def neighbors(self, value: Value) -> tuple[Value, ...]:
         """Return the values next to `value`; for a choice, all other options."""
 
     @abstractmethod
@@ -76,7 +76,7 @@ class Choice(Dimension):
     def exact(self, value: Any) -> Value:
         return value  # type: ignore[no-any-return]
 
-    def neighbours(self, value: Value) -> tuple[Value, ...]:
+    def neighbors(self, value: Value) -> tuple[Value, ...]:
         return tuple(option for option in self.options if option != value)
 
     def distance(self, one: Value, other: Value) -> float:
@@ -135,7 +135,7 @@ class Stepped(Dimension):
     def exact(self, value: Any) -> Value:
         return self._at(self._index(value))
 
-    def neighbours(self, value: Value) -> tuple[Value, ...]:
+    def neighbors(self, value: Value) -> tuple[Value, ...]:
         index = self._index(value)
         return tuple(self._at(other) for other in (index - 1, index + 1) if 0 <= other <= self._last)
 
@@ -174,7 +174,7 @@ class Continuous(Dimension):
     def exact(self, value: Any) -> Value:
         return min(max(float(f"{value:.6g}"), self.low), self.high)
 
-    def neighbours(self, value: Value) -> tuple[Value, ...]:
+    def neighbors(self, value: Value) -> tuple[Value, ...]:
         here = self._position(value)
         return tuple(self.exact(self._at(there)) for there in (here - FINE, here + FINE) if 0 <= there <= 1)
 

@@ -129,7 +129,7 @@ class Space:
             _, _, nearest = heapq.heappop(queue)
             if self.combination(nearest) not in taken:
                 return nearest
-            for other in self._neighbours(nearest):
+            for other in self._neighbors(nearest):
                 combination = self.combination(other)
                 if combination not in discovered:
                     discovered.add(combination)
@@ -144,11 +144,11 @@ class Space:
             if dimension.key in one and dimension.key in other
         )
 
-    def _neighbours(self, values: Values) -> Iterator[dict[str, Value]]:
+    def _neighbors(self, values: Values) -> Iterator[dict[str, Value]]:
         """Yield the combinations that differ from `values` by one step of one key."""
         for dimension in self.dimensions:
             if dimension.key in values:
-                for value in dimension.neighbours(values[dimension.key]):
+                for value in dimension.neighbors(values[dimension.key]):
                     yield self._complete({**values, dimension.key: value})
 
     def _complete(self, values: Values) -> dict[str, Value]:

@@ -117,6 +117,21 @@ def check_directory(folder: Path, sweep: Sweep) -> Sweep | None:
     return before
 
 
+def check_unclaimed(folder: Path, option: str) -> None:
+    """Check that runs whose settings are not recorded can be written to `folder`.
+
+    Args:
+        folder: The directory of a single run, or of a sweep by one of Hydra's own sweepers.
+        option: The override that chooses the directory.
+
+    Raises:
+        Refused: The directory belongs to a sweep.
+    """
+    sweep = next((each for each in (folder, *folder.absolute().parents) if (each / RECORD).exists()), None)
+    if sweep is not None:
+        raise Refused(f"{option}={folder}: belongs to the sweep in {sweep}. Choose another directory.")
+
+
 def directory_override(folder: Path) -> str:
     """Return `hydra.sweep.dir=FOLDER` in Hydra's syntax."""
     text = str(folder)

@@ -7,6 +7,7 @@ again in the same directory, it continues the same parent, independent of the pr
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ from prunesweep.tracking.logger import Logger
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+    from prunesweep.store.locks import Owner
+
+log = logging.getLogger(__name__)
 
 LOCK = ".mlflow.lock"
 DIRECTORY_TAG, KEY_TAG = "prunesweep.directory", "prunesweep.key"
@@ -45,10 +50,14 @@ class MLflow(Logger):
         need_extra("logger=mlflow", "mlflow", "mlflow")
 
     def log(self, run: RunDirectory, sweep: Path | None) -> None:
-        from filelock import FileLock  # imports asyncio, which would slow down `run.py --help`
         from mlflow import MlflowClient
 
-        with FileLock((sweep or run.folder) / LOCK):  # parallel jobs of a sweep must not create two parents
+        from prunesweep.store.locks import locked  # imports asyncio, which would slow down `run.py --help`
+
+        lock = (sweep or run.folder) / LOCK
+        with locked(lock, _announce) as held:  # parallel jobs of a sweep must not create two parents
+            if not held:
+                raise TimeoutError(f"{lock} is held by another process")
             client = MlflowClient(self.tracking_uri)
             experiment = self._experiment_id(client)
             tags = {"mlflow.parentRunId": _parent_id(client, experiment, sweep)} if sweep else {}
@@ -68,6 +77,10 @@ class MLflow(Logger):
         experiment = client.get_experiment_by_name(self.experiment)
         identity: str = experiment.experiment_id if experiment else client.create_experiment(self.experiment)
         return identity
+
+
+def _announce(owner: Owner | None) -> None:
+    log.info("Waiting for MLflow's lock, which is held by %s.", owner or "another process")
 
 
 def _parent_id(client: MlflowClient, experiment: str, sweep: Path) -> str:

@@ -119,7 +119,7 @@ def test_close_accuracies_have_ticks_between_them(
     assert between <= set(ticks)
 
 
-def test_slider_axis_and_colour(sweep: Sweep, tab: Tab) -> None:
+def test_slider_axis_and_color(sweep: Sweep, tab: Tab) -> None:
     opened = tab.open(report(sweep()))
     shown = opened.page
     # Drops of validation accuracy, mean of seeds 0 and 1: 0.1 + 50 amount^8 points.
@@ -142,7 +142,7 @@ def test_slider_axis_and_colour(sweep: Sweep, tab: Tab) -> None:
     assert "Multiply-adds" in (shown.locator("#frontier .xtitle").text_content() or "")
     shown.locator("#axis").select_option("compression")
     assert shown.evaluate(drawn, "frontier")[0] == pytest.approx(100, rel=1e-3)
-    shown.locator("#colour").select_option("seed")
+    shown.locator("#color").select_option("seed")
     assert shown.evaluate("document.getElementById('frontier').data.slice(0, 2).map(t => t.name)") == ["0", "1"]
     shown.locator("#scale").select_option("near")
     shown.locator("#attained").check()
@@ -179,7 +179,7 @@ def test_every_value_has_its_frontier(values: tuple[object, ...], tmp_path: Path
     for number, value in enumerate(values):
         fake_run(tmp_path / str(number), fake_fields(0.5, 0), prune__strength=value)
     shown = tab.open(report(tmp_path)).page
-    shown.locator("#colour").select_option("prune.strength")
+    shown.locator("#color").select_option("prune.strength")
     lines = "document.getElementById('frontier').data.filter(t => t.name.startsWith('frontier, ')).map(t => t.x.length)"
     assert shown.evaluate(lines) == [1, 1]
 
@@ -191,7 +191,7 @@ def test_values_from_configs_are_text(sweep: Sweep, tab: Tab) -> None:
     fake_run(folder / "9", fake_fields(0.7, 0, status="failed", overrides=[EVIL], error=EVIL))
     opened = tab.open(report(folder))
     shown = opened.page
-    shown.locator("#colour").select_option("prune.criterion")
+    shown.locator("#color").select_option("prune.criterion")
     shown.locator("#table tbody button").last.click()
     assert EVIL in shown.locator("tr.detail").inner_text()
     assert EVIL in shown.locator("#failed").inner_text()

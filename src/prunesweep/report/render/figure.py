@@ -45,7 +45,7 @@ STYLE: dict[Any, Any] = {
     "text.usetex": False,
     "text.parse_math": False,  # names come from files, and "$" in them has no meaning
 }
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#8c6bb1", "#999999")
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#8c6bb1", "#999999")
 MARKERS = "osD^v*hP"
 MAX_PANELS = 12
 """How many data sets get a panel: those with the most experiments."""
@@ -90,17 +90,17 @@ def _panel(axes: Axes, task: Task, values: Values) -> None:
     lines: dict[Any, list[int]] = dict(frontier.of_value[key]) if key else {"": frontier.members}
     for number, (value, experiments) in enumerate(groups):
         results = [values.runs.completed[run].result for one in experiments for run in one.runs]
-        colour = COLOURS[number] if key else "#8a8f94"
-        _points(axes, results, floor, color=colour, marker=MARKERS[number], label=_name(value) if key else "runs")
+        color = COLORS[number] if key else "#8a8f94"
+        _points(axes, results, floor, color=color, marker=MARKERS[number], label=_name(value) if key else "runs")
         members = [values.experiments[index] for index in lines.get(value, [])]
-        _line(axes, members, floor, color=COLOURS[number], label=None if key else _line_label(members))
+        _line(axes, members, floor, color=COLORS[number], label=None if key else _line_label(members))
     _dense_lines(axes, task, floor)
     _scales(axes, task)
     _legend(axes, f"{_name(key)}; points: runs, lines: frontiers{_bars_label(values)}" if key else None)
 
 
 def _groups(task: Task, values: Values) -> tuple[str, list[tuple[str, list[Experiment]]]]:
-    """Return the setting to colour by and the experiments for each of its values.
+    """Return the setting to color by and the experiments for each of its values.
 
     It is the first setting with a few values that are all texts. Without one, all experiments form a single group.
     """

@@ -12,10 +12,10 @@ async function unpacked(id) {
 
 let data, task, sorted = { column: "name", down: false }, first = 0, shown = [], open = null;
 const PAGE = 25, MANY_POINTS = 2000, MANY_CURVES = 400, MANY_VALUES = 8;
-// The colours of Okabe and Ito, which people with any colour vision can distinguish. Yellow is hard to see on white.
+// The colors of Okabe and Ito, which people with any color vision can distinguish. Yellow is hard to see on white.
 const ON_LIGHT = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#8c6bb1", "#999999"];
 const ON_DARK = ["#56b4e9", "#ff9248", "#2fc896", "#e59fc5", "#f0e442", "#b79bdb", "#c9a66b", "#bbbbbb"];
-const colour = (index) => (css("--theme") === "dark" ? ON_DARK : ON_LIGHT)[index % 8];
+const color = (index) => (css("--theme") === "dark" ? ON_DARK : ON_LIGHT)[index % 8];
 const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid", "dash"];
 const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "triangle-down", "star", "hexagon", "cross"];
 
@@ -117,12 +117,12 @@ function bars(spreads, scale, heights) {
   return { type: "data", symmetric: false, array: sds, arrayminus: down, thickness: 1.2, width: 3 };
 }
 
-// ---- Colours: none, one per value of a setting, or a scale for a number --------------------------------------------
+// ---- Colors: none, one per value of a setting, or a scale for a number --------------------------------------------
 
 const valueOf = (key, run) => (key === "seed" ? data.runs.seed[run] : data.runs.keys[key][run]);
 
-function colouring() {
-  const key = $("colour").value;
+function coloring() {
+  const key = $("color").value;
   if (!key) return { key, groups: [["", taskRuns()]] };
   const values = new Map();
   for (const run of taskRuns()) {
@@ -146,24 +146,24 @@ const taskRuns = () => task.runs;
 
 function drawFrontier() {
   const axis = $("axis").value, scale = $("scale").value, frontier = task.frontiers[axis];
-  const y = heights(scale, task.test), colours = colouring(), traces = [];
-  const single = colours.groups.length === 1;
-  colours.groups.forEach(([value, runs], index) => {
+  const y = heights(scale, task.test), colors = coloring(), traces = [];
+  const single = colors.groups.length === 1;
+  colors.groups.forEach(([value, runs], index) => {
     const known = runs.filter((run) => data.runs[axis][run] !== null);
-    const shade = single ? css("--faint") : colour(index);
+    const shade = single ? css("--faint") : color(index);
     traces.push({
       type: scatter(taskRuns().length), mode: "markers", name: single ? "runs" : safe(value), legendgroup: value,
       x: known.map((run) => data.runs[axis][run]), y: known.map((run) => y(data.runs.final_test[run])),
       customdata: known, text: known.map(describeRun), hovertemplate: "%{text}<extra></extra>",
       marker: {
         size: 6, opacity: known.length > MANY_POINTS ? 0.35 : 0.65, color: shade, symbol: single ? "circle" : SYMBOLS[index],
-        ...(colours.continuous ? { color: known.map((run) => valueOf(colours.key, run)), colorscale: "Viridis", showscale: true,
-          opacity: 0.85, colorbar: { title: { text: safe(colours.key), side: "right" }, thickness: 12 } } : {}),
+        ...(colors.continuous ? { color: known.map((run) => valueOf(colors.key, run)), colorscale: "Viridis", showscale: true,
+          opacity: 0.85, colorbar: { title: { text: safe(colors.key), side: "right" }, thickness: 12 } } : {}),
       },
     });
   });
-  const ofValue = new Map((frontier.of_value[colours.key] ?? []).map(([value, members]) => [String(value), members]));
-  const lines = !single && ofValue.size ? colours.groups.map(([value], index) => [value, ofValue.get(value) ?? [], colour(index), DASHES[index]])
+  const ofValue = new Map((frontier.of_value[colors.key] ?? []).map(([value, members]) => [String(value), members]));
+  const lines = !single && ofValue.size ? colors.groups.map(([value], index) => [value, ofValue.get(value) ?? [], color(index), DASHES[index]])
     : [["", frontier.members, css("--accent"), "solid"]];
   for (const [value, members, shade, dash] of lines) {
     const settings = members.map((index) => data.experiments[index]), tests = settings.map(({ test }) => y(test[0]));
@@ -188,7 +188,7 @@ function drawFrontier() {
   };
   $("frontier-hint").textContent = (scale === "error" ? "Equal distances on the accuracy axis are equal ratios of error. " : "")
     + (data.axes[axis].more ? "Better is up and right." : "Better is up and left.") + " Dashed line: the dense network, mean over the trained ones."
-    + (lines.length > 1 ? " There is one frontier per colour." : "");
+    + (lines.length > 1 ? " There is one frontier per color." : "");
   return draw("frontier", traces, layout);
 }
 
@@ -326,19 +326,19 @@ function drawSensitivity() {
   return draw("sensitivity", task.sensitivities.map((curve, index) => {
     const spreads = curve[moment].map(({ mean, sd }) => [mean, sd]);
     return { type: "scatter", mode: "lines+markers", name: safe([many ? curve.model : "", curve.layer, curve.context].join(" ").trim()), x: curve.sparsity.map((value) => 100 * value), y: spreads.map(([mean]) => 100 * mean),
-      error_y: bars(spreads, "linear"), line: { color: colour(index), dash: DASHES[Math.floor(index / 8) % 8] }, marker: { symbol: SYMBOLS[index % 8], size: 7 } };
+      error_y: bars(spreads, "linear"), line: { color: color(index), dash: DASHES[Math.floor(index / 8) % 8] }, marker: { symbol: SYMBOLS[index % 8], size: 7 } };
   }), { xaxis: { title: "Sparsity of the layer, % of its selected parameters" }, yaxis: { title: `Test accuracy, %, ${moment === "pruned" ? "directly after pruning" : "after fine-tuning"}` } });
 }
 
 function drawTuning() {
-  const colours = colouring(), front = new Set(task.frontiers.params_nonzero.members.flatMap((index) => data.experiments[index].runs));
+  const colors = coloring(), front = new Set(task.frontiers.params_nonzero.members.flatMap((index) => data.experiments[index].runs));
   const usable = (run) => data.runs.curve[run].length > 1, all = taskRuns().filter(usable);
   const rest = all.filter((run) => !front.has(run)), every = Math.max(1, Math.ceil(rest.length / MANY_CURVES));
   const taken = new Set([...all.filter((run) => front.has(run)).slice(0, MANY_CURVES), ...rest.filter((_, index) => index % every === 0)]);
   const y = heights("error", 5000);
-  const traces = colours.groups.map(([value, runs], index) => {
+  const traces = colors.groups.map(([value, runs], index) => {
     const kept = runs.filter((run) => taken.has(run)), line = { type: "scatter", mode: "lines+markers", name: safe(value || "runs"), x: [], y: [], customdata: [], text: [], hovertemplate: "%{text}<extra></extra>",
-      line: { color: colours.groups.length > 1 ? colour(index) : css("--accent"), width: 1 }, marker: { size: 4 }, opacity: kept.length > 60 ? 0.4 : 0.75 };
+      line: { color: colors.groups.length > 1 ? color(index) : css("--accent"), width: 1 }, marker: { size: 4 }, opacity: kept.length > 60 ? 0.4 : 0.75 };
     for (const run of kept) {
       data.runs.curve[run].forEach((accuracy, epoch) => { line.x.push(epoch); line.y.push(y(accuracy)); line.customdata.push(run);
         line.text.push(`<b>${safe(data.runs.name[run])}</b> epoch ${epoch}: validation ${percent(accuracy)}<br>${wrapped(safe(data.experiments[data.runs.experiment[run]].label), 60)}`); });
@@ -348,7 +348,7 @@ function drawTuning() {
   });
   $("tuning-hint").textContent = all.length ? "Validation accuracy after each epoch that follows the dense training. Epoch 0 is directly after the first pruning, or the dense network if sparsity rises during training (schedule gradual). Equal distances on the accuracy axis are equal ratios of error."
     + (taken.size < all.length ? ` ${number(taken.size)} of ${number(all.length)} runs are drawn: the runs on the frontier and an even selection of the others.` : "") : "No run was fine-tuned.";
-  return draw("tuning", traces, { showlegend: colours.groups.length > 1, xaxis: { title: "Epochs after the dense training", rangemode: "tozero", ...(all.every((run) => data.runs.curve[run].length < 12) ? { dtick: 1 } : {}) },
+  return draw("tuning", traces, { showlegend: colors.groups.length > 1, xaxis: { title: "Epochs after the dense training", rangemode: "tozero", ...(all.every((run) => data.runs.curve[run].length < 12) ? { dtick: 1 } : {}) },
     yaxis: accuracyAxis("error", `Validation accuracy, % of ${task.validation || "the validation"} images`, undefined, all.flatMap((run) => data.runs.curve[run].map(y))) });
 }
 
@@ -456,7 +456,7 @@ function enter() {
   task.rounds ??= data.rounds.filter(({ run }) => data.runs.dataset[run] === task.dataset);
   fill($("axis"), Object.keys(data.axes).filter((axis) => axis in task.frontiers).map((axis) => [axis, data.axes[axis].label.split(" (")[0]]));
   const keys = [...task.keys, ...(task.seeds.length > 1 ? ["seed"] : []), ...data.numerics];
-  fill($("colour"), [["", "none"], ...keys.map((key) => [key, key])]);
+  fill($("color"), [["", "none"], ...keys.map((key) => [key, key])]);
   fill($("heat"), task.heats.map(({ model }, index) => [String(index), model]));
   $("heat").closest(".controls").hidden = task.heats.length < 2;
   $("rounds-label").hidden = !task.rounds.length;
@@ -486,7 +486,7 @@ function listen() {
   $("axis").addEventListener("change", changeAxis);
   for (const id of ["scale", "attained", "rounds", "published"]) $(id).addEventListener("change", drawFrontier);
   $("bars").addEventListener("change", () => Promise.all([drawFrontier(), drawSensitivity()]));
-  $("colour").addEventListener("change", () => Promise.all([drawFrontier(), drawTuning()]));
+  $("color").addEventListener("change", () => Promise.all([drawFrontier(), drawTuning()]));
   $("heat").addEventListener("change", drawLayers);
   $("moment").addEventListener("change", drawSensitivity);
   $("within").addEventListener("input", () => { $("within-number").value = $("within").value; limit($("within").value); });
