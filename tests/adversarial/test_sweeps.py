@@ -345,6 +345,16 @@ def zeros(path: Path) -> None:
     path.write_bytes(data[:12_288] + bytes(12_288) + data[24_576:])
 
 
+def half_an_index(path: Path) -> None:
+    """Let an index lose entries of its table."""
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("CREATE INDEX numbers ON trials (number)")
+        connection.execute(
+            "UPDATE sqlite_master SET sql = 'CREATE INDEX numbers ON trials (state)' WHERE name = 'numbers'"
+        )
+
+
 FILES: dict[str, Callable[[Path], Any]] = {
     "a text": text("hello"),
     "a long text": text("hello" * 10_000),
@@ -352,6 +362,7 @@ FILES: dict[str, Callable[[Path], Any]] = {
     "its first half": cut(0.5),
     "without the end": cut(0.9),
     "zeros in the middle": zeros,
+    "an index of another column": half_an_index,
     "a directory": lambda path: (path.unlink(), path.mkdir()),
     "a FIFO": lambda path: (path.unlink(), os.mkfifo(path)),
 }

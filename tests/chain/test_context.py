@@ -48,7 +48,7 @@ def test_a_network_has_the_weights_of_the_state_in_the_channels_last_layout() ->
 def test_weights_of_another_network_are_one_message() -> None:
     weights = contiguous(CONTEXT.initial(5).state_dict())
     forged = State({f"x.{name}": value for name, value in weights.items()})
-    with pytest.raises(UsageError, match=r"model=lenet_300_100: stored weights do not fit.*Use another store.dir"):
+    with pytest.raises(UsageError, match=r"model=lenet_300_100: the weights are not those.*use another store.dir"):
         CONTEXT.network(forged)
 
 

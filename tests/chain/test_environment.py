@@ -25,7 +25,7 @@ def test_the_encoding_is_pinned() -> None:
 def test_the_environment_names_processor_and_threads() -> None:
     found = environment("cpu", 2)
     assert found.pop("device").endswith(f" {torch.backends.cpu.get_cpu_capability()}")
-    assert found == {"format": 2, "torch": torch.__version__, "threads": 2, "arithmetic": arithmetic(2)}
+    assert found == {"format": 3, "torch": torch.__version__, "threads": 2, "arithmetic": arithmetic(2)}
 
 
 def test_portable_arithmetic_does_not_depend_on_the_processor() -> None:

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from prunesweep.errors import UsageError
-from prunesweep.models.build import BUILDERS, build, check_fits
+from prunesweep.models.build import BUILDERS, build
 from prunesweep.models.settings import (
     MODELS,
     ConvLeNet,
@@ -98,21 +98,3 @@ def test_a_custom_network_is_built_with_its_keyword_arguments() -> None:
 def test_an_unusable_custom_target_is_refused(target: str, kwargs: dict[str, int], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         build(CustomModel(target=target, kwargs=kwargs), GREY, 10)
-
-
-def test_the_output_must_be_one_logit_for_each_class() -> None:
-    check_fits(Net(), "custom", GREY, 10)
-    with pytest.raises(UsageError, match=r"shape \[2, 9\], but the dataset has 10 classes: the shape must be \[2, 10"):
-        check_fits(Net(classes=9), "custom", GREY, 10)
-    with pytest.raises(UsageError, match=r"cannot process images of shape \[3, 32, 32\]"):
-        check_fits(Net(), "custom", COLOR, 10)
-
-
-@pytest.mark.parametrize("training", [False, True])
-def test_the_check_leaves_the_mode_of_the_network_unchanged(training: bool) -> None:
-    network = Net().train(training)
-    check_fits(network, "custom", GREY, 10)
-    assert network.training == training
-    with pytest.raises(UsageError):
-        check_fits(network, "custom", COLOR, 10)
-    assert network.training == training

@@ -116,8 +116,8 @@ def test_a_single_run_in_the_directory_of_a_sweep_is_refused(inside: str, sweep:
     assert (sweep / "0" / "result.json").exists()
 
 
-def starting(folder: Path, sweeper: str) -> DictConfig:
-    return OmegaConf.create({"hydra": {"sweeper": {"_target_": sweeper}, "sweep": {"dir": str(folder)}}})
+def starting(folder: Path, sweeper: str, **more: str) -> DictConfig:
+    return OmegaConf.create({"hydra": {"sweeper": {"_target_": sweeper, **more}, "sweep": {"dir": str(folder)}}})
 
 
 STOCK = "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
@@ -132,3 +132,10 @@ def test_a_sweeper_that_records_no_settings_uses_only_new_directories(sweep: Pat
         with pytest.raises(Fatal) as error:
             SweepTable().on_multirun_start(starting(sweep, STOCK))
         assert message in str(error.value.__cause__)
+
+
+def test_a_search_for_the_lowest_accuracy_is_refused(tmp_path: Path) -> None:
+    SweepTable().on_multirun_start(starting(tmp_path, STOCK, direction="maximize"))
+    with pytest.raises(Fatal) as error:
+        SweepTable().on_multirun_start(starting(tmp_path, STOCK, direction="minimize"))
+    assert "Set hydra.sweeper.direction=maximize" in str(error.value.__cause__)

@@ -6,7 +6,7 @@ from prunesweep.models.build import build
 from prunesweep.models.settings import ConvLeNet, LeNet5, LeNet5Caffe, LeNet300100, Model
 from prunesweep.pruning import compact as module
 from prunesweep.pruning.compact import NotCompactable, check_compactable, compact, compare_with_dense, file_bytes
-from prunesweep.pruning.selection import select
+from prunesweep.pruning.selection import prunable, select
 from prunesweep.pruning.settings import Layers
 
 GREY = (1, 28, 28)
@@ -96,7 +96,7 @@ def test_a_channel_whose_zero_becomes_another_value_cannot_be_removed() -> None:
 def test_all_lenets_pass_the_check_and_are_not_modified(settings: Model) -> None:
     model = build(settings, GREY, 10)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    check_compactable(model, select(model, Layers(), channels=True), GREY)
+    check_compactable(model, select(model, Layers(), output=list(prunable(model))[-1]), GREY)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 

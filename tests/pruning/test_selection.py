@@ -67,8 +67,8 @@ def test_a_kind_without_layers_in_the_network_is_refused() -> None:
 
 
 def test_whole_channels_include_biases_but_not_the_last_layer() -> None:
-    assert select(LENET5, Layers(include=["fc*"]), channels=True) == (
+    assert select(LENET5, Layers(include=["fc*"]), output="fc3") == (
         "fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias",
     )  # fmt: skip
     with pytest.raises(UsageError, match="selects no layer except the last, whose outputs are the classes"):
-        select(LENET5, Layers(include=["fc3"]), channels=True)
+        select(LENET5, Layers(include=["fc3"]), output="fc3")

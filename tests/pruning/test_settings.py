@@ -56,3 +56,14 @@ def test_n_of_m_accepts_its_own_amount() -> None:
 def test_an_unknown_kind_of_layer_is_refused() -> None:
     with pytest.raises(UsageError, match="layers.kinds=conf: must be one of conv, fc"):
         Layers(kinds=["conf"])
+
+
+def test_dots_in_the_names_of_layers_may_be_nested_mappings() -> None:
+    nested = Pruning(per_layer={"features": {0: 0.9, "3": {"conv": 1}}, "head": 0.5, "body.1": 0.2})
+    assert nested.per_layer == {"features.0": 0.9, "features.3.conv": 1.0, "head": 0.5, "body.1": 0.2}
+
+
+@pytest.mark.parametrize("value", ["x", True, None, [0.5], 1.5])
+def test_a_fraction_of_a_layer_is_a_number_from_0_to_1(value: object) -> None:
+    with pytest.raises(UsageError, match=r"^prune.per_layer.features.0=.*: must be .*1"):
+        Pruning(per_layer={"features": {"0": value}})

@@ -29,7 +29,10 @@ class SweepTable(Callback):
             remove_outputs(folder)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
-        """Refuse the directory of another sweep. The sweepers of this project do so themselves, and continue theirs."""
+        """Refuse the directory of another sweep, and a search for the worst network.
+
+        The sweepers of this project check their directories themselves, and continue their sweeps.
+        """
         if config.hydra.sweeper._target_.startswith(f"{__package__}."):
             return
         from prunesweep.results.run_directory import run_folders
@@ -42,6 +45,13 @@ class SweepTable(Callback):
                 raise Refused(
                     f"hydra.sweep.dir={folder}: contains runs, and this sweeper cannot continue them. "
                     "Choose another directory."
+                )
+            direction = config.hydra.sweeper.get("direction")
+            if direction is not None and str(getattr(direction, "name", direction)) == "minimize":
+                raise Refused(
+                    "hydra.sweeper.direction=minimize: this sweeper would search for the lowest accuracy, because a "
+                    "run returns its validation accuracy. Set hydra.sweeper.direction=maximize, or use a search of this "
+                    "project such as search=tradeoff."
                 )
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:  # noqa: ARG002

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import nn
 
 from prunesweep.chain.seeding import derived_seed, drawing_from
 from prunesweep.chain.state import State
 from prunesweep.data.datasets import Data, load
+from prunesweep.data.layout import LAYOUTS
 from prunesweep.data.settings import CLASSES, Dataset
 from prunesweep.errors import UsageError
 from prunesweep.models.build import build
 from prunesweep.models.settings import Model
+from prunesweep.models.tensors import load_tensors
+from prunesweep.models.trial import Traits, traits
 
 
 def _no_chain(position: int) -> State:
@@ -39,8 +41,13 @@ class Context:
 
     @property
     def data(self) -> Data:
-        """The data on the device, loaded on first use."""
-        return load(self.dataset, self.device)
+        """The data on the device, in the layout of the network, loaded on first use."""
+        return load(self.dataset, self.device, self.traits.layout)
+
+    @property
+    def traits(self) -> Traits:
+        """How the network must be run."""
+        return traits(self.model, self.dataset.shape, CLASSES)
 
     def initial(self, seed: int, kind: str = "init", index: int = 0) -> nn.Module:
         """Return a network on the CPU whose initialization is drawn from `seed`, the `kind` of step and its index."""
@@ -53,18 +60,18 @@ class Context:
             return build(self.model, self.dataset.shape, CLASSES)
 
     def network(self, state: State) -> nn.Module:
-        """Return the network with the weights of `state` on the device, in the channels-last layout.
+        """Return the network with the weights of `state` on the device, in its layout and in evaluation mode.
 
         Raises:
             UsageError: The names or shapes of the weights are not those of the network.
         """
         model = self.template()
         try:
-            model.load_state_dict(dict(state.weights))
+            load_tensors(model, state.weights)
         except RuntimeError as error:
             reason = " ".join(str(error).split())
             raise UsageError(
-                f"model={self.model.name}: stored weights do not fit the network ({reason}). The store contains an "
-                "entry that other code or another person wrote. Use another store.dir, or store.enabled=false."
+                f"model={self.model.name}: the weights are not those of the network ({reason}). If they come from the "
+                "store, other code or another person wrote its entry: use another store.dir, or store.enabled=false."
             ) from error
-        return model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+        return model.eval().to(self.device, memory_format=LAYOUTS[self.traits.layout])  # type: ignore[call-overload,no-any-return]

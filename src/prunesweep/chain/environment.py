@@ -27,7 +27,7 @@ from prunesweep.chain.arithmetic import arithmetic
 from prunesweep.chain.steps import Step
 from prunesweep.files import canonical
 
-FORMAT = 2  # increase when the meaning of a stored entry changes
+FORMAT = 3  # increase when the meaning of a stored entry changes
 
 
 def environment(device: str, threads: int, *, portable: bool = False) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, fields
 
 from prunesweep.chain.context import Context
 from prunesweep.chain.state import State
-from prunesweep.chain.steps import Described, Record, finite
+from prunesweep.chain.steps import Described, Record, score
 from prunesweep.pruning.cost import Cost, LayerCost, cost
-from prunesweep.training.loop import Score, evaluate
+from prunesweep.training.loop import Score
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,8 @@ class Evaluate(Observation):
 
     def observe(self, state: State, context: Context) -> Record:
         model = context.network(state)
-        validation = finite(evaluate(model, context.data.validation), "validation")
-        scores = {"val": validation, "test": finite(evaluate(model, context.data.test), "test")}
-        return {f"{split}_{key}": value for split, score in scores.items() for key, value in asdict(score).items()}
+        scores = {"val": score(model, context, "validation"), "test": score(model, context, "test")}
+        return {f"{split}_{key}": value for split, each in scores.items() for key, value in asdict(each).items()}
 
     def fits(self, record: Record) -> bool:
         names = {f"{split}_{field.name}" for split in ("val", "test") for field in fields(Score)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 from torch import Generator
@@ -18,6 +18,11 @@ def derived_seed(seed: int, kind: str, index: int) -> int:
 def generator_of(seed: int) -> Generator:
     """Return a generator on the CPU, so that the order of examples is the same on every device."""
     return torch.Generator().manual_seed(seed)
+
+
+def evaluating(device: str) -> AbstractContextManager[None]:
+    """Return the context in which networks are evaluated: one that draws random numbers always draws the same ones."""
+    return drawing_from(derived_seed(0, "evaluate", 0), device)
 
 
 @contextmanager

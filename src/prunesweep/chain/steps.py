@@ -18,11 +18,13 @@ import torch
 from torch import Tensor, nn
 
 from prunesweep.chain.context import Context
-from prunesweep.chain.seeding import derived_seed, drawing_from, generator_of
+from prunesweep.chain.seeding import derived_seed, drawing_from, evaluating, generator_of
 from prunesweep.chain.state import State, Tensors, captured, contiguous, masked, restore, tensor_hash
 from prunesweep.code.hashing import code_hash
+from prunesweep.data.layout import CHANNELS_LAST
 from prunesweep.errors import UsageError
 from prunesweep.models.settings import Model, Shape
+from prunesweep.models.tensors import own_tensors
 from prunesweep.training import optimizers
 from prunesweep.training.loop import Score, evaluate, shuffled, train_batches
 from prunesweep.training.settings import Optimizer
@@ -53,6 +55,16 @@ def finite(score: Score, split: str) -> Score:
             "If it was trained, lower optimizer.lr."
         )
     return score
+
+
+def score(model: nn.Module, context: Context, split: str) -> Score:
+    """Return the score of `model` on a split.
+
+    Raises:
+        Diverged: The loss is not a finite number.
+    """
+    with evaluating(context.device):
+        return finite(evaluate(model, getattr(context.data, split)), split)
 
 
 @dataclass(frozen=True)
@@ -108,6 +120,7 @@ class Init(Step):
         weights: Hash of the initial weights. A network that reads its weights from a file has another hash, and
             therefore another digest, when the file changes.
         user_code: Hash of the code of the user's own network.
+        layout: The memory layout in which the network runs.
     """
 
     kind: ClassVar[str] = "init"
@@ -117,9 +130,10 @@ class Init(Step):
     seed: int
     weights: str
     user_code: str | None = None
+    layout: str = CHANNELS_LAST
 
     def apply(self, state: State, context: Context) -> tuple[State, Record]:  # noqa: ARG002
-        weights = contiguous(context.initial(self.seed).to(context.device).state_dict())
+        weights = contiguous(own_tensors(context.initial(self.seed).to(context.device)))
         if tensor_hash(weights) != self.weights:
             raise UsageError(
                 f"model={self.model.name}: two builds with the same seed gave different weights, so its runs cannot be "
@@ -188,7 +202,7 @@ class TrainEpoch(Step):
         with within(model):
             loss = train_batches(model, context.data.train, optimizer, held, batches)
         seconds = time.perf_counter() - started
-        after = State(contiguous(model.state_dict()), state.masks, captured(optimizer, model))
+        after = State(contiguous(own_tensors(model)), state.masks, captured(optimizer, model))
         self._check_finite(loss, after)
         return after, loss, seconds
 
@@ -204,7 +218,7 @@ class TrainEpoch(Step):
 
     def report(self, after: State, context: Context, loss: float, seconds: float) -> Record:
         """Return the record of an epoch that ended in the state `after` with the mean training loss `loss`."""
-        validation = finite(evaluate(context.network(after), context.data.validation), "validation")
+        validation = score(context.network(after), context, "validation")
         return {
             "epoch": self.index + 1,
             "sparsity": after.sparsity,
@@ -257,4 +271,4 @@ class Reinitialize(Step):
 
     def apply(self, state: State, context: Context) -> tuple[State, Record]:
         model = context.initial(self.seed, "reinitialize", self.index).to(context.device)
-        return masked(State(contiguous(model.state_dict()), state.masks)), {}
+        return masked(State(contiguous(own_tensors(model)), state.masks)), {}

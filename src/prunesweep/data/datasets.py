@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from prunesweep.data.layout import CHANNELS_LAST, in_layout
 from prunesweep.data.readers import Examples, read
 from prunesweep.data.settings import Dataset
 from prunesweep.data.sources import checksums, download_missing
@@ -18,7 +19,7 @@ from prunesweep.data.splits import SPLIT_SEED, stratified_split
 
 @dataclass(frozen=True)
 class Split:
-    """Images `[n, channels, height, width]`, float32, normalized, channels last in memory; labels `[n]`, int64."""
+    """Images `[n, channels, height, width]`, float32, normalized; labels `[n]`, int64."""
 
     images: Tensor
     labels: Tensor
@@ -28,9 +29,12 @@ class Split:
 
     def take(self, indices: Tensor) -> Split:
         """Copy the examples at `indices` `[m]`, in that order and with the same memory layout."""
-        # In channels-last order each image is one block of memory, which index_select copies whole. Indexing in the
-        # order of the shape would copy value by value.
-        images = self.images.movedim(1, -1).index_select(0, indices).movedim(-1, 1)
+        if self.images.stride(1) == 1:
+            # In channels-last order each image is one block of memory, which index_select copies whole. Indexing in
+            # the order of the shape would copy value by value.
+            images = self.images.movedim(1, -1).index_select(0, indices).movedim(-1, 1)
+        else:
+            images = self.images.index_select(0, indices)
         return Split(images, self.labels.index_select(0, indices))
 
 
@@ -59,20 +63,27 @@ def fingerprint(dataset: Dataset) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def load(dataset: Dataset, device: str) -> Data:
-    """Return the data set on `device`. A process keeps the data set that it loaded last.
+def load(dataset: Dataset, device: str, layout: str = CHANNELS_LAST) -> Data:
+    """Return the data set on `device` in a memory layout. A process keeps the data set that it loaded last.
 
     Raises:
         UsageError: a file is missing and cannot be downloaded, or is damaged.
     """
     folder = dataset.folder()
     download_missing(dataset.name, folder)
-    return _load(dataset.name, str(folder), dataset.validation, tuple(dataset.mean), tuple(dataset.std), device)
+    means, deviations = tuple(dataset.mean), tuple(dataset.std)
+    return _load(dataset.name, str(folder), dataset.validation, means, deviations, device, layout)
 
 
 @lru_cache(maxsize=1)  # full MNIST takes 220 MB
 def _load(
-    name: str, folder: str, validation: int, mean: tuple[float, ...], std: tuple[float, ...], device: str
+    name: str,
+    folder: str,
+    validation: int,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    device: str,
+    layout: str,
 ) -> Data:
     examples, test = read(name, Path(folder))
     train, held_out = stratified_split(examples.labels, validation)
@@ -80,6 +91,9 @@ def _load(
     def normalized(part: Examples) -> Split:
         values = torch.from_numpy(part.images).to(device, torch.float32).div_(255)
         values.sub_(torch.tensor(mean, device=device)).div_(torch.tensor(std, device=device))
-        return Split(values.permute(0, 3, 1, 2), torch.from_numpy(part.labels).to(device))
+        images = values.permute(0, 3, 1, 2)
+        if layout != CHANNELS_LAST:
+            images = in_layout(images, layout)
+        return Split(images, torch.from_numpy(part.labels).to(device))
 
     return Data(normalized(examples.take(train)), normalized(examples.take(held_out)), normalized(test))

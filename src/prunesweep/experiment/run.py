@@ -23,15 +23,18 @@ from prunesweep.chain.steps import Init
 from prunesweep.code.hashing import user_code_hash
 from prunesweep.config import RunConfig
 from prunesweep.data.datasets import fingerprint
-from prunesweep.data.settings import CLASSES
+from prunesweep.data.layout import CHANNELS_LAST
 from prunesweep.errors import UsageError
 from prunesweep.experiment import provenance
 from prunesweep.experiment.device import use_device
 from prunesweep.files import write_atomically
-from prunesweep.models.build import check_fits
 from prunesweep.models.settings import CustomModel
+from prunesweep.models.tensors import own_tensors
+from prunesweep.models.trial import Traits
+from prunesweep.pruning.allocation import layer_of
 from prunesweep.pruning.compact import NotCompactable, check_compactable, compare_with_dense
-from prunesweep.pruning.selection import prunable, select
+from prunesweep.pruning.criteria import find
+from prunesweep.pruning.selection import output_layer, select
 from prunesweep.pruning.spec import resolve
 from prunesweep.results.result import WEIGHTS, Result, remove_outputs, write_completed
 from prunesweep.store.eviction import keep_within
@@ -104,18 +107,20 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
 def prepare(config: RunConfig, context: Context) -> Parts:
     """Check everything that can be checked before training, and return the parts of the chain."""
     network = context.initial(config.seed)
-    check_fits(network, config.model.name, config.dataset.shape, CLASSES)
+    traits = context.traits
     parameters = dict(network.named_parameters())
-    names = select(network, config.layers, channels=config.prune.structure == "channel")
+    output = output_layer(network, traits.executed)
+    names = select(network, config.layers, output=output if config.prune.structure == "channel" else None)
+    _check_gradients(config, names, traits)
     if config.prune.structure == "channel" and config.prune.criterion != "none":
         _check_channels(config, network, names)
     selected = {name: tuple(parameters[name].shape) for name in names}
     total = sum(parameter.numel() for parameter in parameters.values())
     return Parts(
-        init=initial_step(config, network),
+        init=initial_step(config, network, traits.layout),
         data=fingerprint(config.dataset),
         selected=selected,
-        output=list(prunable(network))[-1],
+        output=output,
         optimizer=config.optimizer,
         train=config.train,
         finetune=config.finetune,
@@ -124,16 +129,29 @@ def prepare(config: RunConfig, context: Context) -> Parts:
     )
 
 
-def initial_step(config: RunConfig, network: nn.Module) -> Init:
+def initial_step(config: RunConfig, network: nn.Module, layout: str = CHANNELS_LAST) -> Init:
     """Return the step that builds `network`, the initial network of `config`."""
     model = config.model
     return Init(
         model,
         config.dataset.shape,
         config.seed,
-        weights=tensor_hash(network.state_dict()),
+        weights=tensor_hash(own_tensors(network)),
         user_code=user_code_hash("model.target", model.target) if isinstance(model, CustomModel) else None,
+        layout=layout,
     )
+
+
+def _check_gradients(config: RunConfig, names: Sequence[str], traits: Traits) -> None:
+    """Refuse a criterion that needs gradients for parameters without one, whose scores would be meaningless."""
+    criterion = config.prune.criterion
+    needs_data = criterion != "none" and find(criterion, config.prune.target).needs_data
+    without = [name for name in names if name in traits.without_gradient]
+    if needs_data and without:
+        raise UsageError(
+            f"prune.criterion={criterion}: the loss does not depend on {', '.join(without)}, so there are no gradients "
+            f"to score. Exclude these layers: 'layers.exclude=[{','.join(dict.fromkeys(map(layer_of, without)))}]'."
+        )
 
 
 def _check_channels(config: RunConfig, network: nn.Module, names: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ from prunesweep.export.invalid import InvalidFile
 from prunesweep.export.protocol import Executes, Format
 from prunesweep.export.rebuild import check_names, check_tensor, fill, structure
 from prunesweep.export.tensor_file import SAFETENSORS, pack, unpack
+from prunesweep.models.tensors import own_tensors
 from prunesweep.pruning.compact import compact
 
 
@@ -22,13 +23,13 @@ def save(model: nn.Module, description: Description) -> bytes:
     """Return a file with the weights of `model` without its pruned channels."""
     channels, height, width = description.shape
     kept = {name: parameter.detach() != 0 for name, parameter in model.named_parameters()}
-    return pack(compact(model, kept, (channels, height, width)).state_dict())
+    return pack(own_tensors(compact(model, kept, (channels, height, width))))
 
 
 def load(content: bytes, description: Description) -> nn.Module:
     """Return the network in a file."""
     tensors = unpack(content)
-    return fill(resize(structure(description), tensors), tensors)
+    return fill(resize(structure(description), tensors), tensors, description.layout)
 
 
 def resize(model: nn.Module, tensors: Mapping[str, Tensor]) -> nn.Module:
@@ -45,7 +46,7 @@ def resize(model: nn.Module, tensors: Mapping[str, Tensor]) -> nn.Module:
         InvalidFile: Channels cannot be removed from `model` so that its tensors have these types and shapes.
     """
     check_names(tensors, model)
-    for name, expected in model.state_dict().items():
+    for name, expected in own_tensors(model).items():
         check_tensor(name, tensors[name], expected.dtype, _without_channels(tensors[name], expected))
     for name, layer in list(model.named_modules()):
         weight = tensors.get(f"{name}.weight")

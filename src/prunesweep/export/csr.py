@@ -30,6 +30,7 @@ from prunesweep.export.protocol import Executes, Format
 from prunesweep.export.rebuild import rebuild
 from prunesweep.export.tensor_file import SAFETENSORS, metadata, pack, unpack
 from prunesweep.files import read_regular
+from prunesweep.models.tensors import own_tensors
 
 Array = np.ndarray[Any, Any]
 
@@ -40,7 +41,7 @@ SHAPES = "shapes"
 
 def save(model: nn.Module, _: Description) -> bytes:
     """Return a file with the weights of `model`."""
-    return compress(model.state_dict())
+    return compress(own_tensors(model))
 
 
 def load(content: bytes, description: Description) -> nn.Module:

@@ -8,11 +8,12 @@ from prunesweep.export.description import Description
 from prunesweep.export.protocol import Executes, Format
 from prunesweep.export.rebuild import rebuild
 from prunesweep.export.tensor_file import SAFETENSORS, pack, unpack
+from prunesweep.models.tensors import own_tensors
 
 
 def save(model: nn.Module, _: Description) -> bytes:
     """Return a file with the weights of `model`."""
-    return pack(model.state_dict())
+    return pack(own_tensors(model))
 
 
 def load(content: bytes, description: Description) -> nn.Module:

@@ -10,6 +10,7 @@ from typing import Any
 
 from prunesweep.chain.context import Context
 from prunesweep.config import option
+from prunesweep.data.layout import CHANNELS_LAST, LAYOUTS
 from prunesweep.data.settings import Dataset
 from prunesweep.data.sources import SOURCES
 from prunesweep.errors import UsageError, check_choice
@@ -42,6 +43,7 @@ class Description:
         params_total: Weights and biases of the dense network.
         params_nonzero: Weights and biases that are not pruned.
         digest: The ID of the run.
+        layout: The memory layout of images and weights in which the network runs.
         checksum: The SHA-256 of the other fields and of the content of the file. None in files of older releases.
     """
 
@@ -56,6 +58,7 @@ class Description:
     params_total: int
     params_nonzero: int
     digest: str
+    layout: str = CHANNELS_LAST
     checksum: str | None = None
 
     def dumps(self, content_hash: str) -> str:
@@ -123,7 +126,7 @@ def check(values: Mapping[str, Any]) -> Description:
         if name not in values:
             raise InvalidFile(f"is not an export of prunesweep: its description does not have {name}")
         raise InvalidFile(f"has {name}={shown(values[name])} in its description: must be {allowed}")
-    return Description(**{field.name: values.get(field.name) for field in fields(Description)})  # type: ignore[arg-type]
+    return Description(**{field.name: values[field.name] for field in fields(Description) if field.name in values})
 
 
 def shown(value: Any) -> str:
@@ -158,6 +161,8 @@ def _errors(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "params_total", "an integer of at least 1"
     if not _is_between(values.get("params_nonzero"), 0, values["params_total"], int):
         yield "params_nonzero", f"an integer from 0 to params_total={values['params_total']}"
+    if values.get("layout", CHANNELS_LAST) not in LAYOUTS:
+        yield "layout", f"one of {', '.join(LAYOUTS)}"
     for name in ("digest", "checksum"):
         is_hash = isinstance(values.get(name), str) and re.fullmatch("[0-9a-f]{64}", values[name])
         if not is_hash and (name in values or name == "digest"):

@@ -45,7 +45,8 @@ def evaluate(
     export = read(path)
     use_device("cpu", THREADS)
     network = formats.load(export, trust=trust)
-    data = load(export.description.data(dataset, root or os.environ.get("PRUNESWEEP_DATA")), "cpu")
+    described = export.description
+    data = load(described.data(dataset, root or os.environ.get("PRUNESWEEP_DATA")), "cpu", described.layout)
     images = getattr(data, split)
     try:
         logits = compute_logits(_checked(network), images)

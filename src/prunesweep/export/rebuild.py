@@ -10,11 +10,13 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from prunesweep.data.layout import LAYOUTS
 from prunesweep.data.settings import CLASSES
 from prunesweep.export.description import Description
 from prunesweep.export.invalid import InvalidFile
 from prunesweep.models.build import build
 from prunesweep.models.settings import CustomModel
+from prunesweep.models.tensors import load_tensors, own_tensors
 
 
 def structure(description: Description) -> nn.Module:
@@ -34,15 +36,15 @@ def rebuild(tensors: Mapping[str, Tensor], description: Description) -> nn.Modul
     """
     model = structure(description)
     check_names(tensors, model)
-    for name, expected in model.state_dict().items():
+    for name, expected in own_tensors(model).items():
         check_tensor(name, tensors[name], expected.dtype, list(expected.shape))
-    return fill(model, tensors)
+    return fill(model, tensors, description.layout)
 
 
-def fill(model: nn.Module, tensors: Mapping[str, Tensor]) -> nn.Module:
-    """Return `model` with the weights `tensors`, in evaluation mode and in the layout of a run."""
-    model.load_state_dict(dict(tensors), assign=True)
-    return model.eval().to(memory_format=torch.channels_last)
+def fill(model: nn.Module, tensors: Mapping[str, Tensor], layout: str) -> nn.Module:
+    """Return `model` with the weights `tensors`, in evaluation mode and in the layout of its run."""
+    load_tensors(model, tensors, assign=True)
+    return model.eval().to(memory_format=LAYOUTS[layout])
 
 
 def check_names(tensors: Mapping[str, Tensor], model: nn.Module) -> None:
@@ -51,7 +53,7 @@ def check_names(tensors: Mapping[str, Tensor], model: nn.Module) -> None:
     Raises:
         InvalidFile: A tensor is missing or does not belong to the network.
     """
-    expected = model.state_dict().keys()
+    expected = own_tensors(model).keys()
     for fault, names in (("does not have", expected - tensors.keys()), ("has", tensors.keys() - expected)):
         if names:
             relation = "needs" if fault == "does not have" else "does not have"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from prunesweep.chain.seeding import evaluating
 from prunesweep.data.datasets import Split
 from prunesweep.errors import UsageError
 from prunesweep.export.protocol import Network
@@ -31,8 +32,8 @@ class Accuracy:
 
 def compute_logits(network: Network, split: Split) -> Tensor:
     """Return the logits `[n, classes]` of all images of `split`, computed in the batches of a run's evaluation."""
-    with torch.inference_mode():
-        return torch.cat([network(images) for images in split.images.split(EVALUATION_BATCH)])
+    with torch.inference_mode(), evaluating("cpu"):
+        return torch.cat([network(images.clone()) for images in split.images.split(EVALUATION_BATCH)])
 
 
 def accuracy(logits: Tensor, split: Split) -> Accuracy:

@@ -22,7 +22,8 @@ from prunesweep.export.protocol import Format
 from prunesweep.export.recorded import check_accuracy, check_counts, check_origin
 from prunesweep.export.verify import Accuracy, accuracy, check_same_network, compute_logits
 from prunesweep.files import refuse_links, write_atomically
-from prunesweep.pruning.selection import select
+from prunesweep.models.tensors import load_tensors
+from prunesweep.pruning.selection import output_layer, select
 from prunesweep.results.result import EXPORTS, WEIGHTS
 from prunesweep.results.run_directory import RunDirectory
 
@@ -77,7 +78,7 @@ def export(run: RunDirectory, config: RunConfig, form: str, out: Path | None) ->
     check_origin(run, weights)
     expected = _logits(run, context, weights)
     _check_result(run, config, context, weights, accuracy(expected, context.data.test))
-    content = _write(context, weights, chosen, _describe(run, config, form))
+    content = _write(context, weights, chosen, _describe(run, config, form, context.traits.layout))
     network = load(parse(path, content), trust=True)  # this process has just written the content
     actual = compute_logits(network, context.data.test)
     difference = check_same_network(form, expected, actual, exact=chosen.exact)
@@ -118,8 +119,10 @@ def _logits(run: RunDirectory, context: Context, weights: Mapping[str, Tensor]) 
     """Return the logits of the run's network on the test split."""
     try:
         return compute_logits(context.network(State(weights)), context.data.test)
-    except RuntimeError as error:
-        raise UsageError(f"{run.folder}: its weights do not fit the network of its config ({error}).") from error
+    except UsageError as error:
+        raise UsageError(
+            f"{run.folder}: its weights do not fit the network of its config ({error.__cause__})."
+        ) from error
 
 
 def _check_result(
@@ -128,7 +131,8 @@ def _check_result(
     """Check the counts and the test accuracy in the result of `run`."""
     model = context.template()
     sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
-    check_counts(run, weights, sizes, select(model, config.layers, channels=config.prune.structure == "channel"))
+    output = output_layer(model, context.traits.executed) if config.prune.structure == "channel" else None
+    check_counts(run, weights, sizes, select(model, config.layers, output=output))
     here = environment("cpu", config.threads, portable=config.portable)
     same_machine = (run.provenance or {}).get("environment") == here
     check_accuracy(run.folder, measured, run.result["final"]["test_accuracy"], same_machine=same_machine)
@@ -137,7 +141,7 @@ def _check_result(
 def _write(context: Context, weights: Mapping[str, Tensor], form: Format, description: Description) -> bytes:
     """Return the content of a file with the run's network."""
     model = context.template()
-    model.load_state_dict(dict(weights))
+    load_tensors(model, weights)
     try:
         return pack(form, model.eval(), description)
     except UsageError:
@@ -148,7 +152,7 @@ def _write(context: Context, weights: Mapping[str, Tensor], form: Format, descri
         ) from error
 
 
-def _describe(run: RunDirectory, config: RunConfig, form: str) -> Description:
+def _describe(run: RunDirectory, config: RunConfig, form: str, layout: str) -> Description:
     dataset, result = config.dataset, run.result
     return Description(
         format=form,
@@ -162,4 +166,5 @@ def _describe(run: RunDirectory, config: RunConfig, form: str) -> Description:
         params_total=int(result["params_total"]),
         params_nonzero=int(result["params_nonzero"]),
         digest=result["digest"],
+        layout=layout,
     )

@@ -71,7 +71,7 @@ def compact(model: nn.Module, masks: Mapping[str, Tensor], shape: Shape) -> nn.M
         small = _without_channels(dense, masks, shape)
         images = torch.randn(8, *shape, generator=torch.Generator().manual_seed(0))
         with torch.inference_mode():
-            difference = float((small(images) - dense(images)).abs().max())
+            difference = float((small(images.clone()) - dense(images.clone())).abs().max())
     except Exception as error:  # torch-pruning and the user's own forward may raise anything
         raise NotCompactable(f"the network cannot be compacted ({type(error).__name__}: {error})") from error
     if not difference <= TOLERANCE:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from prunesweep.models.settings import Shape
+from prunesweep.pruning.allocation import layer_of
 from prunesweep.pruning.flow import flow
+from prunesweep.pruning.multiplications import multiplications
 from prunesweep.pruning.selection import prunable
 
 
 @dataclass(frozen=True)
 class LayerCost:
-    """The parameters of one prunable layer, weights and biases together, and those that are not pruned."""
+    """The parameters of one prunable layer, weights and biases together, and those that are not pruned.
+
+    A parameter that several layers share belongs to the first of them.
+    """
 
     name: str
     kind: str
@@ -34,7 +38,8 @@ class Cost:
         params_selected: Parameters selected for pruning.
         params_pruned: Selected parameters that are pruned.
         params_nonzero: params_total - params_pruned. A kept parameter that happens to be zero counts as kept.
-        macs_total: Multiply-adds of convolutions and linear layers for one image. Adding a bias is not counted.
+        macs_total: Multiply-adds with parameters for one image, in convolutions and matrix products. Adding a bias is
+            not counted, and neither are products of two activations.
         macs_nonzero: Multiply-adds whose weight is not pruned: a theoretical count, for hardware that skips every zero.
         params_effective: Kept parameters that matter: weights on a path of kept weights from the input to the output,
             and biases of the units on such paths.
@@ -64,9 +69,8 @@ def cost(model: nn.Module, masks: Mapping[str, Tensor], selected: tuple[str, ...
     """
     parameters = {name: parameter.numel() for name, parameter in model.named_parameters()}
     pruned = {name: int((~mask).sum()) for name, mask in masks.items()}
-    kinds = prunable(model)
-    uses = _uses_of_each_weight(model, kinds, shape)
-    weights = {name: parameters[f"{name}.weight"] for name in kinds}
+    kinds, owned = prunable(model), _owned(model)
+    uses = multiplications(model, shape)
     total, total_pruned = sum(parameters.values()), sum(pruned.values())
     cut_off = _cut_off(model, masks, shape)
     return Cost(
@@ -74,19 +78,28 @@ def cost(model: nn.Module, masks: Mapping[str, Tensor], selected: tuple[str, ...
         params_selected=sum(parameters[name] for name in selected),
         params_pruned=total_pruned,
         params_nonzero=total - total_pruned,
-        macs_total=sum(uses[name] * weights[name] for name in kinds),
-        macs_nonzero=sum(uses[name] * (weights[name] - pruned.get(f"{name}.weight", 0)) for name in kinds),
+        macs_total=sum(uses[name] * parameters[name] for name in parameters),
+        macs_nonzero=sum(uses[name] * (parameters[name] - pruned.get(name, 0)) for name in parameters),
         params_effective=total - total_pruned - sum(int(lost.sum()) for lost in cut_off.values()),
         dead_layers=tuple(name for name in kinds if _is_dead(f"{name}.weight", masks, cut_off)),
-        layers=tuple(_layer(name, kind, parameters, pruned) for name, kind in kinds.items()),
+        layers=tuple(_layer(name, kind, owned[name], parameters, pruned) for name, kind in kinds.items()),
     )
 
 
-def _layer(name: str, kind: str, parameters: Mapping[str, int], pruned: Mapping[str, int]) -> LayerCost:
-    names = [f"{name}.{role}" for role in ("weight", "bias") if f"{name}.{role}" in parameters]
+def _owned(model: nn.Module) -> dict[str, list[str]]:
+    """Return module name -> the parameters that no module before it has."""
+    owned: dict[str, list[str]] = {name: [] for name, _ in model.named_modules()}
+    for name, _ in model.named_parameters():
+        owned[layer_of(name)].append(name)
+    return owned
+
+
+def _layer(
+    name: str, kind: str, names: list[str], parameters: Mapping[str, int], pruned: Mapping[str, int]
+) -> LayerCost:
     total = sum(parameters[parameter] for parameter in names)
     zero = sum(pruned.get(parameter, 0) for parameter in names)
-    return LayerCost(name, kind, total, total - zero, zero / total)
+    return LayerCost(name, kind, total, total - zero, zero / total if total else 0.0)
 
 
 def _cut_off(model: nn.Module, masks: Mapping[str, Tensor], shape: Shape) -> dict[str, Tensor]:
@@ -122,27 +135,3 @@ def _is_dead(weight: str, masks: Mapping[str, Tensor], cut_off: Mapping[str, Ten
         return False
     lost = cut_off[weight]
     return bool((lost | ~masks[weight]).all() if weight in masks else lost.all())
-
-
-def _uses_of_each_weight(model: nn.Module, layers: Mapping[str, Any], shape: Shape) -> dict[str, int]:
-    """Return layer name -> how often each of its weights is multiplied for one image: its output positions."""
-    uses = dict.fromkeys(layers, 0)
-
-    def count(name: str, kind: str, output: Tensor) -> None:
-        # Convolution: [1, channels, *positions]; linear: [1, *positions, features].
-        positions = output.shape[2:] if kind == "conv" else output.shape[1:-1]
-        uses[name] += int(positions.numel())
-
-    handles = [
-        model.get_submodule(name).register_forward_hook(
-            lambda _module, _inputs, output, name=name, kind=kind: count(name, kind, output)
-        )
-        for name, kind in layers.items()
-    ]
-    try:
-        with torch.inference_mode():
-            model.eval()(torch.zeros(1, *shape))
-    finally:
-        for handle in handles:
-            handle.remove()
-    return uses

@@ -59,7 +59,7 @@ class NetworkView:
     def parameters(self) -> dict[str, Tensor]:
         """The scored parameters."""
         parameters = dict(self.model.named_parameters())
-        return {name: parameters[name] for name in self.names}
+        return {name: parameters[name].requires_grad_() for name in self.names}  # frozen ones have scores, too
 
     @cached_property
     def moments(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

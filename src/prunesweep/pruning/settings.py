@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from prunesweep.errors import MAX_COUNT, UsageError, check_choice, check_range
 from prunesweep.pruning.allocation import SCOPES, STRUCTURES
 from prunesweep.pruning.criteria import CRITERIA
 
-KINDS = ("conv", "fc")
+KINDS = ("conv", "fc", "conv_transpose")
+DEFAULT_KINDS = KINDS[:2]
 MAX_ITERATIONS = 10_000
 
 
@@ -19,18 +22,30 @@ class Layers:
     Attributes:
         include: Shell-style patterns of layer names.
         exclude: Shell-style patterns of layer names.
-        kinds: `conv`, `fc`, or both.
+        kinds: Some of `conv`, `fc` and `conv_transpose`.
         biases: Whether the biases of these layers may be pruned too.
     """
 
     include: list[str] = field(default_factory=lambda: ["*"])
     exclude: list[str] = field(default_factory=list)
-    kinds: list[str] = field(default_factory=lambda: list(KINDS))
+    kinds: list[str] = field(default_factory=lambda: list(DEFAULT_KINDS))
     biases: bool = False
 
     def __post_init__(self) -> None:
         for kind in self.kinds:
             check_choice("layers.kinds", kind, KINDS)
+
+
+def _flat(fractions: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    """Yield layer -> fraction. Hydra reads `features.0=0.9` as {features: {0: 0.9}}."""
+    for key, value in fractions.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{name}.")
+        elif isinstance(value, bool) or not isinstance(value, int | float):
+            raise UsageError(f"prune.per_layer.{name}={value}: must be a number from 0 to 1.")
+        else:
+            yield name, float(value)
 
 
 @dataclass
@@ -47,7 +62,8 @@ class Pruning:
         amount: Fraction of the selected weights to prune, in [0, 1]; with `channel`, of the selected channels. 0.2 if
             neither `amount` nor `compression` is given.
         compression: The alternative target: parameters of the whole model, weights and biases, before : after.
-        per_layer: Layer -> fraction, for layers that do not follow `amount`.
+        per_layer: Layer -> fraction, for layers that do not follow `amount`. The name of a layer may contain
+            dots (`features.0`).
         floor: What each layer keeps at least: below 1 a fraction, from 1 on a number of weights or channels.
         n: Inputs kept of every `m`, with `n_of_m`.
         m: Inputs of one group, with `n_of_m`.
@@ -63,7 +79,7 @@ class Pruning:
     structure: str = "unstructured"
     amount: float | None = None
     compression: float | None = None
-    per_layer: dict[str, float] = field(default_factory=dict)
+    per_layer: dict[str, Any] = field(default_factory=dict)
     floor: float = 0.0
     n: int = 2
     m: int = 4
@@ -80,6 +96,7 @@ class Pruning:
             check_range("prune.amount", self.amount, 0, 1)
         if self.compression is not None:
             check_range("prune.compression", self.compression, 1, MAX_COUNT)
+        self.per_layer = dict(_flat(self.per_layer))
         for layer, fraction in self.per_layer.items():
             check_range(f"prune.per_layer.{layer}", fraction, 0, 1)
         check_range("prune.floor", self.floor, 0, MAX_COUNT)

@@ -93,8 +93,10 @@ def connect(url: URL, heartbeat: float) -> RDBStorage:
     """Return the storage at `url` and create its tables if necessary. Call this while holding its lock.
 
     Raises:
-        UsageError: The database cannot be reached.
+        UsageError: The database cannot be reached, or its file is damaged.
     """
+    if url.get_backend_name() == "sqlite":
+        _check_sound(url)
     with _reachable(url), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Optuna warns that heartbeats are experimental
         return RDBStorage(
@@ -103,6 +105,20 @@ def connect(url: URL, heartbeat: float) -> RDBStorage:
             heartbeat_interval=max(1, int(heartbeat / 4)),
             grace_period=max(1, int(heartbeat)),
         )
+
+
+def _check_sound(url: URL) -> None:
+    """Refuse a file whose tables and indexes contradict each other. Queries could return anything."""
+    path = Path(url.database or "study.db")
+    if not path.exists():
+        return
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        found = str(error)
+    if found != "ok":
+        raise damaged(url, " ".join(str(found).split()))
 
 
 def _timeout(url: URL) -> dict[str, int]:

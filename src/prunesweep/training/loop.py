@@ -67,14 +67,17 @@ class Score:
 
 
 def evaluate(model: nn.Module, split: Split) -> Score:
-    """Score `model` on every example of `split`. A shorter last batch counts by its size."""
+    """Score `model` on every example of `split`. A shorter last batch counts by its size.
+
+    The network gets copies of the images, because some networks change their input.
+    """
     model.eval()
     loss = torch.zeros((), dtype=torch.float64, device=split.labels.device)
     correct = torch.zeros((), dtype=torch.int64, device=split.labels.device)
     batches = zip(split.images.split(EVALUATION_BATCH), split.labels.split(EVALUATION_BATCH), strict=True)
     with torch.inference_mode():
         for images, labels in batches:
-            logits = model(images)
+            logits = model(images.clone())
             loss += cross_entropy(logits, labels, reduction="sum")
             correct += (logits.argmax(1) == labels).sum()
     return Score(float(loss) / len(split), int(correct) / len(split))

@@ -1,0 +1,50 @@
+"""The parameters and buffers of a network, each once, under its first name.
+
+A network can reach one tensor under several names: a layer that is also an element of a list, or tied weights. Such a
+tensor is one tensor here. It is pruned, counted, stored and saved once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+
+def own_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Return first name -> tensor of the parameters and persistent buffers, in the order of the network."""
+    seen: set[int] = set()
+    tensors: dict[str, Tensor] = {}
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        if id(tensor) not in seen:
+            seen.add(id(tensor))
+            tensors[name] = tensor
+    return tensors
+
+
+def load_tensors(model: nn.Module, tensors: Mapping[str, Tensor], *, assign: bool = False) -> None:
+    """Set the parameters and buffers of `model` to `tensors`, which have the names of `own_tensors`.
+
+    With `assign`, the tensors themselves become the parameters, instead of being copied.
+
+    Raises:
+        RuntimeError: The names or shapes are not those of the network.
+    """
+    first = first_names(model)
+    complete = {name: tensors[kept] for name, kept in first.items() if kept in tensors}
+    strangers = {name: tensor for name, tensor in tensors.items() if name not in first.values()}
+    if not assign:
+        model.load_state_dict({**complete, **strangers})
+        return
+    names = [name for name, _ in model.named_parameters(remove_duplicate=False)]
+    model.load_state_dict({**complete, **strangers}, assign=True)
+    for name in names:
+        if first.get(name, name) != name:  # assigning has made a parameter of its own for each name
+            module, _, role = name.rpartition(".")
+            setattr(model.get_submodule(module), role, model.get_parameter(first[name]))
+
+
+def first_names(model: nn.Module) -> dict[str, str]:
+    """Return each name of a parameter or persistent buffer -> the first name of the same tensor."""
+    first: dict[int, str] = {}
+    return {name: first.setdefault(id(tensor), name) for name, tensor in model.state_dict(keep_vars=True).items()}
