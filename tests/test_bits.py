@@ -36,8 +36,8 @@ FEW = {"train": 96, "validation": 32, "test": 32}
 def little_data() -> Iterator[None]:
     """Reduce each split to its first examples: these tests compare bits, not accuracies."""
 
-    def first(dataset: Dataset, device: str) -> Data:
-        data = load(dataset, device)
+    def first(dataset: Dataset, device: str, layout: str) -> Data:
+        data = load(dataset, device, layout)
         parts = {name: getattr(data, name) for name in FEW}
         return Data(**{name: Split(part.images[: FEW[name]], part.labels[: FEW[name]]) for name, part in parts.items()})
 

@@ -49,8 +49,12 @@ def test_the_multiplications_are_those_that_torch_counts(name: str) -> None:
 
 def test_each_weight_is_counted_where_it_is_used() -> None:
     assert multiplications(NETWORKS["twice"], SHAPE) == {
-        "enter.weight": 1, "enter.bias": 0, "again.weight": 3, "again.bias": 0,
-        "leave.weight": 1, "leave.bias": 0,
+        "enter.weight": 1,
+        "enter.bias": 0,
+        "again.weight": 3,
+        "again.bias": 0,
+        "leave.weight": 1,
+        "leave.bias": 0,
     }
     assert multiplications(NETWORKS["transposed"], SHAPE)["1.weight"] == 16, "once for each of 4 x 4 input positions"
 

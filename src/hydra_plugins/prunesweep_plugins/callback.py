@@ -50,8 +50,8 @@ class SweepTable(Callback):
             if direction is not None and str(getattr(direction, "name", direction)) == "minimize":
                 raise Refused(
                     "hydra.sweeper.direction=minimize: this sweeper would search for the lowest accuracy, because a "
-                    "run returns its validation accuracy. Set hydra.sweeper.direction=maximize, or use a search of this "
-                    "project such as search=tradeoff."
+                    "run returns its validation accuracy. Set hydra.sweeper.direction=maximize, or use a search of "
+                    "this project such as search=tradeoff."
                 )
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:  # noqa: ARG002
