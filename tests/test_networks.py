@@ -1,7 +1,6 @@
 """Networks as people write them: a correct result with equal bits twice, or a refusal before training."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,8 +17,6 @@ from prunesweep.export.evaluate import evaluate
 from prunesweep.export.write import export
 from prunesweep.results.result import Result
 
-sys.path.insert(0, str(Path(__file__).parent / "networks"))
-
 SHORT = ("model=custom", "train.epochs=0", "finetune.epochs=1", "device=cpu", "threads=1", "dataset.validation=3500")
 SHARED = ROOT.parent / "shared" / "networks.py"
 
@@ -29,7 +26,7 @@ def names(path: Path) -> list[str]:
     return [line.split("class ")[1].partition("(")[0] for line in lines if line.startswith("class ")]
 
 
-NETWORKS = [f"more_networks.{name}" for name in names(Path(__file__).parent / "networks" / "more_networks.py")]
+NETWORKS = [f"more_networks.{name}" for name in names(Path(__file__).parent / "more_networks.py")]
 NETWORKS += [f"networks.{name}" for name in names(SHARED)]
 REFUSED = {
     "networks.Softmax": "Remove the softmax",
