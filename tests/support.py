@@ -44,6 +44,7 @@ SLOW_TESTS = (
     "tests/test_config.py::test_each_experiment_builds",
     "tests/test_faults.py",
     "tests/test_golden.py",
+    "tests/test_networks.py",
     "tests/tracking/test_loggers.py",
     "tests/tracking/test_mlflow.py",
 )

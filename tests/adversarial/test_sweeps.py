@@ -4,7 +4,7 @@ import contextlib
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 from fakes import fake_fields, fake_run
-from searches import GRID, content, run_search, search_spec, short, with_definition, write_run
+from searches import GRID, content, launcher, run_search, search_spec, short, with_definition, write_run
 
+from prunesweep.errors import UsageError
 from prunesweep.results.objectives import SearchSettings
 from prunesweep.results.run_directory import read_run
 from prunesweep.search.evaluation import TrialRun
@@ -266,6 +267,18 @@ def change(spec: SearchSpec, *statements: str) -> None:
         for statement in statements:
             connection.execute(statement)
         connection.commit()
+
+
+@pytest.mark.parametrize("statement", ["delete from trials", "update trials set number=7"])
+def test_a_trial_that_disappears_during_the_search_is_named(statement: str, spec: SearchSpec) -> None:
+    write = launcher(spec.folder)
+
+    def launch(runs: Sequence[TrialRun], first: int) -> None:
+        write(runs, first)
+        change(spec, statement)
+
+    with pytest.raises(UsageError, match=r"study\.db: trial \d (is missing|cannot be ended).*changed or damaged"):
+        run_search(spec, launch)
 
 
 TRIAL = {

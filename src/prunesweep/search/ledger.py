@@ -154,11 +154,17 @@ class Ledger:
     def _end(
         self, trial: FrozenTrial, state: TrialState, name: str, attribute: Any, values: list[float] | None = None
     ) -> None:
-        self._storage.set_trial_user_attr(trial._trial_id, name, attribute)
-        self.study.tell(trial.number, values, state=state)
+        try:
+            self._storage.set_trial_user_attr(trial._trial_id, name, attribute)
+            self.study.tell(trial.number, values, state=state)
+        except (ValueError, KeyError, optuna.exceptions.OptunaError) as error:  # changed while the search was running
+            raise damaged(self.url, f"trial {trial.number} cannot be ended ({printable(str(error))})") from error
 
     def _trial(self, number: int) -> FrozenTrial:
-        return self.study.get_trials(deepcopy=False)[number]
+        trials = self.study.get_trials(deepcopy=False)
+        if number >= len(trials) or trials[number].number != number:  # changed while the search was running
+            raise damaged(self.url, f"trial {number} is missing")
+        return trials[number]
 
     def _in(self, *states: TrialState) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False, states=states)
