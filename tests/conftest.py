@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from torch import Tensor, nn
 
 from prunesweep import config
 from prunesweep.config import RunConfig
+from prunesweep.data.datasets import Data, Split, load
+from prunesweep.data.settings import Dataset
 from prunesweep.experiment import run as experiment
 from prunesweep.export.description import Description
 from prunesweep.models.build import build
@@ -71,6 +73,23 @@ def full_data() -> Path:
         if folder and (Path(folder) / "MNIST" / "raw").is_dir():
             return Path(folder)
     pytest.skip("full MNIST is neither below PRUNESWEEP_DATA nor in ../shared/data")
+
+
+FEW = {"train": 96, "validation": 32, "test": 32}
+
+
+@pytest.fixture
+def little_data() -> Iterator[None]:
+    """Reduce each split to its first examples, for tests that do not depend on accuracies."""
+
+    def first(dataset: Dataset, device: str, layout: str) -> Data:
+        data = load(dataset, device, layout)
+        parts = {name: getattr(data, name) for name in FEW}
+        return Data(**{name: Split(part.images[: FEW[name]], part.labels[: FEW[name]]) for name, part in parts.items()})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("prunesweep.chain.context.load", first)
+        yield
 
 
 @pytest.fixture

@@ -19,8 +19,6 @@ from support import ROOT
 
 from prunesweep import config
 from prunesweep.config import RunConfig
-from prunesweep.data.datasets import Data, Split, load
-from prunesweep.data.settings import Dataset
 from prunesweep.experiment import run as experiment
 from prunesweep.models.settings import LeNet5, LeNet300100, Model
 from prunesweep.pruning.settings import Pruning
@@ -29,21 +27,10 @@ from prunesweep.store.entries import Entry
 from prunesweep.store.settings import StoreSettings
 from prunesweep.training.settings import SGD, Adam, AdamW
 
-FEW = {"train": 96, "validation": 32, "test": 32}
 
-
-@pytest.fixture(scope="module", autouse=True)
-def little_data() -> Iterator[None]:
-    """Reduce each split to its first examples: these tests compare bits, not accuracies."""
-
-    def first(dataset: Dataset, device: str, layout: str) -> Data:
-        data = load(dataset, device, layout)
-        parts = {name: getattr(data, name) for name in FEW}
-        return Data(**{name: Split(part.images[: FEW[name]], part.labels[: FEW[name]]) for name, part in parts.items()})
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("prunesweep.chain.context.load", first)
-        yield
+@pytest.fixture(autouse=True)
+def bits_only(little_data: None) -> None:
+    """These tests compare bits, not accuracies."""
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from prunesweep.export.evaluate import evaluate
 from prunesweep.export.write import export
 from prunesweep.results.result import Result
 
-SHORT = ("model=custom", "train.epochs=0", "finetune.epochs=1", "device=cpu", "threads=1", "dataset.validation=3500")
+SHORT = ("model=custom", "train.epochs=0", "finetune.epochs=1", "device=cpu", "threads=1")
 SHARED = ROOT.parent / "shared" / "networks.py"
 
 
@@ -47,6 +47,7 @@ def settings(target: str, composed: Compose, folder: Path, *overrides: str):  # 
     return composed(*SHORT, f"model.target={target}", f"store.dir={folder / 'store'}", *overrides)
 
 
+@pytest.mark.usefixtures("little_data")
 @pytest.mark.parametrize("target", [name for name in NETWORKS if name not in REFUSED])
 def test_a_network_has_a_correct_result_with_equal_bits_twice(target: str, composed: Compose, tmp_path: Path) -> None:
     results: list[Result] = []
@@ -78,6 +79,7 @@ def test_a_network_that_cannot_work_is_refused_before_training(target: str, comp
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("little_data")
 @pytest.mark.parametrize("name", ["Changing", "ChangingFirst"])
 def test_a_forward_that_changes_its_input_changes_nothing_else(name: str, composed: Compose, tmp_path: Path) -> None:
     results = [
