@@ -139,3 +139,18 @@ def test_every_network_can_be_exported(target: str, composed: Compose, tmp_path:
         assert exported.accuracy.fraction == result.final["test_accuracy"]
         assert evaluate(exported.path, None, None, "test", trust=True)[0] == exported.accuracy
     assert json.loads((tmp_path / "run" / "result.json").read_text())["status"] == "completed"
+
+
+@pytest.mark.parametrize("structure", ["prune.structure=channel", "prune.structure=n_of_m"])
+def test_structures_of_transposed_convolutions_are_refused(structure: str, composed: Compose, tmp_path: Path) -> None:
+    overrides = ("layers.kinds=[conv,fc,conv_transpose]", "layers.exclude=[head]", structure)
+    with pytest.raises(UsageError, match=r"only be pruned with prune.structure=unstructured.*layers.exclude=\[up\]"):
+        experiment.run(settings("more_networks.UpAndDown", composed, tmp_path, *overrides), tmp_path / "run")
+
+
+@pytest.mark.usefixtures("little_data")
+def test_transposed_convolutions_can_be_pruned(composed: Compose, tmp_path: Path) -> None:
+    overrides = ("layers.kinds=[conv_transpose]", "prune.amount=0.5", "train.epochs=0")
+    result = experiment.run(settings("more_networks.UpAndDown", composed, tmp_path, *overrides), tmp_path / "run")
+    assert (result.params_selected, result.params_pruned) == (128, 64)
+    assert result.macs_total - result.macs_nonzero == 64 * 7 * 7, "a weight is used at 7 x 7 input positions"

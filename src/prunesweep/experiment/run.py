@@ -34,7 +34,7 @@ from prunesweep.models.trial import Traits
 from prunesweep.pruning.allocation import layer_of
 from prunesweep.pruning.compact import NotCompactable, check_compactable, compare_with_dense
 from prunesweep.pruning.criteria import find
-from prunesweep.pruning.selection import output_layer, select
+from prunesweep.pruning.selection import output_layer, prunable, select
 from prunesweep.pruning.spec import resolve
 from prunesweep.results.result import WEIGHTS, Result, remove_outputs, write_completed
 from prunesweep.store.eviction import keep_within
@@ -112,6 +112,7 @@ def prepare(config: RunConfig, context: Context) -> Parts:
     output = output_layer(network, traits.executed)
     names = select(network, config.layers, output=output if config.prune.structure == "channel" else None)
     _check_gradients(config, names, traits)
+    _check_transposed(config, network, names)
     if config.prune.structure == "channel" and config.prune.criterion != "none":
         _check_channels(config, network, names)
     selected = {name: tuple(parameters[name].shape) for name in names}
@@ -151,6 +152,17 @@ def _check_gradients(config: RunConfig, names: Sequence[str], traits: Traits) ->
         raise UsageError(
             f"prune.criterion={criterion}: the loss does not depend on {', '.join(without)}, so there are no gradients "
             f"to score. Exclude these layers: 'layers.exclude=[{','.join(dict.fromkeys(map(layer_of, without)))}]'."
+        )
+
+
+def _check_transposed(config: RunConfig, network: nn.Module, names: Sequence[str]) -> None:
+    """Refuse structures of transposed convolutions, whose weights have inputs and outputs in the other order."""
+    kinds = prunable(network)
+    transposed = [layer for layer in dict.fromkeys(map(layer_of, names)) if kinds.get(layer) == "conv_transpose"]
+    if config.prune.structure != "unstructured" and transposed:
+        raise UsageError(
+            f"prune.structure={config.prune.structure}: transposed convolutions can only be pruned with "
+            f"prune.structure=unstructured. Exclude these layers: 'layers.exclude=[{','.join(transposed)}]'."
         )
 
 
