@@ -20,7 +20,7 @@ from omegaconf import OmegaConf
 from support import FORKS, ROOT, SLOW_FIXTURES, SLOW_TESTS, Command, Completed, Compose, Finished
 from torch import Tensor, nn
 
-from prunesweep import config
+from prunesweep import config, process
 from prunesweep.config import RunConfig
 from prunesweep.data.datasets import Data, Split, load
 from prunesweep.data.settings import Dataset
@@ -28,6 +28,7 @@ from prunesweep.experiment import run as experiment
 from prunesweep.export.description import Description
 from prunesweep.models.build import build
 from prunesweep.models.settings import LeNet300100
+from prunesweep.process import SIGNALS
 from prunesweep.results.run_directory import RunDirectory
 
 NOWHERE = "http://127.0.0.1:9"  # no server uses this port: downloads fail at once
@@ -64,6 +65,17 @@ def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathF
     for variable in ("no_proxy", "NO_PROXY", "PRUNESWEEP_DATA", "HYDRA_FULL_ERROR"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+
+
+@pytest.fixture
+def restored_signals(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Restore signal handlers, and do not change the end of the test process."""
+    monkeypatch.setattr(process.atexit, "register", lambda _: None)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

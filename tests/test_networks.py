@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from safetensors.torch import load_file, load_model
 from support import ROOT, Compose
 from torch import nn
@@ -129,8 +130,6 @@ def test_every_network_can_be_exported(target: str, composed: Compose, tmp_path:
     overrides = (*SHORT, f"model.target=more_networks.{target}", "store.enabled=false", "prune.amount=0.5")
     config = composed(*overrides)
     result = experiment.run(config, tmp_path / "run")
-    from omegaconf import OmegaConf
-
     (tmp_path / "run" / ".hydra").mkdir()
     (tmp_path / "run" / ".hydra" / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.structured(config)))
     loaded, _ = load_config(completed_run(tmp_path / "run"), trust=True)

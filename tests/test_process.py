@@ -1,27 +1,17 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from prunesweep import process
 from prunesweep.errors import UsageError, fatal
-from prunesweep.process import SIGNALS, Interrupts, Output, exit_with_message
+from prunesweep.process import Interrupts, Output, exit_with_message
 
 ADVICE = "To continue, run:"
 
 
-@pytest.fixture(autouse=True)
-def restored(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Restore signal handlers, and do not change the end of the test process."""
-    monkeypatch.setattr(process.atexit, "register", lambda _: None)
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+pytestmark = pytest.mark.usefixtures("restored_signals")
 
 
 def test_an_error_prints_one_message_and_exits(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,17 +14,9 @@ from support import ROOT
 
 from prunesweep import process
 from prunesweep.errors import UsageError
-from prunesweep.process import SIGNALS, Interrupts, exit_with_message, ignore_signals
+from prunesweep.process import Interrupts, exit_with_message, ignore_signals
 
-
-@pytest.fixture(autouse=True)
-def restored(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(process.atexit, "register", lambda _: None)
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+pytestmark = pytest.mark.usefixtures("restored_signals")
 
 
 def test_a_signal_before_the_command_begins_is_held_back(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@
 - `sources`: the files of each data set, their checksums and their download
 - `readers`: files to NumPy arrays
 - `splits`: the stratified split
+- `layout`: the memory layouts of images and weights
 - `datasets`: arrays to normalized tensors, and the fingerprint of a data set
 
 May import `errors`, `files` and `roles`. `settings` and `sources` do not import torch, NumPy or torchvision at import

@@ -1,1 +1,9 @@
-"""The networks: settings, builders, and networks of the user's own. May import `errors` and `code`."""
+"""The networks.
+
+- `settings`: the schemas that users set
+- `build`, `lenets`, `custom`: settings to a network
+- `tensors`: the parameters and buffers of a network, each under one name
+- `trial`: how a network must be run, and whether it can be trained
+
+May import `errors`, `code`, and the memory layouts in `data`.
+"""

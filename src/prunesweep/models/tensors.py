@@ -13,13 +13,8 @@ from torch import Tensor, nn
 
 def own_tensors(model: nn.Module) -> dict[str, Tensor]:
     """Return first name -> tensor of the parameters and persistent buffers, in the order of the network."""
-    seen: set[int] = set()
-    tensors: dict[str, Tensor] = {}
-    for name, tensor in model.state_dict(keep_vars=True).items():
-        if id(tensor) not in seen:
-            seen.add(id(tensor))
-            tensors[name] = tensor
-    return tensors
+    tensors = model.state_dict(keep_vars=True)
+    return {name: tensors[name] for name in dict.fromkeys(first_names(model).values())}
 
 
 def load_tensors(model: nn.Module, tensors: Mapping[str, Tensor], *, assign: bool = False) -> None:
@@ -36,12 +31,12 @@ def load_tensors(model: nn.Module, tensors: Mapping[str, Tensor], *, assign: boo
     if not assign:
         model.load_state_dict({**complete, **strangers})
         return
-    names = [name for name, _ in model.named_parameters(remove_duplicate=False)]
+    parameters = {name for name, _ in model.named_parameters(remove_duplicate=False)}
     model.load_state_dict({**complete, **strangers}, assign=True)
-    for name in names:
-        if first.get(name, name) != name:  # assigning has made a parameter of its own for each name
+    for name, kept in first.items():
+        if kept != name and name in parameters:  # assigning has made a parameter of its own for each name
             module, _, role = name.rpartition(".")
-            setattr(model.get_submodule(module), role, model.get_parameter(first[name]))
+            setattr(model.get_submodule(module), role, model.get_parameter(kept))
 
 
 def first_names(model: nn.Module) -> dict[str, str]:

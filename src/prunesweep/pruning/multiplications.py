@@ -1,6 +1,6 @@
-"""Count how often each weight is multiplied for one image, whoever multiplies it.
+"""Count how often each weight is multiplied for one image.
 
-The operations themselves are observed, not the modules. Layers that are used twice, weights that two layers share, and
+Operations are observed instead of modules. Layers that are used twice, weights that two layers share, and
 functional calls such as `F.linear(x, self.fc.weight)` are therefore counted correctly.
 """
 
