@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -38,8 +39,10 @@ def test_a_signal_during_an_import_is_raised_after_it(tmp_path: Path, monkeypatc
     interrupts = Interrupts()
     interrupts.release()
     library = importlib.import_module("slow_library")
+    started, limit = time.monotonic(), 30
     with pytest.raises(KeyboardInterrupt):
-        threading.Event().wait(30)
+        threading.Event().wait(limit)
+    assert time.monotonic() - started < limit, "the signal ends the wait"
     assert library.complete
 
 
