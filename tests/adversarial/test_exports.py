@@ -27,7 +27,7 @@ from prunesweep.export.protobuf import bytes_field
 from prunesweep.export.tensor_file import metadata, unpack
 from prunesweep.export.tensor_file import pack as pack_tensors
 from prunesweep.models.build import build
-from prunesweep.models.settings import ConvLeNet
+from prunesweep.models.settings import ConvLeNet, LeNet5
 
 INSTALLED = all(importlib.util.find_spec(name) for name in ("onnx", "onnxscript", "onnxruntime"))
 ONNX = pytest.mark.skipif(not INSTALLED, reason="needs the extra [onnx]")

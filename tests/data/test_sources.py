@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,26 @@ def test_files_that_exist_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     download_missing("kmnist", tmp_path)
     assert images.is_file()
     assert labels.read_bytes() == b"the user's own"
+
+
+def test_files_of_another_data_set_are_named(tmp_path: Path, full_data: Path) -> None:
+    folder = tmp_path / "FashionMNIST" / "raw"
+    folder.mkdir(parents=True)
+    for file in SOURCES["mnist"].files:
+        (folder / Path(file.path).name).symlink_to(full_data / file.path)
+    with pytest.raises(UsageError, match=r"has SHA-256 .* It is a file of dataset=mnist\."):
+        checksums("fashion_mnist", tmp_path)
+
+
+def test_an_archive_counts_by_its_content(tmp_path: Path, full_data: Path) -> None:
+    for number, file in enumerate(SOURCES["mnist"].files):
+        name = Path(file.path).name
+        content = (full_data / file.path).read_bytes()
+        if number % 2:
+            (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content, 1))
+        else:
+            (tmp_path / name).write_bytes(content)
+    assert checksums("mnist", tmp_path) == checksums("mnist", full_data)
+    (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content, 1)[:-9])
+    with pytest.raises(UsageError, match=r"labels-idx1-ubyte.gz: cannot be unpacked .* The file is damaged"):
+        checksums("mnist", tmp_path)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from prunesweep.data.examples import Examples, Parts
 from prunesweep.data.settings import NamedDataset
-from prunesweep.data.sources import SOURCES, DataFile, Source, checksums, download_missing, place
+from prunesweep.data.sources import SOURCES, Source, checksums, download_missing, place
 from prunesweep.data.splits import stratified_split
 from prunesweep.errors import UsageError
 
@@ -53,13 +53,13 @@ def read_idx(source: Source, folder: Path) -> tuple[Examples, Examples]:
 
     An IDX file is a header of 4 bytes and 4 more bytes for each dimension, then the values in big-endian order.
     """
-    images, labels, test_images, test_labels = (_read_idx_file(_path(file, folder)) for file in source.files)
+    images, labels, test_images, test_labels = map(_read_idx_file, _paths(source, folder))
     # QMNIST has 60,000 test images. The first 10,000 are MNIST's.
     return Examples(images, labels), Examples(test_images[: source.test], test_labels[: source.test])
 
 
-def _path(file: DataFile, folder: Path) -> Path:
-    return place(file, folder) or folder / file.path
+def _paths(source: Source, folder: Path) -> list[Path]:
+    return [place(source, file, folder) or folder / file.path for file in source.files]
 
 
 def _read_idx_file(path: Path) -> np.ndarray:
@@ -81,7 +81,7 @@ def read_emnist(source: Source, folder: Path) -> tuple[Examples, Examples]:
     As in torchvision, the images are as they are in the files: mirrored along the diagonal.
     """
     split = source.arguments[0]["split"]
-    with zipfile.ZipFile(_path(source.files[0], folder)) as archive:
+    with zipfile.ZipFile(_paths(source, folder)[0]) as archive:
 
         def read(part: str, kind: str) -> np.ndarray:
             name = f"emnist-{split}-{part}-{kind}-ubyte.gz"
@@ -100,7 +100,7 @@ GTSRB_SIDE = 32
 
 def read_gtsrb(source: Source, folder: Path) -> tuple[Examples, Examples]:
     """Read the German traffic signs from their archives, resized to one size."""
-    training, test_images, test_labels = (_path(file, folder) for file in source.files)
+    training, test_images, test_labels = _paths(source, folder)
     with zipfile.ZipFile(training) as archive:
         names = sorted(name for name in archive.namelist() if name.endswith(".ppm"))
         labels = np.array([int(name.split("/")[-2]) for name in names])

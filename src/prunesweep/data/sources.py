@@ -112,6 +112,9 @@ def _emnist(split: str, classes: int) -> Source:
     )
 
 
+READ_BY_TORCHVISION = ("cifar10", "torchvision")
+"""Formats whose readers use a class of torchvision."""
+
 SPLIT_ARGUMENTS = ({"split": "train"}, {"split": "test"})
 
 
@@ -217,11 +220,14 @@ SOURCES = {
 """The data sets by name."""
 
 
-def place(file: DataFile, folder: Path) -> Path | None:
-    """Return the path of `file` below `folder`, or None if it is not there.
+def place(source: Source, file: DataFile, folder: Path) -> Path | None:
+    """Return the path of `file`, one of the files of `source`, below `folder`, or None if it is not there.
 
     It may be at its path in torchvision's layout or directly in `folder`, and as an archive with the suffix `.gz`.
+    Files that torchvision reads must be at their paths.
     """
+    if source.format in READ_BY_TORCHVISION:
+        return folder / file.path if (folder / file.path).is_file() else None
     for path in (folder / file.path, folder / Path(file.path).name):
         for candidate in (path, path.with_name(f"{path.name}.gz")):
             if candidate.is_file():
@@ -247,9 +253,8 @@ def checksums(name: str, folder: Path) -> list[str]:
     Raises:
         UsageError: the size or the content of a file is not as expected.
     """
-    return [
-        _checksum(file, place(file, folder) or folder / file.path, SOURCES[name].remedy) for file in SOURCES[name].files
-    ]
+    source = SOURCES[name]
+    return [_checksum(file, place(source, file, folder) or folder / file.path, source.remedy) for file in source.files]
 
 
 def _checksum(file: DataFile, path: Path, remedy: str) -> str:
@@ -290,7 +295,7 @@ def download_missing(name: str, folder: Path) -> None:
         UsageError: the download failed. The message lists the files and where to place them.
     """
     source = SOURCES[name]
-    missing = [file.path for file in source.files if place(file, folder) is None]
+    missing = [file.path for file in source.files if place(source, file, folder) is None]
     if not missing:
         return
     if source.torchvision is None:
