@@ -12,7 +12,7 @@ from prunesweep.chain.state import State, masked
 from prunesweep.chain.steps import Diverged, Reinitialize, Rewind, TrainEpoch
 from prunesweep.errors import UsageError
 from prunesweep.models.settings import CustomModel, LeNet5, LeNet300100, Model
-from prunesweep.training.settings import SGD, Adam, AdamW, Optimizer
+from prunesweep.training.settings import SGD, Adam, AdamW, Augment, Optimizer
 
 INIT = first_step()
 EPOCH = TrainEpoch("data", SGD(), lr=0.03, batch_size=500, index=0, seed=0)
@@ -67,6 +67,14 @@ def test_an_epoch_does_not_modify_the_state_before_it_and_is_repeatable(start: S
     assert record["epoch"] == 1
     assert record["sparsity"] == 0
     assert 0 < record["train_loss"] < 2.4
+
+
+def test_changed_images_are_the_same_in_each_repetition(start: State) -> None:
+    changing = replace(EPOCH, augment=Augment(shift=2, flip=True))
+    first, second = (changing.apply(start, CONTEXT)[0] for _ in range(2))
+    assert equal(first, second)
+    assert not equal(first, EPOCH.apply(start, CONTEXT)[0])
+    assert changing.describe() != EPOCH.describe() == replace(EPOCH, augment=Augment()).describe()
 
 
 def test_the_order_of_the_examples_depends_on_seed_and_index(start: State) -> None:

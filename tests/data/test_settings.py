@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from prunesweep.data.settings import NamedDataset
+from prunesweep.data.settings import ArraysDataset, CustomDataset, Dataset, FolderDataset, NamedDataset
 from prunesweep.errors import UsageError
 
 
@@ -39,3 +39,27 @@ def test_the_settings_import_quickly() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "message"),
+    [
+        (NamedDataset, {"scale": "1/2"}, "dataset.scale=1/2: must be one of 1/255, 1/256, none"),
+        (FolderDataset, {}, "dataset.root: dataset=folder needs the folder that contains train/ and test/"),
+        (ArraysDataset, {}, "dataset.root: dataset=arrays needs a .npz or .safetensors file"),
+        (CustomDataset, {}, "dataset.target: dataset=custom needs the import path of a function"),
+        (CustomDataset, {"target": "a.b", "root": "/x"}, "dataset.root=/x: dataset=custom does not use it"),
+        (FolderDataset, {"root": "x", "size": [28]}, r"dataset.size=\[28\]: must be a height and a width"),
+        (FolderDataset, {"root": "x", "size": "28"}, "dataset.size=28: must be a height and a width"),
+        (FolderDataset, {"root": "x", "size": [28, 0]}, "dataset.size=0: must be at least 1 and at most 4096"),
+        (ArraysDataset, {"root": "x", "validation": 0}, "dataset.validation=0: must be at least 1"),
+        (ArraysDataset, {"root": "x", "std": [0.0]}, "dataset.std=0.0: must be above 0"),
+    ],
+)
+def test_impossible_settings_of_own_data(kind: type[Dataset], fields: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        kind(**fields)
+
+
+def test_one_number_is_a_square() -> None:
+    assert FolderDataset(root="x", size=28).size == [28, 28]

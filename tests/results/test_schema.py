@@ -20,7 +20,24 @@ FIELDS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("fields", [FIELDS, {**FIELDS, "compact": None}, {"status": "failed", "overrides": ["a=1"]}])
+DATA: dict[str, Any] = {
+    "classes": ["cat", "dog"],
+    "examples": {"train": 8, "validation": 2, "test": 4},
+    "class_accuracy": [0.5, None],
+    "confusion": [[1, 1], [0, 0]],
+}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        FIELDS,
+        {**FIELDS, **DATA},
+        {**FIELDS, **DATA, "confusion": None},
+        {**FIELDS, "compact": None},
+        {"status": "failed", "overrides": ["a=1"]},
+    ],
+)
 def test_results_without_error(fields: dict[str, object]) -> None:
     assert schema_error(fields) is None
 
@@ -84,3 +101,29 @@ PHASES = "phases are dense, ramp, finetune, ticket, control"
 )
 def test_the_first_error_is_named(change: dict[str, object], error: str) -> None:
     assert schema_error({**FIELDS, **change}) == f"result.json: {error}"
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"classes": None}, "'classes' is not a list of 2 to 100,000 printable names"),
+        ({"classes": ["cat"]}, "'classes' is not a list of 2 to 100,000 printable names"),
+        ({"classes": ["cat", "\x1b[2J"]}, "'classes' is not a list of 2 to 100,000 printable names"),
+        ({"examples": {"train": 1}}, "'examples' is not an object with the number of examples"),
+        ({"examples": {"train": 1, "validation": 1, "test": -1}}, "'examples' is not an object with the number"),
+        ({"examples": {"train": 1, "validation": 1, "test": 1.5}}, "'examples' is not an object with the number"),
+        ({"class_accuracy": [0.5, 2]}, "'class_accuracy' is not a list of numbers from 0 to 1"),
+        ({"class_accuracy": [0.5]}, "'class_accuracy' and 'confusion' do not have an entry for each class"),
+        ({"confusion": [[1, 1]]}, "'class_accuracy' and 'confusion' do not have an entry for each class"),
+        ({"confusion": [[1, 1], [0]]}, "'class_accuracy' and 'confusion' do not have an entry for each class"),
+        ({"confusion": [[1, 1], [0, -1]]}, "'class_accuracy' and 'confusion' do not have an entry for each class"),
+        ({"confusion": "x"}, "'class_accuracy' and 'confusion' do not have an entry for each class"),
+    ],
+)
+def test_errors_of_classes(change: dict[str, object], error: str) -> None:
+    assert error in str(schema_error({**FIELDS, **DATA, **change}))
+
+
+@pytest.mark.parametrize("name", sorted(DATA.keys() - {"confusion"}))
+def test_all_or_nothing_is_known_about_the_classes(name: str) -> None:
+    assert schema_error({**FIELDS, **{key: value for key, value in DATA.items() if key != name}})

@@ -6,7 +6,7 @@ import json
 import os
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -36,7 +36,6 @@ SPLITS = {"train": "train", "test": "test", "val": "validation"}
 GREY_MODES = {"1", "L", "LA", "I;16", "I", "F"}
 """Pillow's modes of images without colors."""
 
-Item = TypeVar("Item")
 Value = TypeVar("Value")
 
 
@@ -60,7 +59,7 @@ def read(settings: FolderDataset) -> Parts:
     root = settings.path("")
     classes = _classes(root, root / "train")
     files = [file for folder, split in SPLITS.items() for file in _files(root, folder, split, classes)]
-    hashes = _in_parallel(lambda file: sha256(_content(file.path)), files, "Checking")
+    hashes = _shown((sha256(_content(file.path)) for file in files), len(files), "Checking")  # small files: no threads
     listed = [(str(file.path.relative_to(root)), checksum) for file, checksum in zip(files, hashes, strict=True)]
     key = sha256(canonical([listed, settings.size, settings.grey]))
     cached = cache_folder() / "folders" / f"{key}.safetensors"
@@ -127,7 +126,8 @@ def _content(path: Path) -> bytes:
 
 def _decode(settings: FolderDataset, root: Path, files: Sequence[_File]) -> dict[str, Array]:
     """Return `SPLIT/images` and `SPLIT/labels` of each split."""
-    images = _in_parallel(lambda file: _image(settings, file.path), files, "Reading")
+    with ThreadPoolExecutor() as pool:
+        images = _shown(pool.map(lambda file: _image(settings, file.path), files), len(files), "Reading")
     grey = settings.grey if settings.grey is not None else all(image.ndim == 2 for image in images)
     if not grey:
         images = [image if image.ndim == 3 else np.repeat(image[..., np.newaxis], 3, axis=2) for image in images]
@@ -174,11 +174,9 @@ def _image(settings: FolderDataset, path: Path) -> Array:
         raise UsageError(f"{printable(path)}: cannot be read as an image ({reason}).") from error
 
 
-def _in_parallel(function: Callable[[Item], Value], items: Sequence[Item], what: str) -> list[Value]:
-    """Return the value of `function` for each item, with a progress bar on a terminal."""
-    with ThreadPoolExecutor() as pool:
-        values: Iterable[Value] = pool.map(function, items)
-        console = Console(stderr=True)
-        if console.is_terminal:
-            values = track(values, f"{what} images", total=len(items), console=console, transient=True)
-        return list(values)
+def _shown(values: Iterable[Value], total: int, what: str) -> list[Value]:
+    """Return `values` as a list. A terminal shows a progress bar."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        values = track(values, f"{what} images", total=total, console=console, transient=True)
+    return list(values)
