@@ -22,3 +22,36 @@ organised in the order of the pipeline, and each folder imports only from those 
 - `search`: multi-objective searches
 - `cli`: the `prunesweep` command
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from prunesweep.api.modules import prune as prune
+    from prunesweep.api.networks import masks as masks
+    from prunesweep.api.networks import network as network
+    from prunesweep.api.start import run as run
+    from prunesweep.api.start import sweep as sweep
+    from prunesweep.api.tables import load as load
+
+__all__ = ["load", "masks", "network", "prune", "run", "sweep"]
+
+_MODULES = {
+    "load": "tables",
+    "masks": "networks",
+    "network": "networks",
+    "prune": "modules",
+    "run": "start",
+    "sweep": "start",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a function of the API on its first use, so that `import prunesweep` does not import torch."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"prunesweep.api.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
