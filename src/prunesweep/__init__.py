@@ -20,7 +20,10 @@ organised in the order of the pipeline, and each folder imports only from those 
 - `report`: tables, figures and the web page
 - `export`: networks in other file formats, verified
 - `search`: multi-objective searches
+- `api`: the functions that this package offers, and the start of runs
 - `cli`: the `prunesweep` command
+
+The functions, in `docs/python.md`: `run`, `sweep`, `load`, `network`, `masks` and `prune`.
 """
 
 from importlib import import_module
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from prunesweep.api.start import sweep as sweep
     from prunesweep.api.tables import load as load
 
+# This code is loaded before every step, so a change of it gives all steps new digests (`prunesweep.code.hashing`).
 __all__ = ["load", "masks", "network", "prune", "run", "sweep"]
 
 _MODULES = {

@@ -65,6 +65,11 @@ def test_failed_runs_are_left_out_with_a_warning(sweep: Sweep) -> None:
         assert len(load(folder)) == 1
 
 
+def test_the_number_of_columns_is_limited(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prunesweep.api.tables.MAX_COLUMNS", 2)
+    assert list(load(sweep()).columns) == ["prune.amount", "seed", "directory"]
+
+
 def test_a_directory_without_runs_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not contain a run"):
         load(tmp_path)

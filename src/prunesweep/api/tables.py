@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 
 from prunesweep.config import RunConfig
-from prunesweep.errors import UsageError
+from prunesweep.errors import UsageError, printable
 from prunesweep.report.compute.gather import gather
 from prunesweep.results.run_directory import RunDirectory, Value
-from prunesweep.results.tables import flat
+from prunesweep.results.tables import MAX_COLUMNS, flat
 from prunesweep.roles import Role, role_of
 
 LEFT_OUT = ("status", "overrides", "rounds", "schema_version")
@@ -64,8 +64,8 @@ def load(*directories: str | Path) -> pd.DataFrame:
     if failed:
         first = failed[0]
         warnings.warn(
-            f"{len(failed)} runs without a result are left out. The first is {first.folder} "
-            f"({first.status}: {first.error}).",
+            f"{len(failed)} runs without a result are left out. The first is {printable(first.folder)} "
+            f"({first.status}: {printable(first.error)}).",
             stacklevel=2,
         )
     return table([run for runs in found.values() for run in runs.completed])
@@ -78,8 +78,8 @@ def table(runs: Sequence[RunDirectory]) -> pd.DataFrame:
         {**{key: values[number] for key, values in swept.items()}, **figures(run, swept), "directory": str(run.folder)}
         for number, run in enumerate(runs)
     ]
-    columns = dict.fromkeys(key for row in rows for key in row if key != "directory")
-    return pd.DataFrame(rows, columns=[*columns, "directory"])
+    columns = list(dict.fromkeys(key for row in rows for key in row if key != "directory"))
+    return pd.DataFrame(rows, columns=[*columns[:MAX_COLUMNS], "directory"])
 
 
 def figures(run: RunDirectory, swept: Mapping[str, object]) -> dict[str, Any]:
