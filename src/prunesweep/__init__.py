@@ -27,7 +27,10 @@ The functions, in `docs/python.md`: `run`, `sweep`, `load`, `network`, `masks` a
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+# This code is loaded before every step, so a change of it gives all steps new digests (`prunesweep.code.hashing`).
+__all__ = ["load", "masks", "network", "prune", "run", "sweep"]
 
 if TYPE_CHECKING:
     from prunesweep.api.modules import prune as prune
@@ -36,25 +39,21 @@ if TYPE_CHECKING:
     from prunesweep.api.start import run as run
     from prunesweep.api.start import sweep as sweep
     from prunesweep.api.tables import load as load
+else:
 
-# This code is loaded before every step, so a change of it gives all steps new digests (`prunesweep.code.hashing`).
-__all__ = ["load", "masks", "network", "prune", "run", "sweep"]
-
-_MODULES = {
-    "load": "tables",
-    "masks": "networks",
-    "network": "networks",
-    "prune": "modules",
-    "run": "start",
-    "sweep": "start",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a function of the API on its first use, so that `import prunesweep` does not import torch."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"prunesweep.api.{_MODULES[name]}"), name)
+    def __getattr__(name):
+        """Import a function of the API on its first use, so that `import prunesweep` does not import torch."""
+        modules = {
+            "load": "tables",
+            "masks": "networks",
+            "network": "networks",
+            "prune": "modules",
+            "run": "start",
+            "sweep": "start",
+        }
+        if name not in modules:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"prunesweep.api.{modules[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -1,5 +1,6 @@
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,8 +9,12 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 from torch.nn.utils import prune as torch_prune
 
+import prunesweep
 from prunesweep import prune
+from prunesweep.chain.context import Context
+from prunesweep.data.settings import Dataset
 from prunesweep.errors import UsageError
+from prunesweep.models.settings import LeNet300100
 from prunesweep.pruning.criteria import CRITERIA
 from prunesweep.pruning.scoring import ParameterView
 
@@ -265,3 +270,14 @@ def test_a_copy_that_fails_leaves_the_module_as_it_was() -> None:
     with pytest.raises(UsageError, match="module: cannot be copied"):
         prune(model, 0.8)
     assert model[3].weight is computed
+
+
+@pytest.mark.usefixtures("little_data")
+@pytest.mark.parametrize("settings", [{}, {"scope": "layerwise"}, {"criterion": "lamp", "exclude": ["fc3"]}])
+def test_masks_are_those_of_a_run(settings: dict[str, Any], tmp_path: Path) -> None:
+    fields = {"criterion": "prune.criterion={}", "scope": "prune.scope={}", "exclude": "layers.exclude={}"}
+    overrides = [fields[key].format(value).replace("'", "") for key, value in settings.items()]
+    untrained = ("model=lenet_300_100", "train.epochs=0", "finetune.epochs=0", "store.enabled=false", "threads=1")
+    run = prunesweep.run(*untrained, "prune.amount=0.9", *overrides, dir=tmp_path / "run")
+    model = Context(LeNet300100(), Dataset(), "cpu").initial(0)
+    assert same(prune(model, 0.9, **settings), prunesweep.masks(run.directory))

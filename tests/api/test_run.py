@@ -31,6 +31,7 @@ def test_the_command_reads_the_same_flags_as_run_py(
         ("prunesweep run model=len", {"model=lenet5", "model=lenet5_caffe", "model=lenet_300_100"}),
         ("prunesweep run seed=1 prune.am", {"prune.amount="}),
         ("prunesweep report multi", set()),
+        ("prunesweep ru", set()),
     ],
 )
 def test_the_shell_completes_groups_and_options(
@@ -40,3 +41,12 @@ def test_the_shell_completes_groups_and_options(
     monkeypatch.setattr(sys, "path", sys.path[:])
     complete(["-sc", "query=bash"])
     assert set(capsys.readouterr().out.split()) == expected
+
+
+def test_the_shell_lists_everything_after_the_verb(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COMP_LINE", "prunesweep run ")
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    complete(["-sc", "query=bash"])
+    assert {"model=", "seed="} <= set(capsys.readouterr().out.split())

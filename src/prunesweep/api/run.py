@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,9 +22,6 @@ from prunesweep.results.result import remove_outputs
 if TYPE_CHECKING:
     from prunesweep.config import RunConfig
     from prunesweep.results.result import Result
-
-NAME = "run"
-"""The verb of the command."""
 
 
 def job(cfg: DictConfig) -> float:
@@ -72,11 +70,11 @@ def command(arguments: Sequence[str]) -> None:
 
 def complete(arguments: Sequence[str]) -> None:
     """Answer the shell, which completes `prunesweep run ...` by calling `prunesweep -sc query=SHELL`."""
-    program, _, rest = os.environ.get("COMP_LINE", "").partition(f" {NAME} ")
-    if "query" in " ".join(arguments):
-        if not rest and not program.endswith(f" {NAME}"):
+    if any("query" in each for each in arguments):
+        line = re.match(r"\s*(\S+)\s+run\s(.*)", os.environ.get("COMP_LINE", ""))
+        if line is None:
             return  # another verb
-        os.environ["COMP_LINE"] = f"{program} {rest}"
+        os.environ["COMP_LINE"] = f"{line[1]} {line[2]}"
     command(arguments)
 
 
