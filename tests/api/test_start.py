@@ -9,6 +9,7 @@ import torch
 
 import prunesweep
 from prunesweep.api import start
+from prunesweep.chain.arithmetic import arithmetic
 from prunesweep.errors import UsageError
 from prunesweep.experiment.saved import completed_run, load_config
 from prunesweep.results.result import write_failed
@@ -55,6 +56,35 @@ def test_a_run_restores_the_settings_of_torch() -> None:
     finally:
         torch.set_num_threads(before[0])
         torch.set_deterministic_debug_mode(before[1])
+
+
+@pytest.mark.usefixtures("little_data")
+def test_a_run_does_not_depend_on_the_settings_of_torch() -> None:
+    expected = prunesweep.run(*SHORT, "store.enabled=false")
+    try:
+        torch.set_default_dtype(torch.float64)
+        with torch.inference_mode():
+            result = prunesweep.run(*SHORT, "store.enabled=false")
+        assert torch.get_default_dtype() is torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert (result.digest, result.final) == (expected.digest, expected.final)
+
+
+@pytest.mark.usefixtures("little_data")
+def test_a_process_that_changes_how_torch_computes_gets_other_digests(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = prunesweep.run(*SHORT, "store.enabled=false").digest
+    monkeypatch.setattr("prunesweep.chain.arithmetic.PRODUCTS", ())  # as if the bits of the self-test differed
+    try:
+        assert prunesweep.run(*SHORT, "store.enabled=false").digest != first
+    finally:
+        arithmetic.cache_clear()
+
+
+def test_overrides_are_strings() -> None:
+    for start_one in (prunesweep.run, prunesweep.sweep):
+        with pytest.raises(UsageError, match="must be strings"):
+            start_one(0.9, dir="a")  # type: ignore[arg-type]
 
 
 def test_a_run_is_refused_before_anything_is_written() -> None:

@@ -48,14 +48,19 @@ def prepare() -> None:
     Plugins.instance().register(OwnConf)
 
 
+def check_texts(overrides: Sequence[str]) -> None:
+    """Raise `UsageError` unless `overrides` are strings."""
+    if isinstance(overrides, str) or not all(isinstance(each, str) for each in overrides):
+        raise UsageError(f"overrides={overrides!r}: must be strings, such as 'prune.amount=0.9'.")
+
+
 def compose(overrides: Sequence[str]) -> DictConfig:
     """Return the config of one run, including the section `hydra`.
 
     Raises:
         UsageError: A key or an option does not exist, or a key has several values.
     """
-    if isinstance(overrides, str) or not all(isinstance(each, str) for each in overrides):
-        raise UsageError(f"overrides={overrides!r}: must be strings, such as 'prune.amount=0.9'.")
+    check_texts(overrides)
     prepare()
     try:
         with initialize_config_dir(str(conf_folder()), job_name="run"):

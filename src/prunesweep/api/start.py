@@ -17,9 +17,10 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from prunesweep import config
-from prunesweep.api.compose import compose
+from prunesweep.api.compose import check_texts, compose
 from prunesweep.api.run import execute
 from prunesweep.api.tables import load
+from prunesweep.chain.arithmetic import arithmetic
 from prunesweep.errors import UsageError
 from prunesweep.files import write_atomically
 from prunesweep.results.result import Result, remove_outputs
@@ -82,7 +83,7 @@ def run(*overrides: str, dir: str | Path | None = None) -> CompletedRun:
     write_atomically(folder / CONFIG.with_name("overrides.yaml"), OmegaConf.to_yaml(OmegaConf.create(task)).encode())
     own = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
     write_atomically(folder / CONFIG, OmegaConf.to_yaml(own).encode())
-    with _torch_settings_restored():
+    with _torch_as_in_a_new_process():
         result = execute(settings, folder, task)
     return CompletedRun(**vars(result), directory=folder)
 
@@ -126,6 +127,7 @@ def sweep(*overrides: str, dir: str | Path | None = None, quiet: bool = False) -
 
 
 def _with_directory(overrides: tuple[str, ...], key: str, directory: str | Path | None) -> list[str]:
+    check_texts(overrides)
     if directory is None:
         return list(overrides)
     if any(each.startswith(f"{key}=") for each in overrides):
@@ -157,16 +159,27 @@ def _directory(composed: DictConfig, *, is_default: bool) -> Path:
 
 
 @contextmanager
-def _torch_settings_restored() -> Iterator[None]:
-    """Restore the settings of torch that a run changes, because the process goes on with other work."""
+def _torch_as_in_a_new_process() -> Iterator[None]:
+    """Undo the settings of torch that this process has made and that change results; restore all settings afterwards.
+
+    The self-test of the arithmetic is repeated, because this process may have changed how torch computes.
+    """
     threads, mode = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    dtype, device = torch.get_default_dtype(), torch.get_default_device()
+    torch.set_default_dtype(torch.float32)
+    torch.set_default_device(None)
+    arithmetic.cache_clear()
     try:
-        yield
+        with torch.inference_mode(mode=False), torch.enable_grad(), torch.autocast("cpu", enabled=False):
+            yield
     finally:
         torch.set_num_threads(threads)
         torch.set_deterministic_debug_mode(mode)
         torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
+        torch.set_default_dtype(dtype)
+        if device.type != "cpu":
+            torch.set_default_device(device)
 
 
 def _command(arguments: list[str], report: Path, *, quiet: bool) -> tuple[int, list[str]]:
