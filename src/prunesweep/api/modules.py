@@ -77,9 +77,8 @@ def prune(
         n: Inputs kept of every `m`, with `structure="n_of_m"`.
         m: Inputs of one group, with `structure="n_of_m"`.
         iterations: Number of passes of scoring and pruning in which the amount is reached.
-        data: Images `[n, ...]` and labels `[n]`, int64, for criteria that use gradients of the cross-entropy. All are
-            used.
-        batch_size: Images of one batch of `data`.
+        data: Images `[n, ...]` and labels `[n]`, int64, for criteria that use gradients of the cross-entropy.
+        batch_size: Images of one batch of `data`. A shorter last batch is left out.
         input_shape: Shape of one input, for `criterion="synflow"` and `structure="channel"`. By default that of `data`.
         seed: The seed of random scores.
 
