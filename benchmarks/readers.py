@@ -21,7 +21,7 @@ from optuna.samplers import RandomSampler
 from torch import nn
 
 from prunesweep.data import datasets
-from prunesweep.data.settings import Dataset
+from prunesweep.data.settings import NamedDataset
 from prunesweep.data.sources import SOURCES, DataFile, Source
 from prunesweep.experiment.reproduce import compare
 from prunesweep.experiment.saved import completed_run, load_config, load_weights
@@ -217,13 +217,13 @@ def _signed_record(content: bytes, draw: Random) -> bytes:
 def _export(samples: Path, path: str) -> Callable[[Path], bool]:
     """Return a function that reads the export at `path` as `prunesweep evaluate` does."""
     original = formats.read(samples / path).description
-    correct = round(original.test_accuracy * len(datasets.load(original.data(), "cpu").test))
+    correct = round(original.test_accuracy * len(datasets.load(original.data_set(), "cpu").test))
 
     def read(folder: Path) -> bool:
         file = formats.read(folder / path)
         with suppress(Exception):  # a container may raise any exception
             FORMATS[file.description.format].container.content_hash(file.content)
-        if file.description.data() == original.data():  # otherwise the data would be read again
+        if file.description.data_set() == original.data_set():  # otherwise the data would be read again
             measured, _ = evaluate(folder / path, None, None, "test", trust=False)
             assert file.description != original or measured.correct == correct, "it is another network"
         else:
@@ -253,7 +253,7 @@ def _signed_export(path: Path, model: nn.Module, mutate: Mutation) -> Mutation:
 
 
 def _read_idx(folder: Path) -> bool:
-    data = datasets.load(Dataset("kmnist", str(folder), [0.1], [0.3], 100), "cpu")
+    data = datasets.load(NamedDataset("kmnist", str(folder), [0.1], [0.3], 100), "cpu")
     labels = data.train.labels
     assert 0 <= int(labels.min()) <= int(labels.max()) <= 9, "a label that is not a class"
     return True

@@ -5,15 +5,15 @@ import torch
 from prunesweep.chain.context import Context
 from prunesweep.chain.state import State, tensor_hash
 from prunesweep.chain.steps import Init
-from prunesweep.data.settings import Dataset
+from prunesweep.data.settings import NamedDataset
 from prunesweep.models.settings import LeNet300100
 
-CONTEXT = Context(LeNet300100(), Dataset(), "cpu")
+CONTEXT = Context(LeNet300100(), NamedDataset(), "cpu")
 
 
 def first_step(context: Context = CONTEXT, seed: int = 0) -> Init:
     """Return the step that builds the network of `context`."""
-    return Init(context.model, context.dataset.shape, seed, weights=tensor_hash(context.initial(seed).state_dict()))
+    return Init(context.model, context.shape, seed, weights=tensor_hash(context.initial(seed).state_dict()))
 
 
 def initial_state(context: Context = CONTEXT, seed: int = 0) -> State:

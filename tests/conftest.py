@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from torch import Tensor, nn
 from prunesweep import config, process
 from prunesweep.config import RunConfig
 from prunesweep.data.datasets import Data, Split, load
-from prunesweep.data.settings import Dataset
+from prunesweep.data.settings import NamedDataset
 from prunesweep.experiment import run as experiment
 from prunesweep.export.description import Description
 from prunesweep.models.build import build
@@ -94,10 +95,11 @@ FEW = {"train": 96, "validation": 32, "test": 32}
 def little_data() -> Iterator[None]:
     """Reduce each split to its first examples, for tests that do not depend on accuracies."""
 
-    def first(dataset: Dataset, device: str, layout: str) -> Data:
+    def first(dataset: NamedDataset, device: str, layout: str) -> Data:
         data = load(dataset, device, layout)
         parts = {name: getattr(data, name) for name in FEW}
-        return Data(**{name: Split(part.images[: FEW[name]], part.labels[: FEW[name]]) for name, part in parts.items()})
+        few = {name: Split(part.images[: FEW[name]], part.labels[: FEW[name]]) for name, part in parts.items()}
+        return replace(data, **few)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("prunesweep.chain.context.load", first)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
-from prunesweep.data.settings import Dataset
+from prunesweep.data.settings import NamedDataset
 from prunesweep.data.sources import SOURCES
 
 LAYERS = {"conv1": 156, "conv2": 2_416, "fc1": 48_120, "fc2": 10_164, "fc3": 850}
@@ -103,8 +103,8 @@ def fake_run(folder: Path, fields: dict[str, Any], **config: Any) -> None:
 Sweep = Callable[..., Path]
 
 
-def grey(name: str, root: Path, **fields: object) -> Dataset:
-    return Dataset(name, str(root), **{"validation": 5_000, **fields})  # type: ignore[arg-type]
+def grey(name: str, root: Path, **fields: object) -> NamedDataset:
+    return NamedDataset(name, str(root), **{"validation": 5_000, **fields})  # type: ignore[arg-type]
 
 
 def without_checksums(name: str, monkeypatch: pytest.MonkeyPatch) -> None:

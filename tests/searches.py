@@ -13,7 +13,7 @@ from optuna.samplers import RandomSampler
 
 from prunesweep.chain.schedules.settings import OneShot
 from prunesweep.config import RunConfig
-from prunesweep.data.settings import Dataset
+from prunesweep.data.settings import NamedDataset
 from prunesweep.models.settings import LeNet300100
 from prunesweep.results.objectives import SearchSettings
 from prunesweep.results.result import write, write_failed
@@ -44,7 +44,7 @@ def short(**changes: Any) -> RunConfig:
     """Return the settings of a run that takes a fraction of a second."""
     settings: dict[str, Any] = {
         "model": LeNet300100(),
-        "dataset": Dataset(validation=3_500),
+        "dataset": NamedDataset(validation=3_500),
         "schedule": OneShot(),
         "optimizer": SGD(),
         "logger": NoLogger(),

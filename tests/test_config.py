@@ -1,5 +1,6 @@
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -7,7 +8,7 @@ from omegaconf import OmegaConf
 from support import ROOT, Compose
 
 from prunesweep.config import FAMILIES, RunConfig, build, option
-from prunesweep.data.sources import SOURCES
+from prunesweep.data.settings import OWN
 from prunesweep.errors import UsageError
 from prunesweep.models.settings import ConvLeNet, LeNet5, LeNet5Caffe
 from prunesweep.pruning.settings import Pruning
@@ -30,19 +31,14 @@ def test_the_defaults(composed: Compose) -> None:
 
 @pytest.mark.parametrize("group", FAMILIES)
 def test_each_schema_of_a_family_has_an_option_of_its_name(group: str) -> None:
-    assert options(group) == sorted(schema.name for schema in FAMILIES[group])  # type: ignore[attr-defined]
-
-
-def test_each_dataset_has_an_option() -> None:
-    assert options("dataset") == sorted(SOURCES)
+    schemas: Any = FAMILIES[group]
+    assert options(group) == sorted(name for schema in schemas for name in getattr(schema, "names", [schema.name]))
 
 
 GROUPS = ("model", "dataset", "layers", "prune", "schedule", "optimizer")
 COMBINATIONS = [
     [choice for choice in choices if choice]
-    for choices in zip_longest(
-        *([f"{group}={name}" for name in options(group) if name != "custom"] for group in GROUPS)
-    )
+    for choices in zip_longest(*([f"{group}={name}" for name in options(group) if name not in OWN] for group in GROUPS))
 ]
 """Every option of every group, in as few configs as possible."""
 

@@ -15,6 +15,8 @@ from prunesweep.errors import UsageError, check_choice, check_range
 from prunesweep.process import CONTINUE, Interrupts, exit_with_message
 
 if TYPE_CHECKING:
+    from prunesweep.experiment.saved import Files
+
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
 
 DESCRIPTION = "Start runs and sweeps; report, confirm, reproduce and export finished ones."
@@ -116,14 +118,15 @@ def _add_confirm(verbs: Verbs) -> None:
     )
     verb.add_argument("sweep", type=Path, metavar="SWEEP_DIR", help="the directory of a search, such as multirun/NAME")
     verb.add_argument("--seeds", type=int, default=5, metavar="N", help="number of new seeds (default: 5)")
-    _add_trust(verb, "allow the saved configs to import code that they name")
+    _add_files(verb)
+    _add_trust(verb, "allow the saved configs to import code and to read files that they name")
 
 
 def _confirm(options: argparse.Namespace) -> int:
     from prunesweep.report.console.progress import progress
     from prunesweep.search.confirm import TABLE, confirm, show
 
-    show(confirm(options.sweep, options.seeds, progress, trust=_trust(options)))
+    show(confirm(options.sweep, options.seeds, progress, _files(options), trust=_trust(options)))
     print(options.sweep / TABLE)
     return 0
 
@@ -155,7 +158,8 @@ def _add_reproduce(verbs: Verbs) -> None:
         help="accept differences of up to T, absolute or relative, in each score and loss; weights and masks may then "
         "differ, but not their number (default: 0)",
     )
-    _add_trust(verb, "allow the saved config to import code that it names")
+    _add_files(verb)
+    _add_trust(verb, "allow the saved config to import code and to read files that it names")
 
 
 def _reproduce(options: argparse.Namespace) -> int:
@@ -166,7 +170,7 @@ def _reproduce(options: argparse.Namespace) -> int:
 
     check_range("--tolerance", options.tolerance, 0)
     run = completed_run(options.run)
-    config, notes = load_config(run, trust=_trust(options))
+    config, notes = load_config(run, _files(options), trust=_trust(options))
     _print_notes(notes)
     store = None if options.use_store is None else StoreSettings(dir=options.use_store or None)
     repetition, comparison = reproduce(run, config, options.out, store, progress)
@@ -192,16 +196,17 @@ def _add_export(verbs: Verbs) -> None:
     _add_run_directory(verb)
     verb.add_argument("--format", required=True, metavar="FORMAT", help="safetensors, torch, onnx, csr or compact")
     verb.add_argument("--out", type=Path, metavar="FILE", help="the file to write (default: a file in RUN_DIR/export/)")
-    _add_trust(verb, "allow the saved config to import code that it names")
+    _add_root(verb)
+    _add_trust(verb, "allow the saved config to import code and to read data that it names")
 
 
 def _export(options: argparse.Namespace) -> int:
-    from prunesweep.experiment.saved import completed_run, load_config
+    from prunesweep.experiment.saved import Files, completed_run, load_config
     from prunesweep.export.write import export
     from prunesweep.report.console.terminal import percent
 
     run = completed_run(options.run)
-    config, notes = load_config(run, trust=_trust(options))
+    config, notes = load_config(run, Files(options.root), trust=_trust(options), to_run=False)
     _print_notes(notes)
     exported = export(run, config, options.format, options.out)
     size, dense, accuracy = exported.size, exported.dense_size, exported.accuracy
@@ -229,7 +234,7 @@ def _add_evaluate(verbs: Verbs) -> None:
     )
     verb.add_argument("file", type=Path, metavar="FILE", help="a file written by `prunesweep export`")
     verb.add_argument("--dataset", metavar="NAME", help="data set (default: the one the network was trained on)")
-    verb.add_argument("--root", metavar="DIR", help="the folder of the data, like dataset.root")
+    _add_root(verb)
     verb.add_argument("--split", default="test", metavar="SPLIT", help="train, validation or test (default: test)")
     _add_trust(verb, "allow the file to execute code: a .pt2 program, or a custom network")
 
@@ -294,6 +299,21 @@ def _add_run_directory(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "run", type=Path, metavar="RUN_DIR", help="a run directory, such as multirun/2026-11-24/12-00-00/2"
     )
+
+
+def _add_files(verb: argparse.ArgumentParser) -> None:
+    _add_root(verb)
+    verb.add_argument("--weights", metavar="FILE", help="the file of given weights, like model.weights")
+
+
+def _add_root(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--root", metavar="PATH", help="the folder or file of the data, like dataset.root")
+
+
+def _files(options: argparse.Namespace) -> Files:
+    from prunesweep.experiment.saved import Files
+
+    return Files(options.root, options.weights)
 
 
 def _add_trust(verb: argparse.ArgumentParser, summary: str) -> None:

@@ -14,7 +14,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from prunesweep.chain.schedules.settings import SCHEDULES, Schedule
-from prunesweep.data.settings import Dataset
+from prunesweep.data.settings import DATASETS, Dataset
 from prunesweep.errors import UsageError, check_choice, check_range, message_of
 from prunesweep.models.settings import MODELS, Model
 from prunesweep.pruning.settings import Layers, Pruning
@@ -23,8 +23,8 @@ from prunesweep.roles import Role
 from prunesweep.store.settings import StoreSettings
 from prunesweep.tracking.logger import Logger
 from prunesweep.tracking.loggers import LOGGERS
-from prunesweep.training.phases import FineTune, Train
-from prunesweep.training.settings import OPTIMIZERS, Optimizer
+from prunesweep.training.phases import DENSE_EPOCHS, FineTune, Train
+from prunesweep.training.settings import OPTIMIZERS, Augment, Optimizer
 
 TRUSTED = ("hydra_plugins.prunesweep_plugins.*", "optuna.samplers.*")
 """Import paths that Hydra may call when a config names them."""
@@ -33,11 +33,19 @@ MAX_THREADS = 4_096
 
 FAMILIES: dict[str, tuple[type, ...]] = {
     "model": MODELS,
+    "dataset": DATASETS,
     "schedule": SCHEDULES,
     "optimizer": OPTIMIZERS,
     "logger": LOGGERS,
 }
-"""Groups whose options have different fields. The `name` of an option selects its schema."""
+"""Groups whose options have different fields. The `name` of an option selects its schema.
+
+A schema of several options lists their names as `names`.
+"""
+
+
+DEFAULTS = {"dataset": "mnist5k"}
+"""The option of a family that a config without this family has."""
 
 
 @dataclass
@@ -45,7 +53,7 @@ class RunConfig:
     """All settings of a run. `prunesweep.roles` defines what each one affects."""
 
     model: Model = MISSING
-    dataset: Dataset = field(default_factory=Dataset)
+    dataset: Dataset = MISSING
     layers: Layers = field(default_factory=Layers)
     prune: Pruning = field(default_factory=Pruning)
     schedule: Schedule = MISSING
@@ -53,6 +61,7 @@ class RunConfig:
     logger: Logger = field(default=MISSING, metadata=Role.NOTHING.tag)
     train: Train = field(default_factory=Train)
     finetune: FineTune = field(default_factory=FineTune)
+    augment: Augment = field(default_factory=Augment)
     store: StoreSettings = field(default_factory=StoreSettings, metadata=Role.NOTHING.tag)
     search: SearchSettings = field(default_factory=SearchSettings)
     study: str | None = field(default=None, metadata=Role.NOTHING.tag)
@@ -67,6 +76,8 @@ class RunConfig:
             raise UsageError(f"device={self.device}: must be auto, cpu, cuda or cuda:N.")
         if self.study is not None and not re.fullmatch(r"\w[\w.-]*", self.study):
             raise UsageError(f"study={self.study}: must be a directory name of letters, digits and . _ -")
+        if self.train.epochs is None:
+            self.train.epochs = 0 if self.model.weights else DENSE_EPOCHS
         check_range("seed", self.seed, 0, 2**63 - 1)
         check_range("threads", self.threads, 1, MAX_THREADS)
 
@@ -74,7 +85,7 @@ class RunConfig:
 def register() -> None:
     """Register every schema with Hydra under the name of its class, for the defaults lists in `conf/`."""
     store = ConfigStore.instance()
-    for schema in (RunConfig, Dataset, Layers, Pruning, *(schema for family in FAMILIES.values() for schema in family)):
+    for schema in (RunConfig, Layers, Pruning, *(schema for family in FAMILIES.values() for schema in family)):
         store.store(name=schema.__name__, node=_schema(schema), replace=True)  # also if called again
 
 
@@ -113,10 +124,12 @@ def _option(group: str, plain: Any) -> type:
             f"{group}={plain}: a saved config has values and no group options. Set single values, "
             f"{group}.name=… first, or start from conf/."
         )
-    options = {chosen.name: chosen for chosen in FAMILIES[group]}  # type: ignore[attr-defined]
-    name = plain.get("name", "none")
+    schemas: Any = FAMILIES[group]
+    options = {name: chosen for chosen in schemas for name in getattr(chosen, "names", (chosen.name,))}
+    name = plain.get("name", DEFAULTS.get(group, "none"))
     check_choice(group, name, options)
-    return options[name]
+    chosen: type = options[name]
+    return chosen
 
 
 def _plain(node: Any) -> Any:

@@ -38,10 +38,15 @@ def printable(value: object, *, lines: bool = False) -> str:
     return "".join(char if char.isprintable() or char in kept else ascii(char)[1:-1] for char in text)
 
 
+def nearest(value: str, options: Iterable[str]) -> str | None:
+    """Return the option nearest to `value`, or None if none is near."""
+    return next(iter(difflib.get_close_matches(value, list(options), n=1, cutoff=0.6)), None)
+
+
 def suggestion(value: str, options: Iterable[str]) -> str:
     """Return `" Did you mean 'lenet5'?"` with the option nearest to `value`, or an empty string if none is near."""
-    near = difflib.get_close_matches(value, list(options), n=1, cutoff=0.6)
-    return f" Did you mean {near[0]!r}?" if near else ""
+    near = nearest(value, options)
+    return f" Did you mean {near!r}?" if near else ""
 
 
 def check_choice(key: str, value: str, options: Iterable[str]) -> None:

@@ -27,7 +27,7 @@ from prunesweep.export.protobuf import bytes_field
 from prunesweep.export.tensor_file import metadata, unpack
 from prunesweep.export.tensor_file import pack as pack_tensors
 from prunesweep.models.build import build
-from prunesweep.models.settings import ConvLeNet
+from prunesweep.models.settings import ConvLeNet, LeNet5
 
 INSTALLED = all(importlib.util.find_spec(name) for name in ("onnx", "onnxscript", "onnxruntime"))
 ONNX = pytest.mark.skipif(not INSTALLED, reason="needs the extra [onnx]")
@@ -228,7 +228,7 @@ def test_impossible_compact_networks_are_refused(
     name: str, shape: tuple[int, ...], message: str, description: Description, refused: Callable[..., str]
 ) -> None:
     described = replace(description, format="compact", model={"name": "lenet5"})
-    tensors = described.context().template().state_dict()
+    tensors = build(LeNet5(), (1, 28, 28), 10).state_dict()
     assert message in refused(older({**tensors, name: torch.zeros(shape)}, described))
 
 

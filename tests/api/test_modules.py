@@ -12,7 +12,7 @@ from torch.nn.utils import prune as torch_prune
 import prunesweep
 from prunesweep import prune
 from prunesweep.chain.context import Context
-from prunesweep.data.settings import Dataset
+from prunesweep.data.settings import NamedDataset
 from prunesweep.errors import UsageError
 from prunesweep.models.settings import LeNet300100
 from prunesweep.pruning.criteria import CRITERIA
@@ -279,5 +279,5 @@ def test_masks_are_those_of_a_run(settings: dict[str, Any], tmp_path: Path) -> N
     overrides = [fields[key].format(value).replace("'", "") for key, value in settings.items()]
     untrained = ("model=lenet_300_100", "train.epochs=0", "finetune.epochs=0", "store.enabled=false", "threads=1")
     run = prunesweep.run(*untrained, "prune.amount=0.9", *overrides, dir=tmp_path / "run")
-    model = Context(LeNet300100(), Dataset(), "cpu").initial(0)
+    model = Context(LeNet300100(), NamedDataset(), "cpu").initial(0)
     assert same(prune(model, 0.9, **settings), prunesweep.masks(run.directory))

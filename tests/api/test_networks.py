@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import own_data
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -9,7 +10,7 @@ from support import Completed, change, edit
 from prunesweep import masks, network
 from prunesweep.chain.state import tensor_hash
 from prunesweep.data.datasets import load
-from prunesweep.data.settings import Dataset
+from prunesweep.data.settings import NamedDataset
 from prunesweep.errors import UsageError
 
 
@@ -17,7 +18,7 @@ def test_the_network_of_a_run_classifies_as_recorded(completed: Completed) -> No
     run = completed("prune.amount=0.9")
     model = network(run)
     assert not model.training
-    test = load(Dataset(), "cpu").test
+    test = load(NamedDataset(), "cpu").test
     with torch.no_grad():
         accuracy = float((model(test.images).argmax(1) == test.labels).float().mean())
     assert accuracy == pytest.approx(json.loads((run / "result.json").read_text())["final"]["test_accuracy"])
@@ -84,9 +85,21 @@ def test_weights_of_another_network_are_refused(completed: Completed) -> None:
 def test_code_is_executed_only_with_trust(completed: Completed) -> None:
     run = completed("prune.amount=0.9")
     edit(run, prune__criterion="custom", prune__target="mine.score")
-    with pytest.raises(UsageError, match=r"its config names code, prune.target=mine.score"):
+    with pytest.raises(UsageError, match=r"its config names code, prune.target=mine.score.* Pass trust=True"):
         network(run)
     assert network(run, trust=True).get_parameter("fc1.weight").shape == (300, 784)
+
+
+def test_the_place_of_the_users_own_data_is_given_or_trusted(completed: Completed, tmp_path: Path) -> None:
+    own_data.write_arrays(tmp_path / "shapes.npz")
+    run = completed("dataset=arrays", f"dataset.root={tmp_path / 'shapes.npz'}", "prune.amount=0.9", fresh=True)
+    with pytest.raises(UsageError, match=r"Give it with root=PATH, or pass trust=True to use this path"):
+        network(run)
+    for model in (network(run, root=tmp_path / "shapes.npz"), network(run, trust=True)):
+        assert model(torch.zeros(1, 1, 16, 16)).shape == (1, 3)
+    assert list(masks(run, root=tmp_path / "shapes.npz")) == ["fc1.weight", "fc2.weight", "fc3.weight"]
+    with pytest.raises(UsageError, match="nowhere"):
+        network(run, root=tmp_path / "nowhere.npz")
 
 
 def test_differences_of_the_saved_config_are_warnings(completed: Completed) -> None:

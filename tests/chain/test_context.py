@@ -53,7 +53,7 @@ def test_weights_of_another_network_are_one_message() -> None:
 
 
 def test_the_data_have_the_shape_of_the_settings() -> None:
-    assert CONTEXT.data.train.images.shape[1:] == CONTEXT.dataset.shape
+    assert CONTEXT.data.train.images.shape[1:] == CONTEXT.shape == (1, 28, 28)
 
 
 def test_no_state_can_be_recalled_outside_a_chain() -> None:

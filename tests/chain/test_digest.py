@@ -23,9 +23,10 @@ from prunesweep.code.hashing import code_hash
 from prunesweep.config import RunConfig, build
 from prunesweep.data import sources
 from prunesweep.data.datasets import fingerprint
-from prunesweep.data.settings import Dataset
+from prunesweep.data.settings import NamedDataset
 from prunesweep.data.sources import DataFile, Source
 from prunesweep.experiment.run import initial_step, prepare
+from prunesweep.models.build import build as build_network
 from prunesweep.models.settings import ConvLeNet, CustomModel, LeNet5, LeNet5Caffe, Model
 from prunesweep.roles import Role, role_of
 
@@ -38,6 +39,9 @@ CHANGES = [
     "dataset.name=mnist",
     "dataset.validation=400",
     "dataset.mean=[0.2]",
+    "dataset.scale=1/256",
+    "augment.shift=1",
+    "augment.flip=true",
     "dataset.std=[0.4]",
     "model=lenet_300_100",
     "optimizer=adam",
@@ -150,22 +154,37 @@ def listed(overrides: list[str]) -> set[str]:
 
 def test_every_setting_is_in_a_list_and_its_role_agrees(settings: DictConfig) -> None:
     known = keys(OmegaConf.to_container(settings))
-    kinds = {"model.name", "schedule.name", "optimizer.name"}  # the settings of these are in the lists
+    # The settings of these are in the lists. Given weights have a test of their own.
+    kinds = {"model.name", "schedule.name", "optimizer.name", "model.weights"}
     assert known - kinds - listed(CHANGES) - listed(UNCHANGED) == set(), "a new setting: does it change the bits?"
     changes_bits = {Role.EXPERIMENT, Role.REPETITION, Role.NUMERICS}
     for name in known - kinds - {"device"}:  # this machine has a single device
         assert (name in listed(CHANGES)) == (role_of(RunConfig, name) in changes_bits), name
 
 
-def test_settings_of_a_network_and_the_shape_of_images_count(composed: Compose) -> None:
-    def described(model: Model, dataset: Dataset) -> str:
-        context = Context(model, dataset, "cpu")
-        return extend("", initial_step(RunConfig(model=model, dataset=dataset), context.initial(0)).describe())
+def test_given_weights_count_and_their_file_does_not(settings: DictConfig, base: str, tmp_path: Path) -> None:
+    def digest_of(name: str, seed: int) -> str:
+        torch.manual_seed(seed)
+        torch.save(build_network(LeNet5(), (1, 28, 28), 10).state_dict(), tmp_path / name)
+        overrides = {"model": {"weights": str(tmp_path / name)}, "train": {"epochs": 3}}
+        return final(build(OmegaConf.merge(settings, overrides)))  # type: ignore[arg-type]
 
-    color = Dataset("cifar10", mean=[0.5] * 3, std=[0.5] * 3)
+    first = digest_of("a.pt", 1)
+    assert first != base
+    assert first == digest_of("b.pth", 1)
+    assert first != digest_of("a.pt", 2), "the same file with other content"
+
+
+def test_settings_of_a_network_and_the_shape_of_images_count(composed: Compose) -> None:
+    def described(model: Model, dataset: NamedDataset) -> str:
+        context = Context(model, dataset, "cpu")
+        step = initial_step(RunConfig(model=model, dataset=dataset), context.initial(0), context.shape)
+        return extend("", step.describe())
+
+    color = NamedDataset("cifar10", mean=[0.5] * 3, std=[0.5] * 3)
     models = [LeNet5(), LeNet5Caffe(), LeNet5Caffe(conv_relu=True), ConvLeNet(), ConvLeNet(widths=[8, 8, 8, 8])]
     models += [CustomModel(target="torch.nn.Flatten"), CustomModel(target="torch.nn.Flatten", kwargs={"end_dim": 2})]
-    found = [described(model, Dataset()) for model in models] + [described(LeNet5(), color)]
+    found = [described(model, NamedDataset()) for model in models] + [described(LeNet5(), color)]
     assert len(set(found)) == len(found)
 
 
@@ -186,7 +205,7 @@ def digest_with_code(change: tuple[str, str, str], base: Path, config: RunConfig
     "change",
     [
         ("training/loop.py", "total", "summed"),  # a local variable, and a word in docstrings
-        ("training/loop.py", '"""Score `model` on every example', '"""Evaluate `model` on all examples'),
+        ("training/loop.py", '"""Return the score of `model` on every', '"""Evaluate `model` on all examples'),
         ("training/optimizers.py", "first, second", "one, two"),
         ("models/lenets.py", '"""Build LeNet-5."""', '"""Build the classic LeNet-5."""  # with ReLU'),
         ("models/lenets.py", "channels", "depth"),
@@ -246,14 +265,14 @@ def test_the_code_of_a_users_own_network_or_criterion_counts_and_its_folder_does
 
 
 def test_the_bytes_of_the_data_count_and_their_folder_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kmnist = Source((DataFile("images"), DataFile("labels")), torchvision="KMNIST")
+    kmnist = Source((DataFile("images"), DataFile("labels")), torchvision="KMNIST", train=60_000, test=10_000)
     monkeypatch.setitem(sources.SOURCES, "kmnist", kmnist)
     found = []
     for name, labels in (("one", b"labels"), ("two", b"labels"), ("flipped", b"labelr")):
         (tmp_path / name).mkdir()
         (tmp_path / name / "images").write_bytes(b"images")
         (tmp_path / name / "labels").write_bytes(labels)
-        found.append(fingerprint(Dataset("kmnist", root=str(tmp_path / name))))
+        found.append(fingerprint(NamedDataset("kmnist", root=str(tmp_path / name))))
     assert found[0] == found[1] != found[2]
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from chains import CONTEXT, equal, initial_state
 
-from prunesweep.chain.observations import Count, Evaluate, Observation
+from prunesweep.chain.observations import Count, Evaluate, Observation, confusion
 
 
 def test_counting_reports_pruned_parameters_and_dead_layers() -> None:
@@ -19,10 +19,19 @@ def test_counting_reports_pruned_parameters_and_dead_layers() -> None:
 def test_evaluation_scores_the_validation_and_the_test_split() -> None:
     state = initial_state()
     record = Evaluate("data").observe(state, CONTEXT)
-    assert set(record) == {"val_loss", "val_accuracy", "test_loss", "test_accuracy"}
+    scores = {"val_loss", "val_accuracy", "test_loss", "test_accuracy"}
+    assert set(record) == scores | {"confusion", "class_correct", "class_total"}
+    assert record["class_total"] == [100] * 10 == [sum(row) for row in record["confusion"]]
+    assert sum(record["class_correct"]) == round(record["test_accuracy"] * 1_000)
+    assert [row[label] for label, row in enumerate(record["confusion"])] == record["class_correct"]
     assert record["test_accuracy"] * 1_000 == round(record["test_accuracy"] * 1_000)
     assert record["val_accuracy"] * 500 == round(record["val_accuracy"] * 500)
     assert equal(state, initial_state()), "an observation changes nothing"
+
+
+def test_a_row_of_the_confusion_matrix_is_a_true_class() -> None:
+    labels, predicted = torch.tensor([0, 0, 2, 2, 2]), torch.tensor([0, 1, 2, 1, 1])
+    assert confusion(labels, predicted, 3).tolist() == [[1, 1, 0], [0, 0, 0], [0, 2, 1]]
 
 
 def test_an_observation_is_described_by_what_it_measures() -> None:

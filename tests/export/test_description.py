@@ -57,6 +57,9 @@ INVALID = {
     "test_accuracy": [None, "0.5", True, float("nan"), -0.1, 1.01, 50, 10**400],
     "params_total": [None, "1", True, 1.5, 0, -1, 10**400, float("nan")],
     "params_nonzero": [None, "1", True, 617.0, -1, 266_611, float("inf")],
+    "classes": [None, "10", 10.0, True, 1, 9, 11, 10**400],
+    "scale": [None, 1, "1/2", ["none"]],
+    "data": [None, "x", {"size": 3}],
     "digest": [None, 1, True, "", "ab", "AB" * 32, "zz" * 32],
     "checksum": [None, 1, "", "ab"],
 }  # fmt: skip
@@ -71,7 +74,7 @@ def test_an_invalid_field_is_named(name: str, value: Any, description: Descripti
     assert len(str(error.value)) < 400
 
 
-@pytest.mark.parametrize("name", sorted(INVALID.keys() - {"checksum"}))
+@pytest.mark.parametrize("name", sorted(INVALID.keys() - {"checksum", "classes", "scale", "data"}))
 def test_a_missing_field_is_named(name: str, description: Description) -> None:
     values = parse(description.dumps("content"))
     del values[name]
@@ -88,17 +91,25 @@ def test_the_message_says_what_is_allowed(description: Description) -> None:
 
 
 def test_another_data_set_has_the_normalization_of_the_network(description: Description) -> None:
-    data = description.data("mnist", "/data")
+    data = description.data_set("mnist", "/data")
     assert (data.name, data.root, data.mean, data.validation) == ("mnist", "/data", [0.1307], 5_000)
-    assert description.data().validation == 500
+    assert description.data_set().validation == 500
     with pytest.raises(UsageError, match=r"--dataset=cifar10: its images have the shape \[3, 32, 32\]"):
-        description.data("cifar10")
+        description.data_set("cifar10")
     with pytest.raises(UsageError, match="--dataset=mnisst: must be one of .* Did you mean 'mnist'?"):
-        description.data("mnisst")
+        description.data_set("mnisst")
 
 
-def test_the_context_builds_the_described_network(description: Description) -> None:
-    layers = dict(description.context().template().named_modules())
-    assert layers["fc1"].in_features == 784
-    with pytest.raises(UsageError, match="model=lenet6: must be one of"):
-        replace(description, model={"name": "lenet6"}).context()
+def test_own_data_needs_its_place(description: Description) -> None:
+    own = replace(description, dataset="folder", data={"size": [28, 28], "grey": None, "validation": None})
+    data = own.data_set(root="/data")
+    assert (data.name, data.root, data.mean, data.scale) == ("folder", "/data", [0.1307], "1/255")
+    with pytest.raises(UsageError, match="--dataset=folder: give the place of the data with --root"):
+        own.data_set()
+    with pytest.raises(UsageError, match="--dataset=arrays: give the place of the data with --root"):
+        description.data_set("arrays")
+
+
+def test_settings_of_own_data_cannot_name_a_place(description: Description) -> None:
+    own = replace(description, dataset="arrays", data={"root": "/elsewhere", "name": "custom"})
+    assert own.data_set(root="/data") == replace(own, data={}).data_set(root="/data")

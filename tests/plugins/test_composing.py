@@ -175,12 +175,12 @@ def test_hydras_loader_is_used_if_the_configs_differ(
         files.cache = copy.deepcopy(self.cache)
         for each in files.cache.values():
             if each is not None and "train" in each.config:
-                each.config.train.epochs = 99
+                each.config.train.batch_size = 99
         return files
 
     monkeypatch.setattr(CachingConfigRepository, "__deepcopy__", changed, raising=False)
     composer = JobComposer(hydras)
-    assert [composer.load_sweep_config(master, [f"seed={seed}"]).train.epochs for seed in range(3)] == [10, 10, 10]
+    assert [composer.load_sweep_config(master, [f"seed={seed}"]).train.batch_size for seed in range(3)] == [128] * 3
     assert len(caplog.messages) == 1
     assert "the composed configs differ" in caplog.text
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from prunesweep.config import RunConfig
-from prunesweep.data.settings import Dataset
+from prunesweep.data.settings import NamedDataset
 from prunesweep.results.objectives import SearchSettings
 from prunesweep.search.conditions import Condition
 from prunesweep.search.definition import Definition, default_name, definition, differences, numerics, shared_settings
@@ -44,7 +44,7 @@ def test_the_definition_contains_the_space_the_objectives_and_the_other_settings
         {"store": StoreSettings(dir="elsewhere", max_gb=1)},
         {"study": "mine"},
         {"threads": 2, "device": "cuda:1"},
-        {"dataset": Dataset(root="elsewhere", validation=3_500)},
+        {"dataset": NamedDataset(root="elsewhere", validation=3_500)},
         {"search": SearchSettings(heartbeat=5, storage="sqlite:///elsewhere")},
     ],
     ids=lambda changes: ",".join(changes),
@@ -62,7 +62,7 @@ def test_settings_without_an_effect_on_the_results_change_neither_definition_nor
     [
         {"seed": 1},
         {"optimizer": SGD(lr=0.5)},
-        {"dataset": Dataset(name="mnist", validation=3_500)},
+        {"dataset": NamedDataset(name="mnist", validation=3_500)},
         {"search": SearchSettings(objectives=["val_loss"])},
         {"search": SearchSettings(replicates=2)},
     ],

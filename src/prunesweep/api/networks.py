@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from prunesweep.chain.context import Context
 from prunesweep.chain.state import State, tensor_hash
 from prunesweep.config import RunConfig
 from prunesweep.errors import UsageError
-from prunesweep.experiment.saved import completed_run, load_config, load_weights
+from prunesweep.experiment.saved import Files, completed_run, load_config, load_weights
 from prunesweep.export.recorded import check_origin
 from prunesweep.pruning.allocation import layer_of
 from prunesweep.pruning.selection import output_layer, select
@@ -25,7 +26,7 @@ MASKS = "masks/"
 """The start of the names of the masks in a stored state."""
 
 
-def network(run_dir: str | Path, *, trust: bool = False) -> nn.Module:
+def network(run_dir: str | Path, *, trust: bool = False, root: str | Path | None = None) -> nn.Module:
     """Return the pruned network of a run on the CPU, in evaluation mode. Pruned weights are exactly zero.
 
     The files may come from other people: the weights must have the hash that `provenance.json` records, and code that
@@ -33,7 +34,9 @@ def network(run_dir: str | Path, *, trust: bool = False) -> nn.Module:
 
     Args:
         run_dir: The directory of a completed run.
-        trust: Whether the saved config may import code by its path, for your own network or criterion.
+        trust: Whether the saved config may import code and read data that it names: your own network, criterion or data.
+        root: The folder or file of your own data, like `dataset.root`. It contains the shape of an image and the number
+            of classes, on which the network depends.
 
     Raises:
         UsageError: The run did not complete, its files do not belong together, or the config names code.
@@ -47,11 +50,13 @@ def network(run_dir: str | Path, *, trust: bool = False) -> nn.Module:
         >>> int(model.fc1.weight.count_nonzero() < model.fc1.weight.numel())
         1
     """
-    _, context, weights = _opened(run_dir, trust=trust)
-    return _built(Path(run_dir), context, weights)
+    opened = _open(run_dir, root, trust=trust)
+    return _built(opened)
 
 
-def masks(run_dir: str | Path, *, trust: bool = False, store: str | Path | None = None) -> dict[str, Tensor]:
+def masks(
+    run_dir: str | Path, *, trust: bool = False, root: str | Path | None = None, store: str | Path | None = None
+) -> dict[str, Tensor]:
     """Return the masks of a run: parameter name -> boolean tensor of its shape, true where the weight is kept.
 
     A run directory contains the weights and the hash of the masks. The masks are the positions of weights that are not
@@ -59,7 +64,8 @@ def masks(run_dir: str | Path, *, trust: bool = False, store: str | Path | None 
 
     Args:
         run_dir: The directory of a completed run.
-        trust: Whether the saved config may import code by its path, for your own network or criterion.
+        trust: As for `network`.
+        root: As for `network`.
         store: The folder of the store, like `store.dir`. By default the folder in your cache directory.
 
     Raises:
@@ -74,12 +80,12 @@ def masks(run_dir: str | Path, *, trust: bool = False, store: str | Path | None 
         >>> sum(int(mask.sum()) for mask in masks.values()) == result.params_selected - result.params_pruned
         True
     """
-    run, context, weights = _opened(run_dir, trust=trust)
+    opened = _open(run_dir, root, trust=trust)
+    run = opened.run
     recorded = (run.provenance or {}).get("masks")
     if recorded is None:
         raise UsageError(f"{run.folder / PROVENANCE}: does not have the hash of the masks.")
-    config, _ = load_config(run, trust=trust)
-    found = _nonzero(config, context, _built(run.folder, context, weights), weights)
+    found = _nonzero(opened)
     if tensor_hash(found) == recorded:
         return found
     settings = StoreSettings(dir=None if store is None else str(store))
@@ -95,29 +101,55 @@ def masks(run_dir: str | Path, *, trust: bool = False, store: str | Path | None 
     )
 
 
-def _opened(run_dir: str | Path, *, trust: bool) -> tuple[RunDirectory, Context, dict[str, Tensor]]:
-    """Return a run, the context of its network and its weights, which are those of the run."""
+@dataclass(frozen=True)
+class Opened:
+    """A run whose weights are those of its `provenance.json`."""
+
+    run: RunDirectory
+    config: RunConfig
+    weights: Mapping[str, Tensor]
+
+    @property
+    def context(self) -> Context:
+        """The context of the network."""
+        return Context(self.config.model, self.config.dataset, "cpu")
+
+
+def _open(run_dir: str | Path, root: str | Path | None, *, trust: bool) -> Opened:
     run = completed_run(Path(run_dir))
-    config, notes = load_config(run, trust=trust)
+    try:
+        files = Files(root=None if root is None else str(root))
+        config, notes = load_config(run, files, trust=trust, to_run=False)
+    except UsageError as error:  # which names the options of the commands
+        raise UsageError(
+            str(error).replace("--trust", "trust=True").replace("with --root", "with root=PATH")
+        ) from error
     for note in notes:
         warnings.warn(f"{run.folder}: {note}", stacklevel=3)
     weights = load_weights(run)
     check_origin(run, weights)
-    return run, Context(config.model, config.dataset, "cpu"), weights
+    return Opened(run, config, weights)
 
 
-def _built(folder: Path, context: Context, weights: Mapping[str, Tensor]) -> nn.Module:
+def _built(opened: Opened) -> nn.Module:
     try:
-        return context.network(State(weights))
+        return opened.context.network(State(opened.weights))
     except UsageError as error:
-        raise UsageError(f"{folder}: its weights do not fit the network of its config ({error.__cause__}).") from error
+        if error.__cause__ is None:  # the data cannot be read
+            raise
+        raise UsageError(
+            f"{opened.run.folder}: its weights do not fit the network of its config ({error.__cause__})."
+        ) from error
 
 
-def _nonzero(config: RunConfig, context: Context, model: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _nonzero(opened: Opened) -> dict[str, Tensor]:
     """Return the positions of weights that are not zero; for the bias of a channel, whether the channel has any."""
-    channels = config.prune.structure == "channel"
-    names = select(model, config.layers, output=output_layer(model, context.traits.executed) if channels else None)
-    found = {name: (weights[name] != 0).contiguous() for name in names}
+    channels = opened.config.prune.structure == "channel"
+    model = _built(opened)
+    output = output_layer(model, opened.context.traits.executed) if channels else None
+    found = {
+        name: (opened.weights[name] != 0).contiguous() for name in select(model, opened.config.layers, output=output)
+    }
     if channels:
         kept = {layer_of(name): mask.flatten(1).any(1) for name, mask in found.items() if mask.dim() > 1}
         found.update({name: kept[layer_of(name)] for name, mask in found.items() if mask.dim() == 1})

@@ -9,14 +9,15 @@ from torch import nn
 
 from prunesweep.chain.seeding import derived_seed, drawing_from
 from prunesweep.chain.state import State
-from prunesweep.data.datasets import Data, load
+from prunesweep.data.datasets import Data, Facts, facts, load
 from prunesweep.data.layout import LAYOUTS
-from prunesweep.data.settings import CLASSES, Dataset
+from prunesweep.data.settings import Dataset
 from prunesweep.errors import UsageError
 from prunesweep.models.build import build
-from prunesweep.models.settings import Model
+from prunesweep.models.settings import Model, Shape
 from prunesweep.models.tensors import load_tensors
 from prunesweep.models.trial import Traits, traits
+from prunesweep.models.weights import read_weights
 
 
 def _no_chain(position: int) -> State:
@@ -45,19 +46,44 @@ class Context:
         return load(self.dataset, self.device, self.traits.layout)
 
     @property
+    def facts(self) -> Facts:
+        """What the data is like: the shape of an image, the classes, the normalization."""
+        return facts(self.dataset)
+
+    @property
+    def shape(self) -> Shape:
+        """Channels, height and width of an image."""
+        return self.facts.shape
+
+    @property
     def traits(self) -> Traits:
         """How the network must be run."""
-        return traits(self.model, self.dataset.shape, CLASSES)
+        return traits(self.model, self.shape, len(self.facts.classes))
+
+    def build(self) -> nn.Module:
+        """Return a newly initialized network on the CPU. Draws from torch's global random state."""
+        return build(self.model, self.shape, len(self.facts.classes))
 
     def initial(self, seed: int, kind: str = "init", index: int = 0) -> nn.Module:
         """Return a network on the CPU whose initialization is drawn from `seed`, the `kind` of step and its index."""
         with drawing_from(derived_seed(seed, kind, index), self.device):
-            return build(self.model, self.dataset.shape, CLASSES)
+            return self.build()
+
+    def start(self, seed: int) -> nn.Module:
+        """Return the network on the CPU from which a run with this seed starts: the given weights, or `initial`.
+
+        Raises:
+            UsageError: The given weights cannot be read or are not those of the network.
+        """
+        network = self.initial(seed)
+        if self.model.weights:
+            load_tensors(network, read_weights(self.model.weights, network))
+        return network
 
     def template(self) -> nn.Module:
         """Return a network on the CPU of which only the structure matters."""
         with drawing_from(0, self.device):
-            return build(self.model, self.dataset.shape, CLASSES)
+            return self.build()
 
     def network(self, state: State) -> nn.Module:
         """Return the network with the weights of `state` on the device, in its layout and in evaluation mode.

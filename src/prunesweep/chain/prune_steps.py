@@ -72,9 +72,7 @@ def ranked(spec: PruneSpec, layers: tuple[str, ...], state: State, context: Cont
 def _scores(spec: PruneSpec, names: list[str], state: State, context: Context, seed: int) -> dict[str, Tensor]:
     """Return parameter name -> scores, on the CPU and contiguous."""
     criterion = find(spec.criterion, spec.target)
-    view = NetworkView(
-        context.network(state), names, context.dataset.shape, _sample(spec, context, seed), generator_of(seed)
-    )
+    view = NetworkView(context.network(state), names, context.shape, _sample(spec, context, seed), generator_of(seed))
     with drawing_from(seed, context.device):
         scores = {name: criterion.score(view.of(name)).detach().cpu().contiguous() for name in names}
     for name, score in scores.items():
@@ -128,8 +126,9 @@ class RampEpoch(TrainEpoch):
         loss, seconds = 0.0, 0.0
         for start in range(0, len(batches), self.every):
             stretch = batches[start : start + self.every]
-            with drawing_from(derived_seed(seed, "stretch", start), context.device):
-                state, part, took = self._train(stretch, state, context)
+            stretch_seed = derived_seed(seed, "stretch", start)
+            with drawing_from(stretch_seed, context.device):
+                state, part, took = self._train(stretch, state, context, stretch_seed)
             loss, seconds = loss + part, seconds + took
             progress = (self.number + (start + len(stretch)) / len(batches)) / self.of
             state = self._set_masks(state, context, progress, derived_seed(seed, "prune", start))
@@ -137,13 +136,15 @@ class RampEpoch(TrainEpoch):
             state = masked(replace(state, dense={}))
         return state, self.report(state, context, loss / len(train), seconds)
 
-    def _train(self, batches: tuple[Tensor, ...], state: State, context: Context) -> tuple[State, float, float]:
+    def _train(
+        self, batches: tuple[Tensor, ...], state: State, context: Context, seed: int
+    ) -> tuple[State, float, float]:
         """Train on a part of the epoch. With `regrow`, the state keeps the values under the masks as `dense`."""
         if not self.regrow:
-            return self.train_on(batches, state, context, held=state.masks)
+            return self.train_on(batches, state, context, held=state.masks, seed=seed)
         whole = replace(state, weights={**state.weights, **state.dense})
         after, loss, seconds = self.train_on(
-            batches, whole, context, held={}, within=lambda model: straight_through(model, state.masks)
+            batches, whole, context, held={}, seed=seed, within=lambda model: straight_through(model, state.masks)
         )
         dense = {name: after.weights[name] for name in self.layers}
         return masked(replace(after, dense=dense)), loss, seconds

@@ -26,8 +26,9 @@ from prunesweep.errors import UsageError
 from prunesweep.models.settings import Model, Shape
 from prunesweep.models.tensors import own_tensors
 from prunesweep.training import optimizers
-from prunesweep.training.loop import Score, evaluate, shuffled, train_batches
-from prunesweep.training.settings import Optimizer
+from prunesweep.training.augment import augmented
+from prunesweep.training.loop import Score, classify, shuffled, train_batches, unchanged
+from prunesweep.training.settings import Augment, Optimizer
 
 if TYPE_CHECKING:
     from prunesweep.results.history import PhaseName
@@ -58,13 +59,19 @@ def finite(score: Score, split: str) -> Score:
 
 
 def score(model: nn.Module, context: Context, split: str) -> Score:
-    """Return the score of `model` on a split.
+    """Return the score of `model` on a split, with the errors of `classified`."""
+    return classified(model, context, split)[0]
+
+
+def classified(model: nn.Module, context: Context, split: str) -> tuple[Score, Tensor]:
+    """Return the score of `model` on a split, and the predicted classes `[n]`.
 
     Raises:
         Diverged: The loss is not a finite number.
     """
     with evaluating(context.device):
-        return finite(evaluate(model, getattr(context.data, split)), split)
+        found, predicted = classify(model, getattr(context.data, split))
+    return finite(found, split), predicted
 
 
 @dataclass(frozen=True)
@@ -114,11 +121,10 @@ class Step(Described, ABC):
 
 @dataclass(frozen=True)
 class Init(Step):
-    """Build and initialize the network.
+    """Build and initialize the network, or load the weights that the user gives.
 
     Attributes:
-        weights: Hash of the initial weights. A network that reads its weights from a file has another hash, and
-            therefore another digest, when the file changes.
+        weights: Hash of the weights. When the file of given weights changes, the hash and therefore the digest change.
         user_code: Hash of the code of the user's own network.
         layout: The memory layout in which the network runs.
     """
@@ -133,7 +139,7 @@ class Init(Step):
     layout: str = CHANNELS_LAST
 
     def apply(self, state: State, context: Context) -> tuple[State, Record]:  # noqa: ARG002
-        weights = contiguous(own_tensors(context.initial(self.seed).to(context.device)))
+        weights = contiguous(own_tensors(context.start(self.seed).to(context.device)))
         if tensor_hash(weights) != self.weights:
             raise UsageError(
                 f"model={self.model.name}: two builds with the same seed gave different weights, so its runs cannot be "
@@ -141,8 +147,13 @@ class Init(Step):
             )
         return State(weights), {}
 
+    def describe(self) -> Record:
+        described = super().describe()
+        del described["model"]["weights"]  # where the file is
+        return described
+
     def summary(self) -> str:
-        return f"{self.model.name}, seed {self.seed}"
+        return f"{self.model.name}, {'given weights' if self.model.weights else f'seed {self.seed}'}"
 
 
 @dataclass(frozen=True)
@@ -155,6 +166,7 @@ class TrainEpoch(Step):
         index: Number of the epoch within the run, from 0.
         phase: The part of the experiment that the epoch belongs to.
         round: Number of the pruning round, 0 for the dense training.
+        augment: Changes of the training images.
     """
 
     kind: ClassVar[str] = "train"
@@ -167,12 +179,13 @@ class TrainEpoch(Step):
     seed: int
     phase: PhaseName = field(default="dense", kw_only=True, metadata=NOT_IN_DIGEST)
     round: int = field(default=0, kw_only=True, metadata=NOT_IN_DIGEST)
+    augment: Augment = field(default_factory=Augment, kw_only=True)
 
     def apply(self, state: State, context: Context) -> tuple[State, Record]:
         seed, train = derived_seed(self.seed, "train", self.index), context.data.train
         batches = shuffled(train, self.batch_size, generator_of(seed))
         with drawing_from(seed, context.device):  # for networks with dropout and the like
-            after, loss, seconds = self.train_on(batches, state, context, held=state.masks)
+            after, loss, seconds = self.train_on(batches, state, context, held=state.masks, seed=seed)
         return after, self.report(after, context, loss / len(train), seconds)
 
     def train_on(
@@ -181,6 +194,7 @@ class TrainEpoch(Step):
         state: State,
         context: Context,
         held: Tensors,
+        seed: int,
         within: Callable[[nn.Module], AbstractContextManager[None]] = lambda _: nullcontext(),
     ) -> tuple[State, float, float]:
         """Train on `batches`; return the new state, the summed loss and the seconds of the training pass.
@@ -190,6 +204,7 @@ class TrainEpoch(Step):
             state: The state before.
             context: The context of the chain.
             held: Masks under which weights stay zero.
+            seed: Seed of the changes of the images.
             within: A context of the network in which training takes place.
 
         Raises:
@@ -200,11 +215,17 @@ class TrainEpoch(Step):
         restore(optimizer, model, state.optimizer)
         started = time.perf_counter()
         with within(model):
-            loss = train_batches(model, context.data.train, optimizer, held, batches)
+            loss = train_batches(model, context.data.train, optimizer, held, batches, self._change(context, seed))
         seconds = time.perf_counter() - started
         after = State(contiguous(own_tensors(model)), state.masks, captured(optimizer, model))
         self._check_finite(loss, after)
         return after, loss, seconds
+
+    def _change(self, context: Context, seed: int) -> Callable[[Tensor], Tensor]:
+        if not self.augment:
+            return unchanged
+        generator = generator_of(derived_seed(seed, "augment", 0))
+        return lambda images: augmented(images, self.augment, context.data.zero, generator)
 
     def _check_finite(self, loss: float, after: State) -> None:
         """The last optimizer step of an epoch shows in no loss of that epoch, so weights are checked, too."""
@@ -232,6 +253,8 @@ class TrainEpoch(Step):
     def describe(self) -> Record:
         described = super().describe()
         del described["optimizer"]["lr"]  # the base of all rates; only the rate of this epoch matters
+        if not self.augment:
+            del described["augment"]
         return described
 
     def summary(self) -> str:

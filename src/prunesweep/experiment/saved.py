@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from prunesweep.config import RunConfig
 from prunesweep.data.sources import SOURCES
 from prunesweep.errors import UsageError, printable
 from prunesweep.files import read_inside, write_atomically
+from prunesweep.models.settings import MAX_WEIGHTS
 from prunesweep.results.flatten import leaves
 from prunesweep.results.plain_yaml import parse_yaml
 from prunesweep.results.result import WEIGHTS
@@ -39,8 +40,6 @@ REFERENCE = re.compile(r"\$\{([A-Za-z_]\w*(?:\.\w+)*)\}")
 """`${train.batch_size}`: a value elsewhere in the config. Other interpolations can read the environment."""
 MAX_REFERENCES = 10
 """How many references may follow each other until a value is reached."""
-MAX_WEIGHTS = 2**31
-"""The largest size of the file of the weights in bytes."""
 
 
 def completed_run(folder: Path) -> RunDirectory:
@@ -63,25 +62,50 @@ def completed_run(folder: Path) -> RunDirectory:
     return run
 
 
-def load_config(run: RunDirectory, *, trust: bool = False) -> tuple[RunConfig, list[str]]:
+@dataclass(frozen=True)
+class Files:
+    """Where this machine has the files that a saved run used.
+
+    Attributes:
+        root: The place of the user's own data, like `dataset.root`.
+        weights: The file of given weights, like `model.weights`.
+    """
+
+    root: str | None = None
+    weights: str | None = None
+
+
+HERE = Files()
+"""No file is given."""
+
+OPTIONS = {"dataset.root": "--root", "model.weights": "--weights"}
+"""Setting -> the option of the commands that replaces it."""
+
+
+def load_config(
+    run: RunDirectory, files: Files = HERE, *, trust: bool = False, to_run: bool = True
+) -> tuple[RunConfig, list[str]]:
     """Return the typed configuration of `run`, and notes about what differs from the saved file.
 
     Args:
         run: A run directory, possibly from someone else.
-        trust: Whether the config may import code by its path and read the environment.
+        files: Files of this machine that replace those in the config.
+        trust: Whether the config may import code by its path, read the environment, and name files of this machine.
+        to_run: Whether the config will be run. Otherwise, given weights are not needed.
 
     Returns:
         The configuration with the present machine's store, logger and data folder, and one note for each value that was
         replaced or added.
 
     Raises:
-        UsageError: The config cannot be read, names code without `trust`, or does not fit the current schemas.
+        UsageError: The config cannot be read, names code or files without `trust`, or does not fit the current schemas.
     """
     saved = _read_config(run.folder)
     values = _with_references_replaced(run.folder, _experiment_settings(saved))
     if not trust:
         refuse_code(run.folder, values)
     notes = list(_use_machine_settings(saved, values))
+    _use_files(run.folder, saved, values, files, trust=trust, to_run=to_run)
     loaded = config.build(OmegaConf.create(values))
     return loaded, [*notes, *_added_defaults(values, loaded)]
 
@@ -201,6 +225,33 @@ def _use_machine_settings(saved: Mapping[str, Any], values: dict[str, Any]) -> I
         return
     place = printable(local or "the cache directory")
     yield f"dataset.root={printable(before)} is not used: data is read from {place}. To change it, set PRUNESWEEP_DATA"
+
+
+def _use_files(
+    folder: Path, saved: Mapping[str, Any], values: dict[str, Any], files: Files, *, trust: bool, to_run: bool
+) -> None:
+    """Set the files of this machine in `values`. Those in the saved config are used only with `trust`.
+
+    Raises:
+        UsageError: The config names a file that is neither given nor trusted.
+    """
+    dataset, model = values.get("dataset"), values.get("model")
+    if isinstance(dataset, dict) and dataset.get("name") in ("folder", "arrays"):
+        before = saved["dataset"].get("root")
+        dataset["root"] = files.root or _trusted_file(folder, DATA_FOLDER, before, trust=trust)
+    elif files.root and isinstance(dataset, dict) and dataset.get("name") in SOURCES:
+        dataset["root"] = files.root
+    if isinstance(model, dict) and model.get("weights") and to_run:
+        model["weights"] = files.weights or _trusted_file(folder, "model.weights", model["weights"], trust=trust)
+
+
+def _trusted_file(folder: Path, key: str, value: Any, *, trust: bool) -> Any:
+    if not trust:
+        raise UsageError(
+            f"{folder}: its config names a file of the machine, {key}={printable(value)}. Give it with {OPTIONS[key]}, "
+            "or pass --trust to use this path."
+        )
+    return value
 
 
 def _added_defaults(values: Mapping[str, Any], loaded: RunConfig) -> Iterator[str]:

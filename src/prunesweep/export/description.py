@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from prunesweep.chain.context import Context
 from prunesweep.config import option
 from prunesweep.data.layout import CHANNELS_LAST, LAYOUTS
-from prunesweep.data.settings import Dataset
+from prunesweep.data.settings import DIVISORS, MAX_EXAMPLES, MAX_SIDE, OWN, Dataset, NamedDataset
 from prunesweep.data.sources import SOURCES
 from prunesweep.errors import UsageError, check_choice
 from prunesweep.export.invalid import InvalidFile, shortened
@@ -22,6 +22,10 @@ KEY = "prunesweep"
 
 MAX_LENGTH = 100_000
 """The largest length of a description as JSON."""
+
+MAX_CLASSES = 100_000
+MAX_SHAPE = 2**24
+"""The largest number of values of an image."""
 
 FLOAT32_MAX, FLOAT32_TINY = 3.4028234e38, 1.1754944e-38
 """The range of positive numbers with which images, of type float32, can be normalized."""
@@ -34,9 +38,9 @@ class Description:
     Attributes:
         format: Name of the file's format.
         model: Settings of the network, including its `name`.
-        dataset: Name of the data set.
+        dataset: Name of the data set: one of `SOURCES`, or a kind of the user's own data.
         shape: Channels, height and width of an image.
-        mean: Mean of each channel. The network expects (pixel / 255 - mean) / std.
+        mean: Mean of each channel. The network expects (pixel * scale - mean) / std.
         std: Standard deviation of each channel.
         validation: Number of training images held out for validation.
         test_accuracy: Correct / total on the test split, from `result.json`.
@@ -44,6 +48,9 @@ class Description:
         params_nonzero: Weights and biases that are not pruned.
         digest: The ID of the run.
         layout: The memory layout of images and weights in which the network runs.
+        classes: The number of classes.
+        scale: The factor of pixels, a key of `DIVISORS`.
+        data: Other settings of the user's own data, without its place.
         checksum: The SHA-256 of the other fields and of the content of the file. None in files of older releases.
     """
 
@@ -59,6 +66,9 @@ class Description:
     params_nonzero: int
     digest: str
     layout: str = CHANNELS_LAST
+    classes: int = 10
+    scale: str = "1/255"
+    data: dict[str, Any] = field(default_factory=dict)
     checksum: str | None = None
 
     def dumps(self, content_hash: str) -> str:
@@ -66,29 +76,33 @@ class Description:
         values = asdict(self)
         return json.dumps({**values, "checksum": checksum(values, content_hash)})
 
-    def data(self, dataset: str | None = None, root: str | None = None) -> Dataset:
-        """Return the data set called `dataset` with the normalization of the network.
+    def data_set(self, dataset: str | None = None, root: str | None = None) -> Dataset:
+        """Return the settings of the data set called `dataset` with the normalization of the network.
 
         Args:
             dataset: Name of a data set. By default the one that the network was trained on.
-            root: The folder of the data, like `dataset.root`.
+            root: The place of the data, like `dataset.root`.
 
         Raises:
-            UsageError: The images of the data set have another shape.
+            UsageError: The images of the data set have another shape, or its place is not given.
         """
         name = dataset or self.dataset
-        check_choice("--dataset", name, SOURCES)
-        held_out = self.validation if name == self.dataset else 500 if name == "mnist5k" else 5_000
-        if list(SOURCES[name].shape) != list(self.shape):
-            raise UsageError(
-                f"--dataset={name}: its images have the shape {list(SOURCES[name].shape)}, "
-                f"but the network expects {list(self.shape)}."
-            )
-        return Dataset(name, root, list(self.mean), list(self.std), held_out)
-
-    def context(self) -> Context:
-        """Return the context that builds the described network on the CPU. A custom network is executed code."""
-        return Context(option("model", self.model), self.data(), "cpu")
+        check_choice("--dataset", name, (*SOURCES, *OWN))
+        mean, std, scale = list(self.mean), list(self.std), self.scale
+        if name in SOURCES:
+            held_out = self.validation if name == self.dataset else min(5_000, SOURCES[name].max_validation)
+            if list(SOURCES[name].shape) != list(self.shape):
+                raise UsageError(
+                    f"--dataset={name}: its images have the shape {list(SOURCES[name].shape)}, "
+                    f"but the network expects {list(self.shape)}."
+                )
+            return NamedDataset(name, root, mean, std, held_out, scale)
+        if root is None and name != "custom":
+            raise UsageError(f"--dataset={name}: give the place of the data with --root, like dataset.root.")
+        settings = {"size": list(self.shape[1:]), "grey": self.shape[0] == 1} if name == "folder" else {}
+        settings = self.data if name == self.dataset else settings
+        own = {**settings, "name": name, "root": root, "mean": mean, "std": std, "scale": scale}
+        return option("dataset", own)  # type: ignore[no-any-return]
 
 
 def checksum(values: Mapping[str, Any], content_hash: str) -> str:
@@ -126,7 +140,7 @@ def check(values: Mapping[str, Any]) -> Description:
         if name not in values:
             raise InvalidFile(f"is not an export of prunesweep: its description does not have {name}")
         raise InvalidFile(f"has {name}={shown(values[name])} in its description: must be {allowed}")
-    return Description(**{field.name: values[field.name] for field in fields(Description) if field.name in values})
+    return Description(**{each.name: values[each.name] for each in fields(Description) if each.name in values})
 
 
 def shown(value: Any) -> str:
@@ -142,19 +156,33 @@ def _errors(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if not isinstance(values.get("format"), str):
         yield "format", "the name of a format"
     dataset = values.get("dataset")
-    if not isinstance(dataset, str) or dataset not in SOURCES:
-        yield "dataset", f"one of {', '.join(SOURCES)}"
-    source = SOURCES[str(dataset)]
-    if values.get("shape") != list(source.shape) or not _is_list(values["shape"], int):
+    if not isinstance(dataset, str) or dataset not in (*SOURCES, *OWN):
+        yield "dataset", f"one of {', '.join((*SOURCES, *OWN))}"
+    source = SOURCES.get(str(dataset))
+    shape: Any = values.get("shape")
+    if not _is_list(shape, int, length=3) or not all(1 <= length <= MAX_SIDE for length in shape):
+        yield "shape", f"a list of channels, height and width from 1 to {MAX_SIDE}"
+    if math.prod(shape) > MAX_SHAPE:
+        yield "shape", f"the shape of an image with at most {MAX_SHAPE:,} values"
+    if source is not None and shape != list(source.shape):
         yield "shape", f"{list(source.shape)}, the shape of the images of {dataset}"
     for name, low in (("mean", -FLOAT32_MAX), ("std", FLOAT32_TINY)):
         numbers = values.get(name)
-        if not _is_list(numbers, int, float, length=source.shape[0]):
-            yield name, f"a list of {source.shape[0]} number(s), one for each channel"
+        if not _is_list(numbers, int, float, length=shape[0]):
+            yield name, f"a list of {shape[0]} number(s), one for each channel"
         if not all(low <= number <= FLOAT32_MAX for number in values[name]):
             yield name, "finite numbers" if name == "mean" else "finite numbers above 0"
-    if not _is_between(values.get("validation"), 1, source.max_validation, int):
-        yield "validation", f"an integer from 1 to {source.max_validation:,}"
+    largest = source.max_validation if source else MAX_EXAMPLES
+    if not _is_between(values.get("validation"), 1, largest, int):
+        yield "validation", f"an integer from 1 to {largest:,}"
+    classes = source.classes if source else None
+    if not _is_between(values.get("classes", 10), classes or 2, classes or MAX_CLASSES, int):
+        yield "classes", f"an integer from {classes or 2} to {classes or MAX_CLASSES:,}"
+    if not isinstance(values.get("scale", "1/255"), str) or values.get("scale", "1/255") not in DIVISORS:
+        yield "scale", f"one of {', '.join(DIVISORS)}"
+    data = values.get("data", {})
+    if not isinstance(data, dict) or (source is not None and data) or "${" in json.dumps(data):
+        yield "data", "an object with settings of the user's own data"
     if not _is_between(values.get("test_accuracy"), 0, 1, int, float):
         yield "test_accuracy", "a number from 0 to 1"
     if not _is_between(values.get("params_total"), 1, 2**63, int):

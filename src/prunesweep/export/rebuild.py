@@ -10,8 +10,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from prunesweep.chain.seeding import drawing_from
+from prunesweep.config import option
 from prunesweep.data.layout import LAYOUTS
-from prunesweep.data.settings import CLASSES
 from prunesweep.export.description import Description
 from prunesweep.export.invalid import InvalidFile
 from prunesweep.models.build import build
@@ -21,11 +22,13 @@ from prunesweep.models.tensors import load_tensors, own_tensors
 
 def structure(description: Description) -> nn.Module:
     """Return the described network, of which only the structure matters. A custom network is executed code."""
-    context = description.context()
-    if isinstance(context.model, CustomModel):
-        return context.template()
+    model = option("model", description.model)
+    shape = (description.shape[0], description.shape[1], description.shape[2])
+    if isinstance(model, CustomModel):
+        with drawing_from(0, "cpu"):
+            return build(model, shape, description.classes)
     with torch.device("meta"):  # shapes without memory: a file may describe a network of any size
-        return build(context.model, context.dataset.shape, CLASSES)
+        return build(model, shape, description.classes)
 
 
 def rebuild(tensors: Mapping[str, Tensor], description: Description) -> nn.Module:

@@ -13,6 +13,7 @@ from prunesweep.chain.context import Context
 from prunesweep.chain.environment import environment
 from prunesweep.chain.state import State
 from prunesweep.config import RunConfig
+from prunesweep.data.sources import SOURCES
 from prunesweep.errors import UsageError, check_choice
 from prunesweep.experiment.device import use_device
 from prunesweep.experiment.saved import load_weights
@@ -78,7 +79,7 @@ def export(run: RunDirectory, config: RunConfig, form: str, out: Path | None) ->
     check_origin(run, weights)
     expected = _logits(run, context, weights)
     _check_result(run, config, context, weights, accuracy(expected, context.data.test))
-    content = _write(context, weights, chosen, _describe(run, config, form, context.traits.layout))
+    content = _write(context, weights, chosen, _describe(run, config, form, context))
     network = load(parse(path, content), trust=True)  # this process has just written the content
     actual = compute_logits(network, context.data.test)
     difference = check_same_network(form, expected, actual, exact=chosen.exact)
@@ -152,19 +153,24 @@ def _write(context: Context, weights: Mapping[str, Tensor], form: Format, descri
         ) from error
 
 
-def _describe(run: RunDirectory, config: RunConfig, form: str, layout: str) -> Description:
-    dataset, result = config.dataset, run.result
+def _describe(run: RunDirectory, config: RunConfig, form: str, context: Context) -> Description:
+    dataset, found, result = config.dataset, context.facts, run.result
+    common = ("name", "root", "mean", "std", "scale")
+    data = {} if dataset.name in SOURCES else {k: v for k, v in asdict(dataset).items() if k not in common}
     return Description(
         format=form,
-        model=asdict(config.model),
+        model={key: value for key, value in asdict(config.model).items() if key != "weights"},
         dataset=dataset.name,
-        shape=list(dataset.shape),
-        mean=dataset.mean,
-        std=dataset.std,
-        validation=dataset.validation,
+        shape=list(found.shape),
+        mean=list(found.mean),
+        std=list(found.std),
+        validation=found.sizes["validation"],
         test_accuracy=result["final"]["test_accuracy"],
         params_total=int(result["params_total"]),
         params_nonzero=int(result["params_nonzero"]),
         digest=result["digest"],
-        layout=layout,
+        layout=context.traits.layout,
+        classes=len(found.classes),
+        scale=found.scale,
+        data=data,
     )

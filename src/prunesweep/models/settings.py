@@ -10,15 +10,24 @@ from prunesweep.errors import UsageError
 Shape = tuple[int, int, int]
 """Channels, height and width of one image."""
 
+MAX_WEIGHTS = 2**31
+"""The largest size in bytes of a file of weights."""
+
 MAX_WIDTH = 4_096
 """The largest number of channels of a layer."""
 
 
 @dataclass
 class Model:
-    """Settings of a network."""
+    """Settings of a network.
+
+    Attributes:
+        weights: A file with trained weights to start from: `.safetensors`, or `.pt` and `.pth` with a state dict. None:
+            a random initialization.
+    """
 
     name: str
+    weights: str | None = None
 
 
 @dataclass

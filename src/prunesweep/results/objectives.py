@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Literal
 
-from prunesweep.data.settings import CLASSES
 from prunesweep.errors import UsageError, check_choice, check_range
+from prunesweep.results.result import classes_of
 from prunesweep.roles import Role
 
 
@@ -19,13 +20,12 @@ class Objective:
     Attributes:
         field: The dotted name of the field.
         maximize: Whether larger values are better.
-        worst: The reference for hypervolumes, at which a network is worthless: a number, or the name of the field
-            that contains it.
+        worst: The reference for hypervolumes, at which a network is worthless: a number, or a function of the result.
     """
 
     field: str
     maximize: bool
-    worst: float | str
+    worst: float | Callable[[Mapping[str, Any]], float]
 
     @property
     def direction(self) -> Literal["maximize", "minimize"]:
@@ -45,7 +45,7 @@ class Objective:
 
     def reference(self, result: Mapping[str, Any]) -> float:
         """Return `worst` as a number for the network of `result`."""
-        return float(_look_up(result, self.worst)) if isinstance(self.worst, str) else self.worst
+        return float(self.worst(result) if callable(self.worst) else self.worst)
 
 
 def _look_up(result: Mapping[str, Any], name: str) -> Any:
@@ -55,17 +55,22 @@ def _look_up(result: Mapping[str, Any], name: str) -> Any:
     return value
 
 
+def loss_of_a_guess(result: Mapping[str, Any]) -> float:
+    """Return the cross-entropy of equal probabilities for all classes."""
+    return math.log(classes_of(result))
+
+
 OBJECTIVES = {
     objective.field: objective
     for objective in (
         *(Objective(f"{point}.val_accuracy", maximize=True, worst=0.0) for point in ("final", "pruned")),
-        *(Objective(f"{point}.val_loss", maximize=False, worst=math.log(CLASSES)) for point in ("final", "pruned")),
+        *(Objective(f"{point}.val_loss", maximize=False, worst=loss_of_a_guess) for point in ("final", "pruned")),
         Objective("sparsity", maximize=True, worst=0.0),
         Objective("param_reduction", maximize=True, worst=0.0),
         Objective("params_pruned", maximize=True, worst=0.0),
-        Objective("params_nonzero", maximize=False, worst="params_total"),
+        Objective("params_nonzero", maximize=False, worst=itemgetter("params_total")),
         Objective("compression", maximize=True, worst=1.0),
-        Objective("macs_nonzero", maximize=False, worst="macs_total"),
+        Objective("macs_nonzero", maximize=False, worst=itemgetter("macs_total")),
         Objective("theoretical_speedup", maximize=True, worst=1.0),
     )
 }

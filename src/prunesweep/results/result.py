@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -57,17 +57,28 @@ class Result:
     compact_error: str | None
     rounds: list[dict[str, Any]]
     history: list[dict[str, Any]]
+    weights: str | None
+    normalization: dict[str, Any]
+    classes: list[str]
+    examples: dict[str, int]
+    class_accuracy: list[float | None]
+    confusion: list[list[int]] | None
     seconds: float
     steps_total: int
     steps_cached: int
     schema_version: int = SCHEMA_VERSION
 
 
-BOOKKEEPING = frozenset({"digest", "dense_digest", "overrides", "steps_cached", "schema_version"})
+BOOKKEEPING = frozenset({"dataset", "digest", "dense_digest", "overrides", "steps_cached", "schema_version"})
 """Fields of `Result` that identify a run instead of measuring it. `prunesweep reproduce` does not compare them."""
 
 DURATIONS = frozenset({"seconds", "latency_ms", "dense_latency_ms", "latency_ms_256", "dense_latency_ms_256"})
 """Names of the fields, at any depth of a result, that hold measured times. They differ between repetitions."""
+
+
+def classes_of(result: Mapping[str, Any]) -> int:
+    """Return the number of classes of a result. Older releases had data sets of ten classes only."""
+    return len(result.get("classes", range(10)))
 
 
 def remove_outputs(folder: Path) -> None:

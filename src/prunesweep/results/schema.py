@@ -22,7 +22,11 @@ RATIOS = ("compression", "theoretical_speedup")
 """Numbers that are None if their denominator is 0."""
 STRINGS = ("model", "dataset", "digest", "dense_digest")
 SCORES = ("dense", "pruned", "final")
-STRUCTURED = frozenset({*SCORES, "layers", "dead_layers", "compact", "rounds", "history", "overrides"})
+DATA = ("classes", "examples", "class_accuracy", "confusion")
+"""What is known about the data and the classes. Older releases did not record it."""
+STRUCTURED = frozenset(
+    {*SCORES, *DATA, "normalization", "layers", "dead_layers", "compact", "rounds", "history", "overrides"}
+)
 """Fields that are lists or objects. All others are single values."""
 
 LARGEST = 10**15
@@ -33,6 +37,7 @@ MAX_NAME = 200
 MAX_FIELDS = 100
 """How many fields an object may have. A result has less than 50."""
 MAX_LAYERS = 1_000
+MAX_CLASSES = 100_000
 MAX_ROUNDS = 10_000
 
 
@@ -64,6 +69,8 @@ def _errors(fields: dict[str, Any]) -> Iterator[str]:
         yield f"'seconds' is not {COUNT}"
     yield from _errors_of_point(fields, SCORES)
     yield from _errors_of_history(fields.get("history"))
+    if any(name in fields for name in DATA):
+        yield from _errors_of_classes(fields)
     compact = fields.get("compact")
     if compact is not None and not _has_numbers(compact):
         yield "'compact' is not an object with numbers"
@@ -74,6 +81,24 @@ def _errors(fields: dict[str, Any]) -> Iterator[str]:
         if not _is_count(entry.get("round")):
             yield f"round {number}: 'round' is not {COUNT}"
         yield from (f"round {number}: {error}" for error in _errors_of_point(entry, SCORES[1:]))
+
+
+def _errors_of_classes(fields: dict[str, Any]) -> Iterator[str]:
+    names: Any = fields.get("classes")
+    if not _is_list(names, str) or not 2 <= len(names) <= MAX_CLASSES or not all(map(_is_name, names)):
+        yield f"'classes' is not a list of 2 to {MAX_CLASSES:,} printable names"
+    examples: Any = fields.get("examples")
+    splits = {"train", "validation", "test"}
+    if not isinstance(examples, dict) or examples.keys() != splits or not all(map(_is_whole, examples.values())):
+        yield "'examples' is not an object with the number of examples of train, validation and test"
+    accuracies: Any = fields.get("class_accuracy")
+    if not isinstance(accuracies, list) or not all(value is None or _is_count(value, 1) for value in accuracies):
+        yield "'class_accuracy' is not a list of numbers from 0 to 1"
+    rows: Any = fields.get("confusion")
+    lists = rows is None or (_is_list(rows, list) and all(all(map(_is_whole, row)) for row in rows))
+    lengths = {len(accuracies), *([] if not lists or rows is None else [len(rows), *map(len, rows)])}
+    if not lists or lengths != {len(names)}:
+        yield "'class_accuracy' and 'confusion' do not have an entry for each class"
 
 
 def _errors_of_history(history: Any) -> Iterator[str]:
@@ -138,6 +163,10 @@ def _are_entries(value: Any, numbers: Sequence[str]) -> bool:
 
 def _is_count(value: Any, largest: float = LARGEST) -> bool:
     return type(value) in (int, float) and 0 <= value <= largest
+
+
+def _is_whole(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= LARGEST
 
 
 def _is_name(value: Any) -> bool:

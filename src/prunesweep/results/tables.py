@@ -19,6 +19,7 @@ FORMULA = ("=", "+", "-", "@")
 SHARED_BY_ROUNDS = (
     *("status", "model", "dataset", "seed", "device", "threads", "dense_digest", "overrides"),
     *("criterion", "scope", "structure", "schedule", "dense", "schema_version"),
+    *("weights", "normalization", "classes", "examples"),
 )
 """Fields of a run that are also true of its earlier rounds.
 
@@ -42,7 +43,10 @@ def points(result: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def flat(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return one table row: nested fields under dotted names, layers under their names, without the history."""
+    """Return one table row: nested fields under dotted names, layers and classes under their names.
+
+    The history and the confusion matrix are left out.
+    """
     row: dict[str, Any] = {}
     for key, value in fields.items():
         if key in ("overrides", "dead_layers"):
@@ -55,9 +59,13 @@ def flat(fields: dict[str, Any]) -> dict[str, Any]:
                     for field in ("total", "nonzero", "sparsity")
                 }
             )
+        elif key == "classes":
+            row[key] = len(value)
+        elif key == "class_accuracy":
+            row.update({f"{key}.{name}": accuracy for name, accuracy in zip(fields["classes"], value, strict=True)})
         elif isinstance(value, dict):
             row.update({f"{key}.{name}": inner for name, inner in value.items()})
-        elif key != "history":
+        elif key not in ("history", "confusion"):
             row[key] = value
     return row
 

@@ -18,7 +18,7 @@ from rich.table import Table
 from prunesweep.config import RunConfig
 from prunesweep.errors import UsageError, check_range, printable
 from prunesweep.experiment.run import Progress, run, silent
-from prunesweep.experiment.saved import load_config, save_config
+from prunesweep.experiment.saved import HERE, Files, load_config, save_config
 from prunesweep.files import read_inside, refuse_links, write_atomically
 from prunesweep.report.console.terminal import console, cut, percent
 from prunesweep.results.plain_yaml import parse_yaml
@@ -77,7 +77,9 @@ class Confirmed:
         return None if self.searched is None else self.searched - self.validation[0]
 
 
-def confirm(sweep: Path, count: int, progress: Progress = silent, *, trust: bool = False) -> list[Confirmed]:
+def confirm(
+    sweep: Path, count: int, progress: Progress = silent, files: Files = HERE, *, trust: bool = False
+) -> list[Confirmed]:
     """Run the Pareto set of the search in `sweep` again with `count` new seeds.
 
     Each run has its directory `confirmed/TRIAL/seed=N`. Completed runs with the same configuration are kept.
@@ -86,7 +88,8 @@ def confirm(sweep: Path, count: int, progress: Progress = silent, *, trust: bool
         sweep: The directory of a search.
         count: The number of seeds.
         progress: Shows the progress of a run.
-        trust: Whether the configurations may import code that they name.
+        files: Files of this machine that replace those in the configurations.
+        trust: Whether the configurations may import code and read files that they name.
 
     Returns:
         The rows of `confirmed.csv`: each distinct dense network, then the trials.
@@ -95,14 +98,14 @@ def confirm(sweep: Path, count: int, progress: Progress = silent, *, trust: bool
         UsageError: `sweep` does not contain a search with a completed trial, or `count` is below 1.
     """
     check_range("--seeds", count, 1)
-    chosen = candidates(sweep, trust=trust)
+    chosen = candidates(sweep, files, trust=trust)
     seeds = new_seeds(find_runs(sweep), count)
     folders = {each.trial: [Path(CONFIRMED, str(each.trial), f"seed={seed}") for seed in seeds] for each in chosen}
     for name in (name for names in folders.values() for name in names):
         _check_inside(sweep, name)  # before anything is written
     runs = {
         each.trial: [
-            repeat(each, seed, sweep / name, progress, trust=trust)
+            repeat(each, seed, sweep / name, progress, files, trust=trust)
             for seed, name in zip(seeds, folders[each.trial], strict=True)
         ]
         for each in chosen
@@ -113,7 +116,7 @@ def confirm(sweep: Path, count: int, progress: Progress = silent, *, trust: bool
     return table
 
 
-def candidates(sweep: Path, *, trust: bool = False) -> list[Candidate]:
+def candidates(sweep: Path, files: Files = HERE, *, trust: bool = False) -> list[Candidate]:
     """Return the Pareto set of the search in `sweep`.
 
     Raises:
@@ -123,7 +126,7 @@ def candidates(sweep: Path, *, trust: bool = False) -> list[Candidate]:
     chosen = list(_pareto_set(sweep))
     if not chosen:
         raise UsageError(f"{sweep}: the search has no completed trial.")
-    return [_candidate(sweep, trial, directory, trust=trust) for trial, directory in chosen]
+    return [_candidate(sweep, trial, directory, files, trust=trust) for trial, directory in chosen]
 
 
 def _pareto_set(sweep: Path) -> Iterator[tuple[int, str]]:
@@ -155,7 +158,7 @@ def _check_inside(sweep: Path, name: str | Path) -> None:
         raise UsageError(f"{sweep}: the directory {printable(name)} {error}.") from None
 
 
-def _candidate(sweep: Path, trial: int, directory: str, *, trust: bool) -> Candidate:
+def _candidate(sweep: Path, trial: int, directory: str, files: Files, *, trust: bool) -> Candidate:
     _check_inside(sweep, directory)
     runs = find_runs(sweep / directory)
     if not runs:
@@ -165,7 +168,7 @@ def _candidate(sweep: Path, trial: int, directory: str, *, trust: bool) -> Candi
     for run_directory in runs:
         if not run_directory.completed:
             raise UsageError(f"{run_directory.folder}: did not complete ({printable(run_directory.error)}).")
-    config, _ = load_config(runs[0], trust=trust)
+    config, _ = load_config(runs[0], files, trust=trust)
     return Candidate(
         trial=trial,
         config=config,
@@ -180,13 +183,21 @@ def new_seeds(runs: Iterable[RunDirectory], count: int) -> list[int]:
     return list(range(first, first + count))
 
 
-def repeat(candidate: Candidate, seed: int, folder: Path, progress: Progress, *, trust: bool = False) -> RunDirectory:
+def repeat(
+    candidate: Candidate,
+    seed: int,
+    folder: Path,
+    progress: Progress,
+    files: Files = HERE,
+    *,
+    trust: bool = False,
+) -> RunDirectory:
     """Return the completed run of a candidate with another seed in `folder`; run it unless it is there already.
 
     Finished steps are stored in the user's own store, whose other entries are kept.
     """
     config = replace(candidate.config, seed=seed)
-    if not _is_completed(folder, config, trust=trust):
+    if not _is_completed(folder, config, files, trust=trust):
         overrides = [*candidate.overrides, f"seed={seed}"]
         remove_outputs(folder)  # `folder` never contains a result of another configuration
         save_config(folder, config)
@@ -195,10 +206,10 @@ def repeat(candidate: Candidate, seed: int, folder: Path, progress: Progress, *,
     return read_run(folder)
 
 
-def _is_completed(folder: Path, config: RunConfig, *, trust: bool) -> bool:
+def _is_completed(folder: Path, config: RunConfig, files: Files, *, trust: bool) -> bool:
     found = read_run(folder)
     try:
-        return found.completed and load_config(found, trust=trust)[0] == config
+        return found.completed and load_config(found, files, trust=trust)[0] == config
     except UsageError:
         return False  # an older release had other settings
 

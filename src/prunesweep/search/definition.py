@@ -8,10 +8,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 from prunesweep.config import RunConfig
-from prunesweep.files import canonical
+from prunesweep.data.settings import NamedDataset
+from prunesweep.errors import UsageError, message_of
+from prunesweep.files import canonical, read_regular, sha256
+from prunesweep.models.settings import MAX_WEIGHTS
 from prunesweep.roles import Role, role_of
 
 Definition = dict[str, dict[str, str]]
@@ -29,11 +33,32 @@ def settings(node: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
             yield f"{prefix}{key}", str(value)
 
 
+def contents(run: RunConfig) -> Iterator[tuple[str, str]]:
+    """Yield the hash of each file of the user's that `run` depends on, under a key like that of a setting.
+
+    Raises:
+        UsageError: A file cannot be read.
+    """
+    if not isinstance(run.dataset, NamedDataset):
+        # Imported here because it imports torch, for which a sweep with launchers of its own need not wait.
+        from prunesweep.data.datasets import content_hash
+
+        yield "dataset.content", content_hash(run.dataset)
+    if run.model.weights:
+        try:
+            yield "model.content", sha256(read_regular(Path(run.model.weights).expanduser(), MAX_WEIGHTS))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"model.weights={run.model.weights}: cannot be read ({message_of(error)}).") from error
+
+
 def shared_settings(runs: Iterable[RunConfig]) -> dict[str, str]:
-    """Return the settings of all `runs`. If a setting has several values, they are separated by `|`."""
+    """Return the settings of all `runs`, and the contents of the user's files.
+
+    If a setting has several values, they are separated by `|`.
+    """
     values: dict[str, dict[str, None]] = {}
     for run in runs:
-        for key, text in settings(run):
+        for key, text in (*settings(run), *contents(run)):
             values.setdefault(key, {})[text] = None
     return {key: " | ".join(texts) for key, texts in values.items()}
 

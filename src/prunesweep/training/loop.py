@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -21,12 +21,18 @@ def shuffled(split: Split, batch_size: int, generator: Generator) -> tuple[Tenso
     return batches
 
 
+def unchanged(images: Tensor) -> Tensor:
+    """Return `images`."""
+    return images
+
+
 def train_batches(
     model: nn.Module,
     split: Split,
     optimizer: optim.Optimizer,
     masks: Mapping[str, Tensor],
     batches: Iterable[Tensor],
+    change: Callable[[Tensor], Tensor] = unchanged,
 ) -> float:
     """Take one optimizer step for each batch; return the sum of the training losses of all examples.
 
@@ -39,6 +45,7 @@ def train_batches(
         optimizer: The optimizer of the parameters of `model`.
         masks: Parameter name -> boolean mask, true where the weight is kept.
         batches: Indices of the examples of each batch.
+        change: Returns the images to train on instead of those of a batch.
     """
     model.train()
     parameters = dict(model.named_parameters())
@@ -48,7 +55,7 @@ def train_batches(
     for batch in batches:
         examples = split.take(batch)
         optimizer.zero_grad()
-        loss = cross_entropy(model(examples.images), examples.labels)
+        loss = cross_entropy(model(change(examples.images)), examples.labels)
         loss.backward()
         for parameter, mask in masked:
             if parameter.grad is not None:
@@ -67,17 +74,24 @@ class Score:
 
 
 def evaluate(model: nn.Module, split: Split) -> Score:
-    """Score `model` on every example of `split`. A shorter last batch counts by its size.
+    """Return the score of `model` on every example of `split`. A shorter last batch counts by its size."""
+    return classify(model, split)[0]
+
+
+def classify(model: nn.Module, split: Split) -> tuple[Score, Tensor]:
+    """Return the score of `model` on every example of `split`, and the predicted classes `[n]`.
 
     The network gets copies of the images, because some networks change their input.
     """
     model.eval()
     loss = torch.zeros((), dtype=torch.float64, device=split.labels.device)
-    correct = torch.zeros((), dtype=torch.int64, device=split.labels.device)
+    classes: list[Tensor] = []
     batches = zip(split.images.split(EVALUATION_BATCH), split.labels.split(EVALUATION_BATCH), strict=True)
     with torch.inference_mode():
         for images, labels in batches:
             logits = model(images.clone())
             loss += cross_entropy(logits, labels, reduction="sum")
-            correct += (logits.argmax(1) == labels).sum()
-    return Score(float(loss) / len(split), int(correct) / len(split))
+            classes.append(logits.argmax(1))
+    predicted = torch.cat(classes)
+    correct = int((predicted == split.labels).sum())
+    return Score(float(loss) / len(split), correct / len(split)), predicted

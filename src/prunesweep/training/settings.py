@@ -6,6 +6,27 @@ from dataclasses import dataclass, field
 
 from prunesweep.errors import UsageError, check_range
 
+MAX_SHIFT = 64
+
+
+@dataclass
+class Augment:
+    """Random changes of the training images of each epoch, the same in each repetition of a run.
+
+    Attributes:
+        shift: The largest shift of an image, up, down, left and right, in pixels.
+        flip: Whether half of the images are mirrored, left to right.
+    """
+
+    shift: int = 0
+    flip: bool = False
+
+    def __post_init__(self) -> None:
+        check_range("augment.shift", self.shift, 0, MAX_SHIFT)
+
+    def __bool__(self) -> bool:
+        return bool(self.shift or self.flip)
+
 
 @dataclass
 class Optimizer:

@@ -27,6 +27,7 @@ def gradual(settings: Gradual, parts: Parts) -> Plan:
                 optimizer=parts.optimizer,
                 lr=parts.optimizer.lr * settings.lr_scale,
                 batch_size=parts.train.batch_size,
+                augment=parts.augment,
                 index=writer.next_epoch,
                 seed=parts.seed,
                 spec=parts.spec,

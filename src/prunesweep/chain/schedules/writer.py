@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from prunesweep.chain.prune_steps import Prune
@@ -11,7 +11,7 @@ from prunesweep.errors import UsageError, check_range
 from prunesweep.pruning.allocation import Shapes
 from prunesweep.pruning.spec import PruneSpec
 from prunesweep.training.phases import Phase
-from prunesweep.training.settings import Optimizer
+from prunesweep.training.settings import Augment, Optimizer
 
 if TYPE_CHECKING:
     from prunesweep.results.history import PhaseName
@@ -35,6 +35,7 @@ class Parts:
         finetune: The phase of fine-tuning.
         spec: The pruning that the run should reach in the end.
         seed: Seed of the run.
+        augment: Changes of the training images.
     """
 
     init: Init
@@ -46,6 +47,7 @@ class Parts:
     finetune: Phase
     spec: PruneSpec
     seed: int
+    augment: Augment = field(default_factory=Augment)
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -137,6 +139,7 @@ class Writer:
                     parts.seed,
                     phase=name,
                     round=number,
+                    augment=parts.augment,
                 )
             )
         return len(self.steps) - 1
@@ -162,5 +165,5 @@ def check_within_training(key: str, epoch: int, parts: Parts) -> int:
     Raises:
         UsageError: The dense training has fewer epochs.
     """
-    check_range(key, epoch, 0, parts.train.epochs)
+    check_range(key, epoch, 0, parts.train.length)
     return epoch

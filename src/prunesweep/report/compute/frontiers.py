@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from prunesweep.report.compute.costs import AXES
 from prunesweep.report.compute.groups import Experiment, Spread
 from prunesweep.results.pareto import attainment, hypervolume, knee, pareto
+from prunesweep.results.result import classes_of
 from prunesweep.results.run_directory import RunDirectory, Value
 
 MAX_VALUES = 8
 """A setting with more values than this gets no frontier per value."""
-CHANCE = 0.1
-"""The accuracy of guessing among ten classes of equal size."""
 SMALLEST_ERROR = 1e-4
 """Replaces an error of zero, which has no logarithm: one of 10,000 images."""
 
@@ -84,9 +83,10 @@ def volume(runs: Sequence[RunDirectory]) -> Spread | None:
     accuracy and measured in test accuracy.
     """
     largest = max(run.result["params_total"] for run in runs)
+    chance = 1 / classes_of(runs[0].result)
     volumes = [
         hypervolume(
-            [(math.log10(max(cost, 1)), test) for cost, test in points], (math.log10(largest), CHANCE), (False, True)
+            [(math.log10(max(cost, 1)), test) for cost, test in points], (math.log10(largest), chance), (False, True)
         )
         for points in _selected_by_seed("params_nonzero", runs).values()
     ]

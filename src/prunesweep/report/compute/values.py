@@ -14,7 +14,8 @@ from prunesweep.report.compute.gather import Runs
 from prunesweep.report.compute.groups import Experiment, Spread, experiments
 from prunesweep.report.compute.layers import Heat, Sensitivity, heats, sensitivities
 from prunesweep.report.compute.settings import varied
-from prunesweep.results.run_directory import RunDirectory, Value
+from prunesweep.results.result import classes_of
+from prunesweep.results.run_directory import RunDirectory
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Task:
     Attributes:
         validation: Number of validation images as text. Several numbers if sweeps differ, empty if it is unknown.
         test: Number of test images, or None if it is unknown.
+        classes: Number of classes.
         keys: Settings in which the experiments differ.
         frontiers: Cost -> frontier, for costs that are known.
     """
@@ -48,6 +50,7 @@ class Task:
     dataset: str
     validation: str
     test: int | None
+    classes: int
     keys: list[str]
     seeds: list[int]
     dense: list[Dense]
@@ -88,8 +91,9 @@ def _task(dataset: str, runs: Sequence[RunDirectory], groups: Sequence[Experimen
     frontiers = {axis: frontier(axis, indices, keys, runs, groups) for axis in AXES}
     return Task(
         dataset=dataset,
-        validation=_alternatives(run.settings.get("dataset.validation") for run in members),
-        test=SOURCES[dataset].test if dataset in SOURCES else None,
+        validation=_alternatives(_examples(run, "validation") for run in members),
+        test=_examples(members[0], "test"),
+        classes=classes_of(members[0].result),
         keys=keys,
         seeds=sorted({run.result["seed"] for run in members}),
         dense=_dense(members),
@@ -100,8 +104,20 @@ def _task(dataset: str, runs: Sequence[RunDirectory], groups: Sequence[Experimen
     )
 
 
-def _alternatives(counts: Iterable[Value]) -> str:
-    return " or ".join(f"{count:,}" for count in sorted({count for count in counts if isinstance(count, int)}))
+def _examples(run: RunDirectory, split: str) -> int | None:
+    """Return the number of examples of a split. Older releases did not record it."""
+    sizes = run.result.get("examples")
+    if sizes is not None:
+        return int(sizes[split])
+    if split == "validation":
+        size = run.settings.get("dataset.validation")
+        return size if isinstance(size, int) else None
+    source = SOURCES.get(run.result["dataset"])
+    return source.test if source else None
+
+
+def _alternatives(counts: Iterable[int | None]) -> str:
+    return " or ".join(f"{count:,}" for count in sorted({count for count in counts if count is not None}))
 
 
 def _dense(runs: Sequence[RunDirectory]) -> list[Dense]:

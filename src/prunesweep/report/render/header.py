@@ -8,7 +8,6 @@ from html import escape
 from math import sqrt
 
 from prunesweep.errors import printable
-from prunesweep.report.compute.frontiers import CHANCE
 from prunesweep.report.compute.groups import Spread
 from prunesweep.report.compute.values import Dense, Task, Values
 from prunesweep.results.run_directory import RunDirectory
@@ -127,6 +126,6 @@ def _hypervolume(task: Task, volume: Spread) -> str:
     sd = f" ± {volume.sd:.4f} over seeds" if volume.sd is not None else ""
     largest = max(dense.params for dense in task.dense)
     return (
-        f"{volume.mean:.4f}{sd}: test accuracy above chance ({CHANCE}) times decades of parameters saved, counted from "
-        f"{largest:,}, for the networks selected by the validation accuracies of each seed"
+        f"{volume.mean:.4f}{sd}: test accuracy above chance ({1 / task.classes:.3g}) times decades of parameters "
+        f"saved, counted from {largest:,}, for the networks selected by the validation accuracies of each seed"
     )
