@@ -34,7 +34,7 @@ def network(run_dir: str | Path, *, trust: bool = False, root: str | Path | None
 
     Args:
         run_dir: The directory of a completed run.
-        trust: Whether the saved config may import code and read data that it names: your own network, criterion or data.
+        trust: Whether the saved config may import code and read data that it names, such as your own network.
         root: The folder or file of your own data, like `dataset.root`. It contains the shape of an image and the number
             of classes, on which the network depends.
 

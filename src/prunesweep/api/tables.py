@@ -16,7 +16,7 @@ from prunesweep.results.run_directory import RunDirectory, Value
 from prunesweep.results.tables import MAX_COLUMNS, flat
 from prunesweep.roles import Role, role_of
 
-LEFT_OUT = ("status", "overrides", "rounds", "schema_version")
+LEFT_OUT = ("status", "overrides", "rounds", "normalization", "schema_version")
 """Fields of a result that are not columns: the same for all completed runs, or without a single value."""
 NAMES = ("name", "criterion")
 """The setting with the name of a group's option: `model.name`, `prune.criterion`."""
@@ -30,7 +30,7 @@ def load(*directories: str | Path) -> pd.DataFrame:
     - each setting that was given for the runs and differs between them, under its name on the command line:
       `prune.amount`, `model`, `seed`;
     - the fields of `result.json` (`docs/concepts.md`), nested ones under dotted names: `params_nonzero`,
-      `final.test_accuracy`, `layers.fc1.sparsity`. Rounds and epochs are left out;
+      `final.test_accuracy`, `layers.fc1.sparsity`. Rounds, epochs and the confusion matrix are left out;
     - `directory`, the run directory, for `network` and `masks`.
 
     Accuracies are fractions. A run that failed or did not finish has no row; a warning contains the number of such runs
