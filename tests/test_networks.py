@@ -1,6 +1,7 @@
 """Networks as people write them: a correct result with equal bits twice, or a refusal before training."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -23,11 +24,14 @@ SHARED = ROOT.parent / "shared" / "networks.py"
 
 
 def names(path: Path) -> list[str]:
-    lines = path.read_text().splitlines() if path.exists() else []
-    return [line.split("class ")[1].partition("(")[0] for line in lines if line.startswith("class ")]
+    """Return the classes in a file that can be built without arguments."""
+    found = re.findall(r"^class (\w+)\(", path.read_text(), re.MULTILINE) if path.exists() else []
+    return [name for name in found if name != "Head" and not name.startswith("_")]
 
 
-NETWORKS = [f"more_networks.{name}" for name in names(Path(__file__).parent / "more_networks.py")]
+NETWORKS = [
+    f"{file}.{name}" for file in ("more_networks", "public_networks") for name in names(ROOT / "tests" / f"{file}.py")
+]
 NETWORKS += [f"networks.{name}" for name in names(SHARED)]
 REFUSED = {
     "networks.Softmax": "Remove the softmax",
@@ -153,3 +157,28 @@ def test_transposed_convolutions_can_be_pruned(composed: Compose, tmp_path: Path
     result = experiment.run(settings("more_networks.UpAndDown", composed, tmp_path, *overrides), tmp_path / "run")
     assert (result.params_selected, result.params_pruned) == (128, 64)
     assert result.macs_total - result.macs_nonzero == 64 * 7 * 7, "a weight is used at 7 x 7 input positions"
+
+
+def test_layers_that_cannot_be_pruned_are_listed(composed: Compose, tmp_path: Path) -> None:
+    result = experiment.run(settings("more_networks.Rows", composed, tmp_path), tmp_path / "run")
+    lists = {layer["name"]: (layer["kind"], layer["params"]) for layer in result.other_layers}
+    rows = locate("model.target", "more_networks.Rows")()
+    recurrent = next(name for name, module in rows.named_modules() if isinstance(module, nn.RNNBase))
+    assert lists[recurrent][1] == sum(each.numel() for each in rows.get_submodule(recurrent).parameters())
+    assert sum(params for _, params in lists.values()) + sum(layer["total"] for layer in result.layers) == (
+        result.params_total
+    )
+
+
+def test_a_network_that_is_a_layer_has_a_name(composed: Compose, tmp_path: Path) -> None:
+    overrides = ("layers.include=['(network)']", "prune.amount=0.5")
+    result = experiment.run(
+        settings("public_networks.LinearClassifier", composed, tmp_path, *overrides), tmp_path / "run"
+    )
+    assert [(layer["name"], layer["kind"], layer["nonzero"]) for layer in result.layers] == [("(network)", "fc", 3_930)]
+
+
+def test_layers_that_the_forward_pass_does_not_call_have_no_channels(composed: Compose, tmp_path: Path) -> None:
+    config = settings("more_networks.HeadDeclaredFirst", composed, tmp_path, "prune.structure=channel")
+    with pytest.raises(UsageError, match=r"does not call unused.* Exclude it: 'layers.exclude=\[unused\]'"):
+        experiment.run(config, tmp_path / "run")

@@ -176,12 +176,12 @@ def test_a_layer_with_two_names_is_pruned_once() -> None:
     assert len(shared._forward_pre_hooks) == 1
 
 
-def test_a_module_that_is_a_layer_itself_is_refused_with_the_way_to_prune_it() -> None:
+def test_a_module_that_is_a_layer_itself() -> None:
     layer = nn.Linear(8, 8)
-    with pytest.raises(UsageError, match=r"Prune torch.nn.Sequential\(module\)"):
-        prune(layer, 0.5)
-    prune(nn.Sequential(layer), 0.5)
-    assert int(layer.weight.count_nonzero()) == 32
+    assert int(prune(layer, 0.5)["weight"].sum()) == 32
+    assert int(prune(layer, 0.75)["weight"].sum()) == int(layer.weight.count_nonzero()) == 16
+    with pytest.raises(UsageError, match="selects no layer except the last"):
+        prune(nn.Linear(8, 8), 0.5, structure="channel", input_shape=(8,))
 
 
 def test_frozen_weights_are_pruned_and_stay_frozen() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -14,11 +13,12 @@ from torch.nn.utils import prune as torch_prune
 from prunesweep.chain.seeding import drawing_from, generator_of
 from prunesweep.data.datasets import Split
 from prunesweep.errors import UsageError, check_choice
-from prunesweep.pruning.allocation import Shapes, Units, layer_of
+from prunesweep.models.tensors import layer_of, layers_of
+from prunesweep.pruning.allocation import Shapes, Units
 from prunesweep.pruning.criteria import CRITERIA, Criterion, Score
 from prunesweep.pruning.masks import prune as lowest_pruned
 from prunesweep.pruning.scoring import NetworkView, Sample
-from prunesweep.pruning.selection import TYPES, output_layer, prunable, select
+from prunesweep.pruning.selection import output_layer, prunable, select
 from prunesweep.pruning.settings import DEFAULT_KINDS, Layers, Pruning
 from prunesweep.pruning.spec import PruneSpec, resolve
 
@@ -105,11 +105,6 @@ def prune(
     """
     if not isinstance(module, nn.Module):
         raise UsageError(f"module: must be a torch.nn.Module, not {type(module).__name__}.")
-    if isinstance(module, tuple(itertools.chain(*TYPES.values()))):
-        raise UsageError(
-            "module: is a single layer, which has no name. Prune torch.nn.Sequential(module): the layer itself is "
-            "pruned."
-        )
     chosen = _criterion(criterion, has_data=data is not None)
     settings = Pruning(
         criterion=criterion if isinstance(criterion, str) else "l1",
@@ -228,7 +223,7 @@ def _output_layer(trial: nn.Module, shape: tuple[int, ...], device: torch.device
     executed: list[str] = []
     handles = [
         each.register_forward_hook(lambda _module, _inputs, _output, name=name: executed.append(name))
-        for name, each in trial.named_modules()
+        for name, each in layers_of(trial).items()
     ]
     try:
         with torch.no_grad():
@@ -253,7 +248,7 @@ def _check_transposed(trial: nn.Module, names: Sequence[str], structure: str) ->
 
 def _pruned(module: nn.Module) -> Iterator[tuple[str, nn.Module, str]]:
     """Yield the layer's name, the layer and `weight` or `bias` of what `torch.nn.utils.prune` has pruned."""
-    for name, layer in module.named_modules():
+    for name, layer in layers_of(module).items():
         for hook in layer._forward_pre_hooks.values():
             if isinstance(hook, torch_prune.BasePruningMethod):
                 yield name, layer, hook._tensor_name

@@ -15,7 +15,7 @@ from prunesweep.config import RunConfig
 from prunesweep.errors import UsageError
 from prunesweep.experiment.saved import Files, completed_run, load_config, load_weights
 from prunesweep.export.recorded import check_origin
-from prunesweep.pruning.allocation import layer_of
+from prunesweep.models.tensors import layer_of
 from prunesweep.pruning.selection import output_layer, select
 from prunesweep.results.result import PROVENANCE
 from prunesweep.results.run_directory import RunDirectory

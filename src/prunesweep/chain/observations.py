@@ -11,7 +11,7 @@ from torch import Tensor
 from prunesweep.chain.context import Context
 from prunesweep.chain.state import State
 from prunesweep.chain.steps import Described, Record, classified, score
-from prunesweep.pruning.cost import Cost, LayerCost, cost
+from prunesweep.pruning.cost import Cost, LayerCost, OtherLayer, cost
 from prunesweep.training.loop import Score
 
 MAX_CONFUSION = 100
@@ -98,20 +98,25 @@ class Count(Observation):
     def observe(self, state: State, context: Context) -> Record:
         masks = {name: mask.cpu() for name, mask in state.masks.items()}
         spent = cost(context.template(), masks, self.layers, context.shape)
-        return {**asdict(spent), "layers": [asdict(layer) for layer in spent.layers]}
+        return {
+            **asdict(spent),
+            "layers": [asdict(layer) for layer in spent.layers],
+            "other_layers": [asdict(layer) for layer in spent.other_layers],
+        }
 
     def fits(self, record: Record) -> bool:
         try:
             layers = tuple(LayerCost(**layer) for layer in record["layers"])
-            spent = Cost(**{**record, "layers": layers})
+            others = tuple(OtherLayer(**layer) for layer in record["other_layers"])
+            spent = Cost(**{**record, "layers": layers, "other_layers": others})
         except (KeyError, TypeError):  # missing or unknown fields
             return False
-        lists = isinstance(record["layers"], list) and isinstance(record["dead_layers"], list)
+        lists = all(isinstance(record[key], list) for key in ("layers", "other_layers", "dead_layers"))
         names = lists and all(isinstance(name, str) for name in record["dead_layers"])
-        return names and _has_types(spent) and all(map(_has_types, layers))
+        return names and _has_types(spent) and all(map(_has_types, layers)) and all(map(_has_types, others))
 
 
-def _has_types(figures: Cost | LayerCost) -> bool:
+def _has_types(figures: Cost | LayerCost | OtherLayer) -> bool:
     """Return whether the numbers and texts of `figures` have the declared types."""
     types = {"int": int, "float": int | float, "str": str}
     return all(

@@ -29,9 +29,8 @@ from prunesweep.experiment import provenance
 from prunesweep.experiment.device import use_device
 from prunesweep.files import write_atomically
 from prunesweep.models.settings import CustomModel, Shape
-from prunesweep.models.tensors import own_tensors
+from prunesweep.models.tensors import layer_of, own_tensors
 from prunesweep.models.trial import Traits
-from prunesweep.pruning.allocation import layer_of
 from prunesweep.pruning.compact import NotCompactable, check_compactable, compare_with_dense
 from prunesweep.pruning.criteria import find
 from prunesweep.pruning.selection import output_layer, prunable, select
@@ -121,7 +120,7 @@ def prepare(config: RunConfig, context: Context) -> Parts:
     _check_gradients(config, names, traits)
     _check_transposed(config, network, names)
     if config.prune.structure == "channel" and config.prune.criterion != "none":
-        _check_channels(config, network, names, context.shape)
+        _check_channels(config, network, names, context)
     selected = {name: tuple(parameters[name].shape) for name in names}
     total = sum(parameter.numel() for parameter in parameters.values())
     return Parts(
@@ -174,9 +173,15 @@ def _check_transposed(config: RunConfig, network: nn.Module, names: Sequence[str
         )
 
 
-def _check_channels(config: RunConfig, network: nn.Module, names: Sequence[str], shape: Shape) -> None:
+def _check_channels(config: RunConfig, network: nn.Module, names: Sequence[str], context: Context) -> None:
+    unused = [layer for layer in dict.fromkeys(map(layer_of, names)) if layer not in context.traits.executed]
+    if unused:
+        raise UsageError(
+            f"prune.structure=channel: the forward pass does not call {', '.join(unused)}, so it is not known which "
+            f"channels depend on it. Exclude it: 'layers.exclude=[{','.join(unused)}]'."
+        )
     try:
-        check_compactable(network, names, shape)
+        check_compactable(network, names, context.shape)
     except NotCompactable as error:
         raise UsageError(
             f"prune.structure=channel: the channels of model={config.model.name} cannot be removed: {error}. "

@@ -7,8 +7,28 @@ tensor is one tensor here. It is pruned, counted, stored and saved once.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from torch import Tensor, nn
+if TYPE_CHECKING:  # settings import this module, and they must not import torch
+    from torch import Tensor, nn
+
+ROOT = "(network)"
+"""The name of the network itself where it is a layer."""
+
+
+def layer_of(parameter: str) -> str:
+    """Return the layer of a parameter: `conv1.weight` -> `conv1`."""
+    return parameter.rpartition(".")[0] or ROOT
+
+
+def parameter_of(layer: str, role: str) -> str:
+    """Return the parameter of a layer: `conv1`, `weight` -> `conv1.weight`."""
+    return role if layer == ROOT else f"{layer}.{role}"
+
+
+def layers_of(model: nn.Module) -> dict[str, nn.Module]:
+    """Return name -> module of each module in `model`, and of `model` itself, in the order of the network."""
+    return {name or ROOT: module for name, module in model.named_modules()}
 
 
 def own_tensors(model: nn.Module) -> dict[str, Tensor]:

@@ -18,6 +18,7 @@ from prunesweep.data.layout import CHANNELS_LAST, LAYOUTS, in_layout
 from prunesweep.errors import UsageError
 from prunesweep.models.build import build
 from prunesweep.models.settings import Model, Shape
+from prunesweep.models.tensors import ROOT, layers_of
 
 ROUNDING = 1e-4
 """How much the sum of the probabilities of the classes may differ from one."""
@@ -136,7 +137,7 @@ def _watched(model: nn.Module) -> Iterator[tuple[list[str], list[str]]]:
             finished.append(name)
 
     handles = []
-    for name, module in model.named_modules():
+    for name, module in layers_of(model).items():
         handles.append(module.register_forward_pre_hook(lambda _m, _i, name=name: begin(name)))
         handles.append(module.register_forward_hook(lambda m, _i, _o, name=name: end(name, m)))
     try:
@@ -151,7 +152,7 @@ def _named_failures(what: str, running: list[str]) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # the user's network may raise anything
-        where = f" in layer {running[-1]}" if running and running[-1] else ""
+        where = f" in layer {running[-1]}" if running and running[-1] != ROOT else ""
         lines = str(error).strip().splitlines() or [""]
         raise _Failed(f"{what}{where} ({type(error).__name__}: {lines[0]})") from error
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from prunesweep.errors import UsageError, check_choice
+from prunesweep.models.tensors import layer_of
 
 SCOPES = ("global", "layerwise", "erk", "magnitude")
 STRUCTURES = ("unstructured", "channel", "n_of_m")
@@ -135,8 +136,3 @@ def check_groups(shapes: Shapes, size: int) -> None:
             f"prune.m={size}: must divide the number of inputs of each selected layer. It does not divide {listed}. "
             f"Exclude these layers: 'layers.exclude=[{','.join(indivisible)}]'."
         )
-
-
-def layer_of(parameter: str) -> str:
-    """Return the layer of a parameter: `conv1.weight` -> `conv1`."""
-    return parameter.rpartition(".")[0]

@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from prunesweep.models.settings import Shape
-from prunesweep.pruning.allocation import layer_of
+from prunesweep.models.tensors import layer_of, layers_of, parameter_of
 from prunesweep.pruning.cost import cost
 from prunesweep.pruning.selection import prunable
 
@@ -86,13 +86,13 @@ def _without_channels(dense: nn.Module, masks: Mapping[str, Tensor], shape: Shap
         removed = _pruned_channels(name, masks)
         if removed:
             out = torch_pruning.prune_conv_out_channels if kind == "conv" else torch_pruning.prune_linear_out_channels
-            graph.get_pruning_group(small.get_submodule(name), out, idxs=removed).prune()
+            graph.get_pruning_group(layers_of(small)[name], out, idxs=removed).prune()
     return small
 
 
 def _pruned_channels(layer: str, masks: Mapping[str, Tensor]) -> list[int]:
     """Return the output channels of `layer` without a kept weight or bias."""
-    weight, bias = masks.get(f"{layer}.weight"), masks.get(f"{layer}.bias")
+    weight, bias = masks.get(parameter_of(layer, "weight")), masks.get(parameter_of(layer, "bias"))
     if weight is None:
         return []
     kept = weight.flatten(1).any(1)
@@ -111,7 +111,7 @@ def check_compactable(model: nn.Module, selected: Sequence[str], shape: Shape) -
     """
     trial = copy.deepcopy(model)
     parameters = dict(trial.named_parameters())
-    layers = {layer_of(name) for name in selected if len(parameters[f"{layer_of(name)}.weight"]) > 1}
+    layers = {layer_of(name) for name in selected if len(parameters[parameter_of(layer_of(name), "weight")]) > 1}
     masks = {name: torch.ones_like(parameters[name], dtype=torch.bool) for name in selected if layer_of(name) in layers}
     with torch.no_grad():
         for name, mask in masks.items():

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from prunesweep.models.settings import Shape
-from prunesweep.pruning.allocation import layer_of
+from prunesweep.models.tensors import layer_of, layers_of, parameter_of
 from prunesweep.pruning.flow import flow
 from prunesweep.pruning.multiplications import multiplications
 from prunesweep.pruning.selection import prunable
@@ -30,6 +30,21 @@ class LayerCost:
 
 
 @dataclass(frozen=True)
+class OtherLayer:
+    """A layer with parameters that cannot be pruned, such as a normalization or a recurrent layer.
+
+    Attributes:
+        name: The name of the layer.
+        kind: The name of its class.
+        params: The number of its parameters.
+    """
+
+    name: str
+    kind: str
+    params: int
+
+
+@dataclass(frozen=True)
 class Cost:
     """Parameters and multiply-adds of a network under masks.
 
@@ -45,6 +60,7 @@ class Cost:
             and biases of the units on such paths.
         dead_layers: Prunable layers without an effective weight. No signal passes them.
         layers: The prunable layers, in the order of the network.
+        other_layers: The layers with parameters that cannot be pruned, in the order of the network.
     """
 
     params_total: int
@@ -56,6 +72,7 @@ class Cost:
     params_effective: int
     dead_layers: tuple[str, ...]
     layers: tuple[LayerCost, ...]
+    other_layers: tuple[OtherLayer, ...]
 
 
 def cost(model: nn.Module, masks: Mapping[str, Tensor], selected: tuple[str, ...], shape: Shape) -> Cost:
@@ -81,14 +98,19 @@ def cost(model: nn.Module, masks: Mapping[str, Tensor], selected: tuple[str, ...
         macs_total=sum(uses[name] * parameters[name] for name in parameters),
         macs_nonzero=sum(uses[name] * (parameters[name] - pruned.get(name, 0)) for name in parameters),
         params_effective=total - total_pruned - sum(int(lost.sum()) for lost in cut_off.values()),
-        dead_layers=tuple(name for name in kinds if _is_dead(f"{name}.weight", masks, cut_off)),
+        dead_layers=tuple(name for name in kinds if _is_dead(parameter_of(name, "weight"), masks, cut_off)),
         layers=tuple(_layer(name, kind, owned[name], parameters, pruned) for name, kind in kinds.items()),
+        other_layers=tuple(
+            OtherLayer(name, type(module).__name__, sum(parameters[parameter] for parameter in owned[name]))
+            for name, module in layers_of(model).items()
+            if name not in kinds and owned[name]
+        ),
     )
 
 
 def _owned(model: nn.Module) -> dict[str, list[str]]:
     """Return module name -> the parameters that no module before it has."""
-    owned: dict[str, list[str]] = {name: [] for name, _ in model.named_modules()}
+    owned: dict[str, list[str]] = {name: [] for name in layers_of(model)}
     for name, _ in model.named_parameters():
         owned[layer_of(name)].append(name)
     return owned
@@ -117,7 +139,7 @@ def _cut_off(model: nn.Module, masks: Mapping[str, Tensor], shape: Shape) -> dic
 
 def _on_a_path(model: nn.Module, masks: Mapping[str, Tensor], shape: Shape) -> dict[str, Tensor]:
     """Return name -> where a parameter changes the outputs if all kept weights are positive."""
-    layers = {f"{name}.{role}" for name in prunable(model) for role in ("weight", "bias")}
+    layers = {parameter_of(name, role) for name in prunable(model) for role in ("weight", "bias")}
     values: dict[str, Tensor] = {}
     for name, parameter in model.named_parameters():
         if name not in layers:

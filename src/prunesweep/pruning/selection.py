@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from torch import nn
 
 from prunesweep.errors import UsageError, suggestion
-from prunesweep.models.tensors import first_names
+from prunesweep.models.tensors import first_names, layers_of, parameter_of
 from prunesweep.pruning.settings import Layers
 
 TYPES: dict[str, tuple[type[nn.Module], ...]] = {
@@ -21,13 +21,14 @@ TYPES: dict[str, tuple[type[nn.Module], ...]] = {
 
 def prunable(model: nn.Module) -> dict[str, str]:
     """Return name -> kind of each layer that can be pruned, in the order of the network."""
-    return {name: kind for name, kind in _layers(model).items() if _has_own_weight(model.get_submodule(name))}
+    modules = layers_of(model)
+    return {name: kind for name, kind in _layers(model).items() if _has_own_weight(modules[name])}
 
 
 def _layers(model: nn.Module) -> dict[str, str]:
     return {
         name: kind
-        for name, module in model.named_modules()
+        for name, module in layers_of(model).items()
         for kind, types in TYPES.items()
         if isinstance(module, types)
     }
@@ -92,7 +93,7 @@ def select(model: nn.Module, layers: Layers, *, output: str | None = None) -> tu
         )
     first = first_names(model)
     roles = ("weight", "bias") if layers.biases or channels else ("weight",)
-    parameters = (first.get(f"{name}.{role}") for name in names for role in roles)
+    parameters = (first.get(parameter_of(name, role)) for name in names for role in roles)
     return tuple(dict.fromkeys(name for name in parameters if name is not None))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from prunesweep.code.hashing import user_code_hash
 from prunesweep.errors import UsageError
+from prunesweep.models.tensors import layer_of
 from prunesweep.pruning.allocation import (
     Budget,
     Shapes,
@@ -21,7 +22,6 @@ from prunesweep.pruning.allocation import (
     check_groups,
     check_layers,
     check_reachable,
-    layer_of,
 )
 from prunesweep.pruning.criteria import find
 from prunesweep.pruning.settings import Pruning

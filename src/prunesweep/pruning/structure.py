@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from prunesweep.pruning.allocation import Shapes, layer_of
+from prunesweep.models.tensors import layer_of
+from prunesweep.pruning.allocation import Shapes
 
 
 def unit_scores(structure: str, scores: Tensor) -> Tensor:

@@ -53,6 +53,7 @@ class Result:
     pruned: dict[str, float]
     final: dict[str, float]
     layers: list[dict[str, Any]]
+    other_layers: list[dict[str, Any]]
     compact: dict[str, Any] | None
     compact_error: str | None
     rounds: list[dict[str, Any]]

@@ -24,9 +24,8 @@ STRINGS = ("model", "dataset", "digest", "dense_digest")
 SCORES = ("dense", "pruned", "final")
 DATA = ("classes", "examples", "class_accuracy", "confusion")
 """What is known about the data and the classes. Older releases did not record it."""
-STRUCTURED = frozenset(
-    {*SCORES, *DATA, "normalization", "layers", "dead_layers", "compact", "rounds", "history", "overrides"}
-)
+LISTS = ("layers", "other_layers", "dead_layers", "rounds", "history", "overrides")
+STRUCTURED = frozenset({*SCORES, *DATA, *LISTS, "normalization", "compact"})
 """Fields that are lists or objects. All others are single values."""
 
 LARGEST = 10**15

@@ -45,7 +45,7 @@ def points(result: dict[str, Any]) -> list[dict[str, Any]]:
 def flat(fields: dict[str, Any]) -> dict[str, Any]:
     """Return one table row: nested fields under dotted names, layers and classes under their names.
 
-    The history and the confusion matrix are left out.
+    The history, the confusion matrix and the layers that cannot be pruned are left out.
     """
     row: dict[str, Any] = {}
     for key, value in fields.items():
@@ -65,7 +65,7 @@ def flat(fields: dict[str, Any]) -> dict[str, Any]:
             row.update({f"{key}.{name}": accuracy for name, accuracy in zip(fields["classes"], value, strict=True)})
         elif isinstance(value, dict):
             row.update({f"{key}.{name}": inner for name, inner in value.items()})
-        elif key not in ("history", "confusion"):
+        elif key not in ("history", "confusion", "other_layers"):
             row[key] = value
     return row
 

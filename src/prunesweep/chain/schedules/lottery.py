@@ -7,7 +7,7 @@ from dataclasses import replace
 from prunesweep.chain.schedules.settings import Lottery
 from prunesweep.chain.schedules.writer import Parts, Plan, Writer, check_rises, check_within_training
 from prunesweep.chain.steps import Reinitialize, Rewind
-from prunesweep.pruning.allocation import layer_of
+from prunesweep.models.tensors import layer_of
 from prunesweep.pruning.curves import geometric
 from prunesweep.pruning.spec import Fractions, PruneSpec
 
