@@ -22,6 +22,8 @@ SLOW_TESTS = (
     "tests/adversarial/test_exports.py",
     "tests/adversarial/test_output.py",
     "tests/adversarial/test_signals.py",
+    "tests/api/test_start.py::test_a_sweep_is_a_process",
+    "tests/api/test_start.py::test_a_sweep_that_is_refused",
     "tests/chain/test_arithmetic.py::test_an_environment_variable",
     "tests/chain/test_digest.py",
     "tests/chain/test_prune_steps.py::test_a_ramp_from_a_stored_state",

@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 from support import ROOT
 
+import prunesweep
+
 PACKAGE = ROOT / "src" / "prunesweep"
 PLUGINS = "hydra_plugins/prunesweep_plugins"
 
 # Tested through their callers: a constant name and a docstring, or the parts of one mechanism.
 WITHOUT_OWN_TEST = {
     "__init__.py",
+    "__main__.py",
     "export/invalid.py",
     "export/rebuild.py",
     "models/custom.py",
@@ -48,6 +51,7 @@ def test_folders_import_in_one_direction_and_without_circles() -> None:
         ("prunesweep/data/splits.py", "import prunesweep.report", "Folders import only"),
         ("prunesweep/data/splits.py", "import prunesweep.training.loop", "Folders import only"),
         ("prunesweep/search/space.py", f"import {PLUGINS.replace('/', '.')}.callback", "Folders import only"),
+        ("prunesweep/search/space.py", "import prunesweep.api.tables", "Folders import only"),
         ("prunesweep/pruning/allocation.py", "import prunesweep.pruning.masks", "No circles"),
         (f"{PLUGINS}/launching.py", f"import {PLUGINS.replace('/', '.')}.sweepers", "No circles"),
         ("prunesweep/chain/state.py", "def late():\n    import hydra.utils", "Only the configuration"),
@@ -74,8 +78,18 @@ def test_every_folder_says_what_it_contains() -> None:
         assert path.read_text().startswith('"""'), path
 
 
-def test_the_configuration_imports_neither_torch_nor_other_slow_packages() -> None:
-    slow = {"torch", "torchvision", "rich", "matplotlib", "optuna", "sklearn"}
-    code = f"import sys, prunesweep.config; print({slow!r} & set(sys.modules))"
+def test_the_start_of_a_run_imports_neither_torch_nor_other_slow_packages() -> None:
+    slow = {"torch", "torchvision", "rich", "matplotlib", "optuna", "sklearn", "pandas"}
+    code = f"import sys, prunesweep.api.run; print({slow!r} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_the_package_offers_its_functions_without_importing_anything_slow() -> None:
+    code = "import sys, prunesweep; print(dir(prunesweep), 'torch' in sys.modules, 'hydra' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("False False")
+    assert all(repr(name) in done.stdout for name in prunesweep.__all__)
+    assert all(getattr(prunesweep, name).__name__ == name for name in prunesweep.__all__)
+    with pytest.raises(AttributeError, match="module 'prunesweep' has no attribute 'runs'"):
+        _ = prunesweep.runs

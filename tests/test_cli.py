@@ -10,12 +10,14 @@ import torch
 
 from prunesweep import cli
 from prunesweep.cli import main
+from prunesweep.errors import UsageError
 from prunesweep.export.formats import FORMATS
+from prunesweep.process import CONTINUE
 from prunesweep.results.result import write_failed
 from prunesweep.store.entries import entry_path
 from prunesweep.store.store import Store
 
-VERBS = ("report", "confirm", "reproduce", "export", "evaluate", "store")
+VERBS = ("run", "report", "confirm", "reproduce", "export", "evaluate", "store")
 
 
 def test_the_installed_command_lists_its_verbs() -> None:
@@ -24,7 +26,7 @@ def test_the_installed_command_lists_its_verbs() -> None:
     assert re.findall(r"^    (\w+)", done.stdout, flags=re.MULTILINE) == list(VERBS)
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", VERBS[1:])
 def test_the_help_of_a_verb_shows_an_example(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main([verb, "--help"])
@@ -74,6 +76,47 @@ def test_an_interrupted_verb_prints_the_command(
     with pytest.raises(SystemExit, match="130"):
         main()
     assert capsys.readouterr().err == "interrupted. To start again, run:\n  prunesweep report sweep\n"
+
+
+ENDS = [
+    (KeyboardInterrupt(), 130, f"interrupted. {CONTINUE}\n  prunesweep run -m seed=0,1\n"),
+    (UsageError("no"), 1, "error: no\n"),
+]
+
+
+@pytest.mark.parametrize(("error", "code", "message"), ENDS)
+def test_a_run_ends_with_the_messages_and_exit_codes_of_run_py(
+    error: BaseException,
+    code: int,
+    message: str,
+    restored_signals: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def command(arguments: list[str]) -> None:
+        assert arguments == ["-m", "seed=0,1"]
+        raise error
+
+    monkeypatch.setattr("prunesweep.api.run.command", command)
+    monkeypatch.setattr("sys.argv", ["bin/prunesweep", "run", "-m", "seed=0,1"])
+    with pytest.raises(SystemExit, match=f"^{code}$"):
+        main()
+    assert capsys.readouterr().err == message
+
+
+def test_the_shell_completes_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[str] = []
+    monkeypatch.setattr("prunesweep.api.run.complete", called.extend)
+    assert main(["-sc", "query=bash"]) == 0
+    assert called == ["-sc", "query=bash"]
+
+
+def test_python_starts_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "prunesweep", "report", "nowhere"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "does not contain a run" in done.stderr
 
 
 def test_report_prints_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

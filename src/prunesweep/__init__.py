@@ -20,5 +20,41 @@ organised in the order of the pipeline, and each folder imports only from those 
 - `report`: tables, figures and the web page
 - `export`: networks in other file formats, verified
 - `search`: multi-objective searches
+- `api`: the functions that this package offers, and the start of runs
 - `cli`: the `prunesweep` command
+
+The functions, in `docs/python.md`: `run`, `sweep`, `load`, `network`, `masks` and `prune`.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+# This code is loaded before every step, so a change of it gives all steps new digests (`prunesweep.code.hashing`).
+__all__ = ["load", "masks", "network", "prune", "run", "sweep"]
+
+if TYPE_CHECKING:
+    from prunesweep.api.modules import prune as prune
+    from prunesweep.api.networks import masks as masks
+    from prunesweep.api.networks import network as network
+    from prunesweep.api.start import run as run
+    from prunesweep.api.start import sweep as sweep
+    from prunesweep.api.tables import load as load
+else:
+
+    def __getattr__(name):
+        """Import a function of the API on its first use, so that `import prunesweep` does not import torch."""
+        modules = {
+            "load": "tables",
+            "masks": "networks",
+            "network": "networks",
+            "prune": "modules",
+            "run": "start",
+            "sweep": "start",
+        }
+        if name not in modules:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"prunesweep.api.{modules[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

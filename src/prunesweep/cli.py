@@ -1,4 +1,4 @@
-"""The `prunesweep` command, for finished runs and sweeps.
+"""The `prunesweep` command: it starts runs and sweeps, and uses finished ones.
 
 Each verb imports what it needs inside its function, so that `prunesweep --help` does not wait for torch.
 """
@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prunesweep.errors import UsageError, check_choice, check_range
-from prunesweep.process import Interrupts, exit_with_message
+from prunesweep.process import CONTINUE, Interrupts, exit_with_message
 
 if TYPE_CHECKING:
     from prunesweep.experiment.saved import Files
 
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
 
-DESCRIPTION = "Report, confirm, reproduce and export finished runs. To start runs, use run.py."
+DESCRIPTION = "Start runs and sweeps; report, confirm, reproduce and export finished ones."
 EPILOG = "`prunesweep VERB --help` describes a verb and shows an example."
 
 
@@ -30,11 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The verb and its options. By default those of the command line, and then the process exits.
     """
     if arguments is None:
-        with exit_with_message(Interrupts(), "To start again, run:"):
+        interrupts = Interrupts()
+        with exit_with_message(interrupts, CONTINUE if sys.argv[1:2] == ["run"] else "To start again, run:"):
             sys.exit(main(sys.argv[1:]))
+    if arguments[:1] in (["run"], ["-sc"]):
+        return _run(arguments)
     parser = argparse.ArgumentParser(prog="prunesweep", description=DESCRIPTION, epilog=EPILOG)
     verbs = parser.add_subparsers(required=True, metavar="VERB", title="verbs")
-    for add in (_add_report, _add_confirm, _add_reproduce, _add_export, _add_evaluate, _add_store):
+    for add in (_add_run, _add_report, _add_confirm, _add_reproduce, _add_export, _add_evaluate, _add_store):
         add(verbs)
     try:
         if arguments and not arguments[0].startswith("-"):
@@ -54,6 +57,21 @@ def _add(
     verb = verbs.add_parser(name, help=summary, description=description, epilog=f"example: {example}")
     verb.set_defaults(execute=execute)
     return verb
+
+
+def _add_run(verbs: Verbs) -> None:
+    """Add the verb to the list. Hydra reads its arguments."""
+    verbs.add_parser("run", help="run an experiment, or with -m a sweep: prunesweep run -m prune.amount=0.1,0.2,0.5")
+
+
+def _run(arguments: Sequence[str]) -> int:
+    from prunesweep.api.run import command, complete
+
+    if arguments[0] == "run":
+        command(arguments[1:])
+    else:
+        complete(arguments)
+    return 0
 
 
 def _add_report(verbs: Verbs) -> None:

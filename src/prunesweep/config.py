@@ -86,7 +86,7 @@ def register() -> None:
     """Register every schema with Hydra under the name of its class, for the defaults lists in `conf/`."""
     store = ConfigStore.instance()
     for schema in (RunConfig, Layers, Pruning, *(schema for family in FAMILIES.values() for schema in family)):
-        store.store(name=schema.__name__, node=_schema(schema))
+        store.store(name=schema.__name__, node=_schema(schema), replace=True)  # also if called again
 
 
 def _schema(schema: type) -> DictConfig:

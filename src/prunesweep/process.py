@@ -25,6 +25,8 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 """The signals that interrupt a command."""
 RETRY_AFTER = 0.02
 """Seconds until a signal that arrived during an import is delivered again."""
+CONTINUE = "Every finished step is stored. To continue, run:"
+"""The sentence before the command line of an interrupted run or sweep."""
 
 
 class Interrupts:
@@ -218,9 +220,13 @@ def _outcome(error: BaseException | None, interrupts: Interrupts, advice: str) -
 
 def _command_line(arguments: Iterable[object]) -> str:
     """Return the command that started this process, followed by `arguments`."""
+    return shlex.join([*program(), *sys.argv[1:], *map(str, arguments)])
+
+
+def program() -> list[str]:
+    """Return the start of the command line of this process: a script with its interpreter, or an installed command."""
     script = Path(sys.argv[0])
-    program = [Path(sys.executable).name, sys.argv[0]] if script.suffix == ".py" else [script.name]
-    return shlex.join([*program, *sys.argv[1:], *map(str, arguments)])
+    return [Path(sys.executable).name, sys.argv[0]] if script.suffix == ".py" else [script.name]
 
 
 def _check_working_directory() -> None:

@@ -151,7 +151,7 @@ def test_the_module_in_the_path_and_the_one_that_defines_the_object_count(projec
 def test_the_code_of_prunesweep_that_a_user_imports_counts(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project({"own.py": "from prunesweep.errors import UsageError\ndef score(of): return of.weight"})
     monkeypatch.setattr("prunesweep.code.hashing._hash", lambda modules: ",".join(sorted(modules)))
-    assert user_code_hash("prune.target", "own.score") == "own,prunesweep.errors"
+    assert user_code_hash("prune.target", "own.score") == "own,prunesweep,prunesweep.errors"
 
 
 def test_an_installed_object_counts_by_the_module_that_defines_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,15 @@ def test_other_settings_are_refused_with_the_differences_and_both_ways_out(tmp_p
     assert content(folder) == before
 
 
+def test_the_command_that_continues_is_that_of_the_installed_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim(tmp_path / "mine", GRID)
+    monkeypatch.setattr(sys, "argv", ["/somewhere/bin/prunesweep", "-m", "seed=0,1"])
+    with pytest.raises(Refused, match="\n  prunesweep run -m prune.amount=0.5,0.9 hydra.sweep.dir=.*/mine\n"):
+        claim(tmp_path / "mine", with_definition(space={"seed": "0,1"}, settings={}))
+
+
 def test_the_same_settings_continue_the_sweep(tmp_path: Path) -> None:
     for _ in range(2):
         with claimed(tmp_path, replace(GRID, arguments=("-m", "prune.amount=choice(0.5,0.9)"))):

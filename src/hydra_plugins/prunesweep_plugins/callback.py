@@ -69,11 +69,12 @@ class SweepTable(Callback):
         Runs in the process that started the sweep. A sweep that was refused leaves its directory as it is.
         """
         from prunesweep.results.run_directory import run_folders
-        from prunesweep.search.sweep_directory import Refused
+        from prunesweep.search.sweep_directory import Refused, report_directory
 
         sweep, error = Path(config.hydra.sweep.dir), sys.exc_info()[1]
         if isinstance(error, Refused) or next(run_folders(sweep), None) is None:
             return  # no job has started
+        report_directory(sweep)
         if isinstance(error, KeyboardInterrupt):
             _add_directory(error, config)
         from prunesweep.report.console.terminal import conclude

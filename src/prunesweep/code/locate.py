@@ -26,5 +26,6 @@ def locate(key: str, path: str) -> Any:
     except Exception as error:  # importing executes the user's code, which may raise anything
         raise UsageError(
             f"{key}={path}: cannot be imported ({type(error).__name__}: {error}). "
-            "The module must be installed, in the folder of run.py, or on PYTHONPATH."
+            "The module must be installed, on PYTHONPATH, or in the folder of run.py; with `prunesweep run`, in the "
+            "working directory."
         ) from error

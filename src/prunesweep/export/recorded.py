@@ -34,8 +34,8 @@ def check_origin(run: RunDirectory, weights: Mapping[str, Tensor]) -> None:
     provenance = run.provenance or {}
     if "weights" not in provenance:
         raise UsageError(
-            f"{run.folder / PROVENANCE}: is missing or does not have the hash of the weights, with which an export "
-            "starts. `prunesweep reproduce` computes the run again, in a new directory."
+            f"{run.folder / PROVENANCE}: is missing or does not have the hash of the weights, which would show that "
+            "they are those of the run. `prunesweep reproduce` computes the run again, in a new directory."
         )
     try:
         actual = tensor_hash(weights)
@@ -44,12 +44,12 @@ def check_origin(run: RunDirectory, weights: Mapping[str, Tensor]) -> None:
     if actual != provenance["weights"]:
         raise UsageError(
             f"{run.folder / WEIGHTS}: does not have the hash of the weights in {PROVENANCE}. One of the two files was "
-            "changed after the run. Nothing was exported."
+            "changed after the run."
         )
     if run.result["digest"] not in [step["digest"] for step in provenance["steps"]]:
         raise UsageError(
             f"{run.folder / RESULT}: its digest is not in {PROVENANCE}. The two files belong to different runs, or one "
-            "of them was changed after the run. Nothing was exported."
+            "of them was changed after the run."
         )
 
 

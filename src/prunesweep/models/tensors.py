@@ -7,8 +7,10 @@ tensor is one tensor here. It is pruned, counted, stored and saved once.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from torch import Tensor, nn
+if TYPE_CHECKING:  # settings import this module, and they must not import torch
+    from torch import Tensor, nn
 
 ROOT = "(network)"
 """The name of the network itself where it is a layer."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
 import shlex
 import shutil
@@ -20,6 +21,7 @@ from typing import Any
 
 from prunesweep.errors import UsageError, message_of, printable
 from prunesweep.files import parse_json, read_inside, write_atomically
+from prunesweep.process import program
 from prunesweep.results.result import remove_outputs
 from prunesweep.results.run_directory import CONFIG, run_folders
 from prunesweep.search.definition import Definition, differences
@@ -28,6 +30,8 @@ from prunesweep.store.locks import Owner, locked
 RECORD, LOCK = ".sweep.json", ".sweep.lock"
 MAX_BYTES = 16_000_000
 MAX_DIFFERENCES, MAX_WIDTH = 20, 200
+REPORT_TO = "PRUNESWEEP_REPORT_DIRECTORY_TO"
+"""Environment variable with the file to which a sweep writes its directory, for the process that started it."""
 
 
 class Refused(UsageError):
@@ -140,6 +144,12 @@ def directory_override(folder: Path) -> str:
     return f"hydra.sweep.dir={text}"
 
 
+def report_directory(folder: Path) -> None:
+    """Write the path of a sweep's directory to the file that `REPORT_TO` names, if it does."""
+    if REPORT_TO in os.environ:
+        Path(os.environ[REPORT_TO]).write_text(str(folder))
+
+
 def remove_run(folder: Path) -> None:
     """Remove a run from its directory: its outputs, then its settings. Other files are not touched."""
     remove_outputs(folder)
@@ -170,7 +180,8 @@ def _message(folder: Path, before: Sweep, lines: Sequence[str]) -> Iterator[str]
 
 def _command(folder: Path, before: Sweep) -> str:
     given = [printable(each) for each in before.arguments if not each.startswith("hydra.sweep.dir=")]
-    return shlex.join([Path(sys.executable).name, sys.argv[0], *given, directory_override(folder)])
+    start = program()
+    return shlex.join([*start, *(["run"] if len(start) == 1 else []), *given, directory_override(folder)])
 
 
 def _another(folder: Path) -> str:
