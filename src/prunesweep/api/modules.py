@@ -13,7 +13,7 @@ from torch.nn.utils import prune as torch_prune
 from prunesweep.chain.seeding import drawing_from, generator_of
 from prunesweep.data.datasets import Split
 from prunesweep.errors import UsageError, check_choice
-from prunesweep.models.tensors import layer_of, layers_of
+from prunesweep.models.tensors import layer_of, layers_of, parameter_of
 from prunesweep.pruning.allocation import Shapes, Units
 from prunesweep.pruning.criteria import CRITERIA, Criterion, Score
 from prunesweep.pruning.masks import prune as lowest_pruned
@@ -256,9 +256,7 @@ def _pruned(module: nn.Module) -> Iterator[tuple[str, nn.Module, str]]:
 
 def _masks(module: nn.Module) -> dict[str, Tensor]:
     """Return the masks of earlier prunings by parameter name."""
-    return {
-        f"{name}.{role}".lstrip("."): getattr(layer, f"{role}_mask").bool() for name, layer, role in _pruned(module)
-    }
+    return {parameter_of(name, role): getattr(layer, f"{role}_mask").bool() for name, layer, role in _pruned(module)}
 
 
 def _plain_copy(module: nn.Module) -> nn.Module:
