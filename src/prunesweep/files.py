@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import stat
 import uuid
 from pathlib import Path, PurePath
@@ -17,6 +18,9 @@ MAX_DEPTH = 20
 """How deep values of unknown origin may be nested. A result is nested 5 deep."""
 MAX_CONTAINERS, MAX_VALUES = 500_000, 5_000_000
 """How many lists and objects, and how many values, JSON of unknown origin may contain. They limit the memory."""
+
+LONG_NUMBER = re.compile(rb"\d{19}|[eE]\+?\d{3}")
+"""What the text of each integer beyond 64 bits, and of each number that is not finite, contains."""
 
 
 def canonical(value: Any) -> bytes:
@@ -99,7 +103,9 @@ def parse_json(content: bytes) -> Any:
     if content.count(b"[") + content.count(b"{") > MAX_CONTAINERS or content.count(b",") > MAX_VALUES:
         raise ValueError("contains too many values")
     try:
-        value = json.loads(content.decode(), parse_int=_integer, parse_float=_finite, parse_constant=_finite)
+        # A function for each number is slow, so numbers are examined only where some have many digits.
+        integer, number = (_integer, _finite) if LONG_NUMBER.search(content) else (None, None)
+        value = json.loads(content.decode(), parse_int=integer, parse_float=number, parse_constant=_finite)
     except RecursionError:
         raise ValueError("is nested too deeply") from None
     check_depth(value)
