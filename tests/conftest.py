@@ -18,7 +18,7 @@ from fakes import Sweep, fake_fields, fake_run
 from hydra import compose, initialize_config_dir
 from hypothesis import settings
 from omegaconf import OmegaConf
-from support import FORKS, ROOT, SLOW_FIXTURES, SLOW_TESTS, Command, Completed, Compose, Finished
+from support import FORKS, LONG_TESTS, ROOT, SLOW_FIXTURES, SLOW_TESTS, Command, Completed, Compose, Finished
 from torch import Tensor, nn
 
 from prunesweep import config, process
@@ -51,10 +51,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that are not slow as `fast`."""
+    """Mark the tests that take seconds as `long`, and those that are not slow as `fast`."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        if not fixtures & SLOW_FIXTURES and not item.nodeid.startswith(SLOW_TESTS):
+        if item.nodeid.startswith(LONG_TESTS):
+            item.add_marker("long")
+        elif not fixtures & SLOW_FIXTURES and not item.nodeid.startswith(SLOW_TESTS):
             item.add_marker("fast")
 
 

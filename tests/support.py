@@ -55,6 +55,27 @@ SLOW_TESTS = (
 All tests that are not slow carry the marker `fast`.
 """
 
+LONG_TESTS = (
+    "tests/adversarial/test_output.py::test_a_reader_that_leaves",
+    "tests/adversarial/test_output.py::test_a_sweep_whose_report",
+    "tests/adversarial/test_signals.py::test_a_signal_during_a_heavy_import",
+    "tests/api/test_start.py::test_a_sweep_is_a_process",
+    "tests/plugins/test_launchers.py",
+    "tests/plugins/test_sweepers.py::test_a_search_continues",
+    "tests/plugins/test_sweepers.py::test_failures_are_recorded",
+    "tests/report/render/test_page.py::test_ten_thousand_runs",
+    "tests/test_faults.py",
+    "tests/test_golden.py::test_a_portable_run",
+    "tests/test_own_data.py::test_a_published_data_set",
+    "tests/test_own_data.py::test_a_sweep",
+    "tests/test_run.py::test_two_processes",
+    "tests/tracking/test_mlflow.py::test_parallel_jobs",
+)
+"""Beginnings of the IDs of tests that take 4 seconds or more, because they run whole commands several times.
+
+They carry the marker `long`, and run only with `pytest -m long`.
+"""
+
 Compose = Callable[..., RunConfig]
 Completed = Callable[..., Path]
 

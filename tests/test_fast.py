@@ -1,11 +1,11 @@
-"""The list of slow tests in `support.py`, from which the marker `fast` follows."""
+"""The lists of slow and long tests in `support.py`, from which the markers follow."""
 
 import pytest
-from support import ROOT, SLOW_TESTS
+from support import LONG_TESTS, ROOT, SLOW_TESTS
 
 
-@pytest.mark.parametrize("test", SLOW_TESTS)
-def test_each_slow_test_exists(test: str) -> None:
+@pytest.mark.parametrize("test", [*SLOW_TESTS, *LONG_TESTS])
+def test_each_listed_test_exists(test: str) -> None:
     file, _, name = test.partition("::")
     assert (ROOT / file).exists()
     if name:

@@ -140,7 +140,7 @@ def test_given_weights(
     network = Plain() if model == "plain" else caffe()
     optimizer = torch.optim.Adam(network.parameters())
     train, labels = images(examples.train.images), torch.as_tensor(examples.train.labels)
-    for batch in torch.randperm(len(train))[:2_000].split(50):
+    for batch in torch.randperm(len(train))[:1_000].split(50):
         optimizer.zero_grad()
         cross_entropy(network(train[batch]), labels[batch]).backward()
         optimizer.step()
@@ -153,7 +153,7 @@ def test_given_weights(
     with torch.inference_mode():
         predicted = network.eval()(images(examples.test.images)).argmax(1)
     correct = int((predicted == torch.as_tensor(examples.test.labels)).sum())
-    assert correct > 700
+    assert correct > 500
     assert round(result["dense"]["test_accuracy"] * 1_000) == correct
     assert [epoch["phase"] for epoch in result["history"]] == ["finetune"]
 

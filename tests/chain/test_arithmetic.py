@@ -1,22 +1,20 @@
-import subprocess
-import sys
-from functools import cache
+import os
+from pathlib import Path
 
+import forked
 import pytest
 import torch
+from support import FORKS, ROOT
 
 from prunesweep.chain.arithmetic import arithmetic
 
-CODE = (
-    "import torch; torch.set_num_threads(1); from prunesweep.chain.arithmetic import arithmetic; print(arithmetic(1))"
-)
+CODE = """
+import torch
+from prunesweep.chain.arithmetic import arithmetic
 
-
-@cache
-def in_a_process(**environment: str) -> str:
-    """Return the hash that a new process computes."""
-    done = subprocess.run([sys.executable, "-c", CODE], env=environment, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+torch.set_num_threads(1)
+print(arithmetic(1))
+"""
 
 
 def test_the_hash_is_the_same_each_time_and_leaves_the_random_state_alone() -> None:
@@ -28,8 +26,18 @@ def test_the_hash_is_the_same_each_time_and_leaves_the_random_state_alone() -> N
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the variables are those of MKL and oneDNN on x86-64")
-@pytest.mark.parametrize("variable", ["MKL_CBWR=COMPATIBLE", "ONEDNN_MAX_CPU_ISA=SSE41", "ATEN_CPU_CAPABILITY=default"])
-def test_an_environment_variable_that_changes_the_bits_changes_the_hash(variable: str) -> None:
-    name, _, value = variable.partition("=")
-    assert in_a_process(**{name: value}) != in_a_process()
+@pytest.mark.skipif(not FORKS, reason="the variables are those of MKL and oneDNN on x86-64")
+def test_an_environment_variable_that_changes_the_bits_changes_the_hash(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(CODE)
+
+    def hash_with(**variable: str) -> str:
+        """Return the hash that a process computes. Libraries read the variables when they first compute."""
+        out, err = tmp_path / "out", tmp_path / "err"
+        out.unlink(missing_ok=True)
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), **variable}
+        assert forked.start(script, [], tmp_path, out, err, environment).wait() == 0, err.read_text()
+        return out.read_text()
+
+    variables = ({}, {"MKL_CBWR": "COMPATIBLE"}, {"ONEDNN_MAX_CPU_ISA": "SSE41"}, {"ATEN_CPU_CAPABILITY": "default"})
+    assert len({hash_with(**variable) for variable in variables}) == len(variables)
