@@ -9,7 +9,7 @@ from support import ROOT, Completed, edit
 from prunesweep.config import RunConfig
 from prunesweep.errors import UsageError
 from prunesweep.experiment import saved
-from prunesweep.experiment.saved import completed_run, load_config, load_weights, save_config
+from prunesweep.experiment.saved import Files, completed_run, load_config, load_weights, save_config
 
 UNTRAINED = ("train.epochs=0", "finetune.epochs=0")
 
@@ -85,7 +85,7 @@ def test_data_is_always_read_from_the_folder_of_the_present_machine(
     monkeypatch.setenv("PRUNESWEEP_DATA", str(tmp_path))
     config, notes = load(folder)
     assert config.dataset.root == str(tmp_path)
-    note = f"dataset.root=/elsewhere is not used: data is read from {tmp_path}. To change it, set PRUNESWEEP_DATA"
+    note = f"dataset.root=/elsewhere is not used: data is read from {tmp_path}. To change it, give --root, or set PRUNESWEEP_DATA"
     assert (note in notes) == is_noted
 
 
@@ -167,3 +167,26 @@ def test_damaged_and_missing_weights_are_reported(completed: Completed) -> None:
     (run.folder / "model.safetensors").unlink()
     with pytest.raises(UsageError, match="model.safetensors: cannot be read"):
         load_weights(run)
+
+
+def test_files_of_the_machine_are_given_or_trusted(completed: Completed, tmp_path: Path) -> None:
+    run = completed_run(completed(*UNTRAINED))
+    edit(run.folder, dataset={"name": "folder", "root": "/elsewhere"}, model__weights="/elsewhere/a.pt")
+    with pytest.raises(UsageError, match=r"names a file of the machine, dataset.root=/elsewhere. Give it with --root"):
+        load_config(run)
+    with pytest.raises(UsageError, match=r"model.weights=/elsewhere/a.pt. Give it with --weights, or pass --trust"):
+        load_config(run, Files(root="/here"))
+    config, notes = load_config(run, Files("/here", "/here/b.pt"))
+    assert (config.dataset.root, config.model.weights) == ("/here", "/here/b.pt")
+    assert not any("is not used" in note for note in notes)
+    config, _ = load_config(run, trust=True)
+    assert (config.dataset.root, config.model.weights) == ("/elsewhere", "/elsewhere/a.pt")
+    assert load_config(run, Files(root="/here"), to_run=False)[0].model.weights == "/elsewhere/a.pt", "it is not read"
+
+
+def test_the_folder_of_published_data_can_be_given(completed: Completed) -> None:
+    run = completed_run(completed(*UNTRAINED))
+    edit(run.folder, dataset__name="mnist", dataset__root="/elsewhere")
+    config, notes = load_config(run, Files(root="/here"))
+    assert config.dataset.root == "/here"
+    assert not any("dataset.root" in note for note in notes)

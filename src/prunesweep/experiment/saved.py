@@ -104,7 +104,7 @@ def load_config(
     values = _with_references_replaced(run.folder, _experiment_settings(saved))
     if not trust:
         refuse_code(run.folder, values)
-    notes = list(_use_machine_settings(saved, values))
+    notes = list(_use_machine_settings(saved, values, files))
     _use_files(run.folder, saved, values, files, trust=trust, to_run=to_run)
     loaded = config.build(OmegaConf.create(values))
     return loaded, [*notes, *_added_defaults(values, loaded)]
@@ -207,24 +207,28 @@ def _look_up(values: Mapping[str, Any], key: str) -> Any:
     return node
 
 
-def _use_machine_settings(saved: Mapping[str, Any], values: dict[str, Any]) -> Iterator[str]:
+def _use_machine_settings(saved: Mapping[str, Any], values: dict[str, Any], files: Files) -> Iterator[str]:
     """Set the settings of this machine in `values`, and yield a note if data was read from another folder.
 
-    The folder of the data is the environment variable PRUNESWEEP_DATA, or None for the cache directory. The device
-    keeps its kind, which changes the last bits of a result, but not the number that it had on the other machine.
+    The folder of published data is the given one, the environment variable PRUNESWEEP_DATA, or None for the cache
+    directory. The device keeps its kind, which changes the last bits of a result, but not the number that it had on the
+    other machine.
     """
     if str(values.get("device")).startswith("cuda:"):
         values["device"] = "cuda"
-    dataset, local = values.get("dataset"), os.environ.get("PRUNESWEEP_DATA")
+    dataset, local = values.get("dataset"), files.root or os.environ.get("PRUNESWEEP_DATA")
     if not isinstance(dataset, dict):
         return  # reported when the config is built
     dataset["root"] = local
     before = saved["dataset"].get("root")
     source = SOURCES.get(str(dataset.get("name")))
-    if before in (None, local) or "${" in str(before) or source is None or source.torchvision is None:
+    if files.root or before in (None, local) or "${" in str(before) or source is None or source.torchvision is None:
         return
     place = printable(local or "the cache directory")
-    yield f"dataset.root={printable(before)} is not used: data is read from {place}. To change it, set PRUNESWEEP_DATA"
+    yield (
+        f"dataset.root={printable(before)} is not used: data is read from {place}. To change it, give --root, or set "
+        "PRUNESWEEP_DATA"
+    )
 
 
 def _use_files(
@@ -239,8 +243,6 @@ def _use_files(
     if isinstance(dataset, dict) and dataset.get("name") in ("folder", "arrays"):
         before = saved["dataset"].get("root")
         dataset["root"] = files.root or _trusted_file(folder, DATA_FOLDER, before, trust=trust)
-    elif files.root and isinstance(dataset, dict) and dataset.get("name") in SOURCES:
-        dataset["root"] = files.root
     if isinstance(model, dict) and model.get("weights") and to_run:
         model["weights"] = files.weights or _trusted_file(folder, "model.weights", model["weights"], trust=trust)
 
