@@ -85,8 +85,8 @@ def test_data_is_always_read_from_the_folder_of_the_present_machine(
     monkeypatch.setenv("PRUNESWEEP_DATA", str(tmp_path))
     config, notes = load(folder)
     assert config.dataset.root == str(tmp_path)
-    note = f"dataset.root=/elsewhere is not used: data is read from {tmp_path}. To change it, give --root, or set PRUNESWEEP_DATA"
-    assert (note in notes) == is_noted
+    note = f"dataset.root=/elsewhere is not used: data is read from {tmp_path}. To change it, give --root, or set"
+    assert any(each.startswith(note) for each in notes) == is_noted
 
 
 def test_the_kind_of_the_device_is_kept_and_its_number_is_not(completed: Completed) -> None:
