@@ -1,5 +1,7 @@
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from prunesweep.errors import UsageError
@@ -98,3 +100,21 @@ def test_a_custom_network_is_built_with_its_keyword_arguments() -> None:
 def test_an_unusable_custom_target_is_refused(target: str, kwargs: dict[str, int], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         build(CustomModel(target=target, kwargs=kwargs), GREY, 10)
+
+
+@given(
+    st.sampled_from([LeNet5(), LeNet5Caffe(), LeNet300100(), ConvLeNet(widths=[2, 2, 2, 2])]),
+    st.tuples(st.integers(1, 4), st.integers(1, 40), st.integers(1, 40)),
+    st.integers(2, 12),
+)
+@settings(max_examples=40)
+def test_images_of_any_shape_are_classified_or_refused(model: Model, shape: Shape, classes: int) -> None:
+    needed = {"lenet5": 12, "lenet5_caffe": 16}.get(model.name, 1)
+    if min(shape[1:]) < needed:
+        with pytest.raises(
+            UsageError, match=rf"images of {shape[1]}x{shape[2]} pixels are too small.*{needed}x{needed}"
+        ):
+            build(model, shape, classes)
+    else:
+        with torch.inference_mode():
+            assert build(model, shape, classes)(torch.zeros(2, *shape)).shape == (2, classes)

@@ -35,7 +35,7 @@ def read(settings: ArraysDataset) -> Parts:
     Raises:
         UsageError: The file cannot be read, or its arrays are not images and labels that fit together.
     """
-    path = settings.path("")
+    path = settings.path
     arrays = _load(path)
     convention = max(NAMES.values(), key=lambda names: sum(name in arrays for pair in names.values() for name in pair))
     required = [name for split in ("train", "test") for name in convention[split]]

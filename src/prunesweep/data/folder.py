@@ -56,7 +56,7 @@ def read(settings: FolderDataset) -> Parts:
     Raises:
         UsageError: A folder is missing or a class is empty, an image cannot be read, or images have different sizes.
     """
-    root = settings.path("")
+    root = settings.path
     classes = _classes(root, root / "train")
     files = [file for folder, split in SPLITS.items() for file in _files(root, folder, split, classes)]
     hashes = _shown((sha256(_content(file.path)) for file in files), len(files), "Checking")  # small files: no threads

