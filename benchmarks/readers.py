@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from random import Random
 
 import mutations
 import numpy as np
 import optuna
+import torch
 from mutations import Mutation, mutate_bytes, one_of
 from omegaconf import OmegaConf
 from optuna.samplers import RandomSampler
+from PIL import Image
 from torch import nn
 
-from prunesweep.data import datasets
-from prunesweep.data.settings import NamedDataset
+from prunesweep.data import array_files, datasets
+from prunesweep.data import folder as folder_reader
+from prunesweep.data.settings import ArraysDataset, FolderDataset, NamedDataset
 from prunesweep.data.sources import SOURCES, DataFile, Source
 from prunesweep.experiment.reproduce import compare
 from prunesweep.experiment.saved import completed_run, load_config, load_weights
@@ -32,6 +37,10 @@ from prunesweep.export.formats import FORMATS
 from prunesweep.export.recorded import check_origin
 from prunesweep.export.write import export
 from prunesweep.files import canonical, sha256
+from prunesweep.models.build import build as build_network
+from prunesweep.models.settings import LeNet300100
+from prunesweep.models.tensors import load_tensors
+from prunesweep.models.weights import read_weights
 from prunesweep.report.compute.gather import gather
 from prunesweep.report.compute.values import compute
 from prunesweep.report.console import store as store_output
@@ -70,6 +79,10 @@ SMALL_IDX = Source(
 """A data set in the format of MNIST whose files have sizes, but no checksums."""
 
 
+NETWORK = partial(build_network, LeNet300100(), (1, 12, 12), 2)
+"""Builds the network of the checkpoint."""
+
+
 @dataclass(frozen=True)
 class Reader:
     """A function that reads files of unknown origin.
@@ -101,6 +114,16 @@ def build(samples: Path) -> None:
         path = samples / file.path
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(draw.integers(10, size=file.size, dtype=np.uint8).tobytes())
+    own = samples / "own"
+    own.mkdir()
+    torch.save({"epoch": 1, "state_dict": NETWORK().state_dict()}, own / "checkpoint.pt")
+    images, labels = draw.integers(256, size=(20, 12, 12), dtype=np.uint8), np.arange(20) % 2
+    np.savez(own / "arrays.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    for split in ("train", "test"):
+        for index, image in enumerate(images):
+            path = own / "images" / split / "ab"[index % 2] / f"{index:02}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(path)
 
 
 def readers(samples: Path) -> Mapping[str, Reader]:
@@ -127,6 +150,9 @@ def readers(samples: Path) -> Mapping[str, Reader]:
         "tensors": Reader(f"{record.with_suffix('.safetensors')}", "store", _entry(record), tensors),
         "tally": Reader("store/tally.json", "store", _entry(record), as_json),
         "idx": Reader("idx/train-labels-idx1-ubyte", "idx", _read_idx, _same_size),
+        "checkpoint": Reader("own/checkpoint.pt", "own", _read_checkpoint, one_of(mutations.mutate_zip, mutate_bytes)),
+        "arrays": Reader("own/arrays.npz", "own", _read_arrays, one_of(mutations.mutate_zip, mutate_bytes)),
+        "image": Reader("own/images/train/a/00.png", "own", _read_images, mutate_bytes),
     }
     syntax: dict[str, Mutation] = {"torch": mutations.mutate_zip, "onnx": mutations.mutate_onnx}
     model = formats.load(formats.read(samples / "safetensors" / "model.safetensors"), trust=False)
@@ -257,6 +283,22 @@ def _read_idx(folder: Path) -> bool:
     labels = data.train.labels
     assert 0 <= int(labels.min()) <= int(labels.max()) <= 9, "a label that is not a class"
     return True
+
+
+def _read_checkpoint(folder: Path) -> bool:
+    network = NETWORK()
+    tensors = read_weights(str(folder / "own" / "checkpoint.pt"), network)
+    load_tensors(network, tensors)
+    return True
+
+
+def _read_arrays(folder: Path) -> bool:
+    return len(array_files.read(ArraysDataset(root=str(folder / "own" / "arrays.npz"))).train) > 0
+
+
+def _read_images(folder: Path) -> bool:
+    os.environ["XDG_CACHE_HOME"] = str(folder / "cache")  # decoded images are kept there
+    return len(folder_reader.read(FolderDataset(root=str(folder / "own" / "images"))).train) > 0
 
 
 def _same_size(content: bytes, draw: Random) -> bytes:

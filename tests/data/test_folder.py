@@ -112,3 +112,9 @@ def test_a_fifo_is_not_read(root: Path) -> None:
     os.mkfifo(root / "train" / "cat" / "5.png")
     with pytest.raises(UsageError, match=r"5.png: cannot be read .is not a regular file"):
         read(settings(root))
+
+
+def test_a_picture_with_too_many_pixels_is_not_decoded(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder, "MAX_IMAGE", 23)
+    with pytest.raises(UsageError, match=r"cannot be read as an image .it has 24 pixels, more than 23"):
+        read(settings(root, size=[2, 3]))  # not in the cache

@@ -1,4 +1,6 @@
+import io
 import pickle
+import zipfile
 from collections import OrderedDict
 from pathlib import Path
 
@@ -134,3 +136,26 @@ def test_weights_that_are_not_finite_are_refused(trained: nn.Module, tmp_path: P
     weights["fc2.bias"][0] = float("nan")
     with pytest.raises(UsageError, match=r"fc2.bias has values that are not finite numbers"):
         read_weights(saved(weights, tmp_path / "a.pt"), network())
+
+
+def test_an_archive_that_unpacks_to_more_than_the_file_is_refused(trained: nn.Module, tmp_path: Path) -> None:
+    content = io.BytesIO()
+    torch.save(trained.state_dict(), content)
+    with zipfile.ZipFile(content) as plain, zipfile.ZipFile(tmp_path / "a.pt", "w", zipfile.ZIP_DEFLATED) as packed:
+        for member in plain.infolist():
+            packed.writestr(member.filename, plain.read(member))
+        packed.writestr("archive/more", bytes(10**6))
+    with pytest.raises(UsageError, match="its members are larger than the file"):
+        read_weights(str(tmp_path / "a.pt"), network())
+
+
+def test_the_message_of_another_library_is_short(trained: nn.Module, tmp_path: Path) -> None:
+    content = io.BytesIO()
+    torch.save(trained.state_dict(), content)
+    with zipfile.ZipFile(content) as plain, zipfile.ZipFile(tmp_path / "a.pt", "w") as other:
+        for member in plain.infolist():
+            damaged = member.filename.endswith("byteorder")
+            other.writestr(member.filename, b"x" * 10**6 if damaged else plain.read(member))
+    with pytest.raises(UsageError, match="cannot be read") as error:
+        read_weights(str(tmp_path / "a.pt"), network())
+    assert len(str(error.value)) < 1_000

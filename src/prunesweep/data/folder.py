@@ -30,6 +30,9 @@ FORMATS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".ti
 MAX_FILE = 2**28
 """The largest size of an image file in bytes."""
 
+MAX_IMAGE = 2**25
+"""The largest number of pixels of an image before it is resized: 5,800x5,800."""
+
 SPLITS = {"train": "train", "test": "test", "val": "validation"}
 """Name of a folder -> the split in it. `val` is optional."""
 
@@ -161,6 +164,8 @@ def _image(settings: FolderDataset, path: Path) -> Array:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as image:
+                if image.width * image.height > MAX_IMAGE:
+                    raise ValueError(f"it has {image.width * image.height:,} pixels, more than {MAX_IMAGE:,}")
                 grey = settings.grey if settings.grey is not None else image.mode in GREY_MODES
                 if image.mode in ("I", "F") or image.mode.startswith("I;"):
                     raise ValueError(f"its mode {image.mode} has more than 8 bits for each pixel")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ PREFIXES = ("module.", "_orig_mod.")
 
 COUNTER = "num_batches_tracked"
 """A buffer of BatchNorm that files of old releases of torch do not have, and that no result depends on."""
+
+MAX_REASON = 200
+"""How much of the message of another library is shown. It may contain a part of the file."""
 
 SHOWN = 5
 """How many names a message lists."""
@@ -51,9 +55,9 @@ def read_weights(file: str, network: nn.Module) -> dict[str, Tensor]:
         first = names.get(name)
         if first is None:
             unexpected.append(name)
-        elif first not in found:
+        elif first not in found or found[first].shape != expected[first].shape:
             found[first] = tensor
-        elif not torch.equal(found[first], tensor):
+        elif tensor.shape == expected[first].shape and not torch.equal(found[first], tensor):
             raise UsageError(f"model.weights={file}: {first} and {name} are one parameter, but have different values.")
     missing = [name for name in expected if name not in found and not name.endswith(COUNTER)]
     faults = [
@@ -80,7 +84,7 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     except UsageError as error:
         raise UsageError(f"model.weights={path}: {error}") from error
     except Exception as error:  # a damaged file can raise any exception of the library that reads it
-        reason = printable((str(error) or type(error).__name__).partition("\n")[0])
+        reason = printable((str(error) or type(error).__name__)[:MAX_REASON].partition("\n")[0])
         raise UsageError(f"model.weights={path}: cannot be read ({reason}).") from error
     if path.suffix == ".safetensors" and any(name.endswith("/gaps") for name in found):
         raise UsageError(f"model.weights={path}: is an export in the format csr. Export with --format safetensors.")
@@ -88,6 +92,10 @@ def _tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _load_pickle(content: bytes) -> dict[str, Tensor]:
+    if content[:2] == b"PK":  # torch does not compress, so the members together are no larger than the file
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if sum(member.file_size for member in archive.infolist()) > len(content):
+                raise ValueError("its members are larger than the file")
     try:
         loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:
