@@ -1,0 +1,94 @@
+"""The plan of a sweep before it starts: its tree of steps, and about what it costs. Nothing is computed or written."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from prunesweep.chain.costs import RUN, START, kind, where
+from prunesweep.chain.environment import digests, extend
+from prunesweep.chain.tree import Branch, Tree
+from prunesweep.config import RunConfig
+from prunesweep.experiment.run import Planning, plan_run
+from prunesweep.store.costs import Cost, read_costs
+from prunesweep.store.store import Store, open_store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The plan of a sweep.
+
+    Attributes:
+        tree: The steps of all runs that can be planned.
+        failures: The number of runs that cannot be planned, and will fail.
+        fixed: The expected time in seconds of all runs besides their steps.
+        start: The expected time that a process needs once, besides the steps.
+    """
+
+    tree: Tree
+    failures: int
+    fixed: float
+    start: float = 0.0
+
+    @property
+    def runs(self) -> int:
+        """The number of runs."""
+        return self.tree.runs + self.failures
+
+    def seconds(self, workers: int = 1) -> float:
+        """Return the expected time with `workers` runs at a time."""
+        return self.start + self.tree.makespan(workers) + self.fixed / workers
+
+
+def forecast(configs: Iterable[RunConfig], *, stored: bool = True) -> Forecast:
+    """Return the plan of runs with `configs`, in this order.
+
+    A run that cannot be planned does not raise an error here. It fails with its own error when it is executed.
+
+    Args:
+        configs: The settings of the runs.
+        stored: Whether steps in the store count as computed. If not, the plan is that for an empty store.
+    """
+    branches, failures, fixed, start = [], 0, 0.0, 0.0
+    costs: dict[Path | None, dict[str, Cost]] = {}
+    for number, config in enumerate(configs):
+        store = open_store(config.store)
+        if config.store.folder not in costs:
+            costs[config.store.folder] = read_costs(config.store.folder)
+        known = costs[config.store.folder]
+        try:
+            planning = plan_run(config)
+            branches.append(_branch(planning, store, known, number, stored=stored))
+        except Exception as error:
+            log.debug("run %s cannot be planned: %s", number, error)
+            failures += 1
+        else:
+            place = where(planning.context, planning.root)
+            fixed += _seconds(known, kind(RUN, place))
+            start = max(start, _seconds(known, kind(START, place)))
+    tree = Tree.of(branches)
+    return Forecast(tree, failures, fixed, start if tree.missing else 0.0)
+
+
+def _seconds(known: Mapping[str, Cost], kind: str) -> float:
+    return known[kind].seconds if kind in known else 0.0
+
+
+def _branch(planning: Planning, store: Store, known: Mapping[str, Cost], number: int, *, stored: bool) -> Branch:
+    chain = planning.plan.chain
+    after = digests(planning.root, chain)
+    place = where(planning.context, planning.root)
+    observations = [(at, extend(after[at], each.describe()), each) for at, each in planning.observations()]
+    return Branch(
+        chain,
+        after,
+        observations,
+        planning.plan.points[-1].final,
+        store.holds if stored else lambda _: False,
+        lambda what: known.get(kind(what, place)),
+        scope=f"{store.folder or number}:",
+    )
