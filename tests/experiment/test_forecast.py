@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 from support import Compose
 
+import prunesweep
 from prunesweep.config import RunConfig
+from prunesweep.errors import UsageError
 from prunesweep.experiment import run as experiment
 from prunesweep.experiment.forecast import forecast
 from prunesweep.store.costs import read_costs
@@ -56,6 +58,13 @@ def test_a_run_that_cannot_be_planned_is_counted(short: Compose) -> None:
     assert (found.runs, found.failures, found.tree.runs) == (3, 1, 2)
 
 
+def test_more_steps_than_the_limit_are_not_planned(short: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prunesweep.experiment.forecast.MAX_STEPS", 9)
+    assert forecast([short()]).failures == 0
+    with pytest.raises(UsageError, match="more than 9 steps together: too many to plan"):
+        forecast([short(), short()])
+
+
 def test_costs_change_no_result(short: Compose, tmp_path: Path) -> None:
     first = experiment.run(short(), tmp_path / "one")
     assert len(read_costs(tmp_path / "store")) >= 6
@@ -65,5 +74,9 @@ def test_costs_change_no_result(short: Compose, tmp_path: Path) -> None:
 
 
 def test_a_dry_run_is_not_a_run(short: Compose, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="dry_run=true: shows a plan and computes nothing"):
-        experiment.run(short("dry_run=true"), tmp_path / "run")
+    (tmp_path / "result.json").write_text("{}")
+    with pytest.raises(UsageError, match="dry_run=true: shows a plan and computes nothing"):
+        experiment.run(short("dry_run=true"), tmp_path)
+    with pytest.raises(UsageError, match="dry_run=true: shows a plan and computes nothing"):
+        prunesweep.run("dry_run=true", dir=tmp_path)
+    assert (tmp_path / "result.json").exists()

@@ -91,4 +91,4 @@ def test_a_plan_that_fails_does_not_stop_the_sweep(
     monkeypatch.setattr(planning, "show_plan", fail)
     target = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
     planning.show_plan_before_sweep([], OmegaConf.create({"hydra": {"launcher": {"_target_": target}}}))
-    assert "The plan of the sweep cannot be shown (OSError: broken)." in caplog.text
+    assert "The plan of the sweep cannot be shown (" in caplog.text

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from hydra_plugins.prunesweep_plugins import launching
+from prunesweep.errors import message_of
 
 if TYPE_CHECKING:
     from prunesweep.config import RunConfig
@@ -42,7 +43,7 @@ def show_plan_before_sweep(runs: Sequence[RunConfig], config: DictConfig) -> Non
     try:
         show_plan(runs, config)
     except Exception as error:
-        log.warning("The plan of the sweep cannot be shown (%s: %s).", type(error).__name__, error)
+        log.warning("The plan of the sweep cannot be shown (%s).", message_of(error))
 
 
 def show_worst_case(space: Space, run_of: Callable[[list[str]], RunConfig], trials: int, config: DictConfig) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from prunesweep.chain.observations import Observation
@@ -103,10 +103,14 @@ class Tree:
     runs: int
 
     @classmethod
-    def of(cls, branches: Sequence[Branch]) -> Tree:
-        """Return the tree of `branches`, the runs in the order in which they are executed."""
+    def of(cls, branches: Iterable[Branch]) -> Tree:
+        """Return the tree of `branches`, the runs in the order in which they are executed.
+
+        Each branch is used once and not kept, because long chains need much memory.
+        """
         nodes: dict[str, Node] = {}
         present: dict[str, bool] = {}  # entries that the store contains, or will contain after the runs so far
+        runs = 0
         for number, branch in enumerate(branches):
             names = [branch.scope + digest for digest in branch.digests]
             for position, (name, step) in enumerate(zip(names, branch.chain, strict=True)):
@@ -116,7 +120,8 @@ class Tree:
                     nodes[name] = Node(step, names[position - 1] if position else None, recalls, stored)
                 nodes[name].runs.append(number)
             _Walk(branch, names, nodes, present).all()
-        return cls(nodes, len(branches))
+            runs += 1
+        return cls(nodes, runs)
 
     @property
     def missing(self) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +11,18 @@ from prunesweep.chain.costs import RUN, START, kind, where
 from prunesweep.chain.environment import digests, extend
 from prunesweep.chain.tree import Branch, Tree
 from prunesweep.config import RunConfig
+from prunesweep.errors import UsageError
 from prunesweep.experiment.run import Planning, plan_run
 from prunesweep.store.costs import Cost, read_costs
 from prunesweep.store.store import Store, open_store
 
 log = logging.getLogger(__name__)
+MAX_STEPS = 500_000
+"""The largest number of steps of all runs together that are planned, 20 microseconds each."""
+
+
+class TooLarge(UsageError):
+    """The runs have too many steps to plan."""
 
 
 @dataclass(frozen=True)
@@ -52,26 +59,42 @@ def forecast(configs: Iterable[RunConfig], *, stored: bool = True) -> Forecast:
     Args:
         configs: The settings of the runs.
         stored: Whether steps in the store count as computed. If not, the plan is that for an empty store.
+
+    Raises:
+        UsageError: The runs have more than `MAX_STEPS` steps together.
     """
-    branches, failures, fixed, start = [], 0, 0.0, 0.0
-    costs: dict[Path | None, dict[str, Cost]] = {}
-    for number, config in enumerate(configs):
-        store = open_store(config.store)
-        if config.store.folder not in costs:
-            costs[config.store.folder] = read_costs(config.store.folder)
-        known = costs[config.store.folder]
-        try:
-            planning = plan_run(config)
-            branches.append(_branch(planning, store, known, number, stored=stored))
-        except Exception as error:
-            log.debug("run %s cannot be planned: %s", number, error)
-            failures += 1
-        else:
-            place = where(planning.context, planning.root)
-            fixed += _seconds(known, kind(RUN, place))
-            start = max(start, _seconds(known, kind(START, place)))
-    tree = Tree.of(branches)
+    failures, fixed, start, steps = 0, 0.0, 0.0, 0
+    costs: dict[Path, dict[str, Cost]] = {}
+
+    def branches() -> Iterator[Branch]:
+        nonlocal failures, fixed, start, steps
+        for number, config in enumerate(configs):
+            if config.store.folder not in costs:
+                costs[config.store.folder] = read_costs(config.store.folder)
+            known = costs[config.store.folder]
+            try:
+                planning = plan_run(config)
+                place = where(planning.context, planning.root)
+                steps += len(planning.plan.chain)
+                _check_size(steps)
+                branch = _branch(planning, open_store(config.store), known, number, stored=stored)
+            except TooLarge:
+                raise
+            except Exception as error:
+                log.debug("run %s cannot be planned: %s", number, error)
+                failures += 1
+            else:
+                fixed += _seconds(known, kind(RUN, place))
+                start = max(start, _seconds(known, kind(START, place)))
+                yield branch
+
+    tree = Tree.of(branches())
     return Forecast(tree, failures, fixed, start if tree.missing else 0.0)
+
+
+def _check_size(steps: int) -> None:
+    if steps > MAX_STEPS:
+        raise TooLarge(f"the runs have more than {MAX_STEPS:,} steps together: too many to plan.")
 
 
 def _seconds(known: Mapping[str, Cost], kind: str) -> float:

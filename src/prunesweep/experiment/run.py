@@ -59,9 +59,8 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
         Diverged: The training loss is not a finite number.
     """
     started = time.perf_counter()
+    check_not_dry(config)
     remove_outputs(folder)
-    if config.dry_run:
-        raise UsageError("dry_run=true: shows a plan and computes nothing. It is a setting of the command line.")
     planning = plan_run(config)
     context, parts, planned, root = planning.context, planning.parts, planning.plan, planning.root
     store = open_store(config.store)
@@ -113,6 +112,12 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
     execution.meter.add_run(time.perf_counter() - began)
     add_costs(store, execution.meter.spent)
     return result
+
+
+def check_not_dry(config: RunConfig) -> None:
+    """Raise `UsageError` if `config` asks for a plan in place of a run. A plan has no result."""
+    if config.dry_run:
+        raise UsageError("dry_run=true: shows a plan and computes nothing. It is a setting of the command line.")
 
 
 @dataclass(frozen=True)
