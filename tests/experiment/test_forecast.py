@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,8 @@ def test_a_forecast_names_what_the_runs_then_compute(schedule: str, short: Compo
     empty = forecast(configs, stored=False)
     assert len(empty.tree.missing) == len(before.tree.nodes)
     assert (empty.tree.unknown, empty.seconds() > 0, empty.tree.size > 0) == (0, True, True)
+    without = forecast([replace(config, store=replace(config.store, enabled=False)) for config in configs])
+    assert (without.tree.unknown, without.seconds() > empty.seconds(), without.tree.size) == (0, True, 0)
 
 
 def test_a_forecast_writes_nothing_and_does_not_invent_times(short: Compose, tmp_path: Path) -> None:

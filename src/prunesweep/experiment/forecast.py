@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from prunesweep.chain.costs import RUN, START, kind, where
 from prunesweep.chain.environment import digests, extend
+from prunesweep.chain.steps import Described
 from prunesweep.chain.tree import Branch, Tree
 from prunesweep.config import RunConfig
 from prunesweep.errors import UsageError
@@ -105,6 +106,11 @@ def _branch(planning: Planning, store: Store, known: Mapping[str, Cost], number:
     chain = planning.plan.chain
     after = digests(planning.root, chain)
     place = where(planning.context, planning.root)
+
+    def costs(what: Described) -> Cost | None:
+        cost = known.get(kind(what, place))
+        return cost if cost is None or store.writable else replace(cost, size=0)
+
     observations = [(at, extend(after[at], each.describe()), each) for at, each in planning.observations()]
     return Branch(
         chain,
@@ -112,6 +118,6 @@ def _branch(planning: Planning, store: Store, known: Mapping[str, Cost], number:
         observations,
         planning.plan.points[-1].final,
         store.holds if stored else lambda _: False,
-        lambda what: known.get(kind(what, place)),
+        costs,
         scope=f"{store.folder or number}:",
     )
