@@ -31,6 +31,7 @@ SLOW_TESTS = (
     "tests/chain/test_steps.py::test_training_from_a_stored_state",
     "tests/data/test_readers.py",
     "tests/data/test_sources.py",
+    "tests/experiment/test_forecast.py",
     "tests/experiment/test_provenance.py::test_a_run_writes_its_provenance",
     "tests/experiment/test_run.py",
     "tests/export/test_formats.py::test_a_graph",

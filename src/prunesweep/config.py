@@ -69,6 +69,7 @@ class RunConfig:
     device: str = field(default="auto", metadata=Role.NUMERICS.tag)
     threads: int = field(default=2, metadata=Role.NUMERICS.tag)
     portable: bool = field(default=False, metadata=Role.NUMERICS.tag)
+    dry_run: bool = field(default=False, metadata=Role.NOTHING.tag)
 
     def __post_init__(self) -> None:
         kind, _, index = self.device.partition(":")

@@ -83,6 +83,7 @@ CHANGES = [
 UNCHANGED = [
     "logger.name=none",
     "study=mine",
+    "dry_run=true",
     "search.objectives=[val_accuracy] search.replicates=3 search.storage=sqlite:///x search.heartbeat=9",
     "prune.amount=0.2",
     "prune.n=3 prune.m=5",

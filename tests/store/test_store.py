@@ -282,3 +282,11 @@ def test_the_tally_adds_up_runs_and_the_bytes_that_they_wrote(store: Store, tmp_
     assert store.count_run(0, 1) == Tally(0, 1, written, 1)
     assert Store(tmp_path).count_run(3, 0) == Tally(3, 1, written, 1), "a run that wrote nothing"
     assert Tally.read(tmp_path) == Tally(3, 1, written, 1)
+
+
+def test_a_store_holds_what_was_saved(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    assert not store.holds("ab" + "0" * 62)
+    store.save("ab" + "0" * 62, "", {}, None, {})
+    assert store.holds("ab" + "0" * 62)
+    assert not Store(None).holds("ab" + "0" * 62)

@@ -20,11 +20,17 @@ class SweepTable(Callback):
     """Record why a job of a sweep failed. At the end of the sweep, print its table and write its report."""
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
-        """Remove the outputs of an earlier run from a single run's directory, before Hydra saves the new config."""
+        """Remove the outputs of an earlier run from a single run's directory, before Hydra saves the new config.
+
+        With `dry_run=true`, show the plan and end the process instead: Hydra has not written anything yet.
+        """
         from prunesweep.search.sweep_directory import check_unclaimed
 
         folder = Path(config.hydra.run.dir)
         with fatal():
+            if config.get("dry_run"):
+                _show_plan(config)
+                sys.exit(0)
             check_unclaimed(folder, "hydra.run.dir")
             remove_outputs(folder)
 
@@ -40,6 +46,11 @@ class SweepTable(Callback):
 
         folder = Path(config.hydra.sweep.dir)
         with fatal():
+            if config.get("dry_run"):
+                raise Refused(
+                    "dry_run=true: only sweepers of this project can show a plan, such as search=grid or "
+                    "search=tradeoff."
+                )
             check_unclaimed(folder, "hydra.sweep.dir")
             if next(run_folders(folder), None) is not None:
                 raise Refused(
@@ -72,7 +83,7 @@ class SweepTable(Callback):
         from prunesweep.search.sweep_directory import Refused, report_directory
 
         sweep, error = Path(config.hydra.sweep.dir), sys.exc_info()[1]
-        if isinstance(error, Refused) or next(run_folders(sweep), None) is None:
+        if config.get("dry_run") or isinstance(error, Refused) or next(run_folders(sweep), None) is None:
             return  # no job has started
         report_directory(sweep)
         if isinstance(error, KeyboardInterrupt):
@@ -85,6 +96,18 @@ class SweepTable(Callback):
         except KeyboardInterrupt as interrupt:
             _add_directory(interrupt, config)
             raise
+
+
+def _show_plan(config: DictConfig) -> None:
+    """Print the plan of a single run."""
+    from prunesweep.config import build
+    from prunesweep.experiment.forecast import forecast
+    from prunesweep.experiment.run import plan_run
+    from prunesweep.report.console.plan import line, show
+
+    run = build(config)
+    plan_run(run)  # raises the error that the run would raise
+    show(line(forecast([run])))
 
 
 def _add_directory(interrupt: KeyboardInterrupt, config: DictConfig) -> None:

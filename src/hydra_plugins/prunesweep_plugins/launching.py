@@ -35,6 +35,11 @@ def parallel_runs(config: DictConfig) -> int:
     return int(parallel) if parallel is not None else 1
 
 
+def in_this_process(config: DictConfig) -> bool:
+    """Return whether the launcher executes the runs in this process, one after the other."""
+    return str(config.hydra.launcher["_target_"]).endswith(".BasicLauncher")
+
+
 def cores() -> int:
     """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

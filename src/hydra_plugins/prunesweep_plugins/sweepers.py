@@ -23,7 +23,7 @@ from hydra.utils import instantiate
 from hydra_plugins.hydra_optuna_sweeper.config import NSGAIISamplerConfig, SamplerConfig, TPESamplerConfig
 from omegaconf import MISSING, DictConfig, OmegaConf, open_dict
 
-from hydra_plugins.prunesweep_plugins import launching
+from hydra_plugins.prunesweep_plugins import launching, planning
 from hydra_plugins.prunesweep_plugins.composing import JobComposer
 
 if TYPE_CHECKING:
@@ -107,12 +107,15 @@ class GridSweeper(BasicSweeper):
         super().setup(hydra_context=context, task_function=task_function, config=config)
 
     def sweep(self, arguments: list[str]) -> list[Sequence[JobReturn]]:
-        """Run every combination. Runs at the same time on one machine share its cores.
+        """Run every combination, or show the plan of all runs with `dry_run=true`.
+
+        Runs at the same time on one machine share its cores.
 
         Raises:
             Refused: The settings of a job are not allowed, or the directory belongs to another sweep. Nothing has been
                 run or written.
         """
+        from prunesweep.config import build
         from prunesweep.files import write_atomically
         from prunesweep.search.sweep_directory import before_the_first_run, claimed
 
@@ -124,8 +127,13 @@ class GridSweeper(BasicSweeper):
             given = [*self._parse_config(), *arguments, *launching.threads(self.config, arguments)]
             values = values_of(parser.parse_overrides(given))
             jobs = [list(job) for job in itertools.product(*values.values())]
-            record = self._record(values, jobs)
+            runs = [build(self.composer.keep(self.config, job)) for job in jobs]
+            record = self._record(values, runs)
+            if any(run.dry_run for run in runs):
+                planning.show_plan(runs, self.config)
+                return []
         with claimed(folder, record):
+            planning.show_plan_before_sweep(runs, self.config)
             write_atomically(folder / "multirun.yaml", OmegaConf.to_yaml(self.config).encode())
             returns: list[Sequence[JobReturn]] = []
             for batch in self.split_overrides_to_chunks(jobs, self.max_batch_size):
@@ -134,14 +142,13 @@ class GridSweeper(BasicSweeper):
                     _ = job.return_value  # raises the error of a job that failed
         return returns
 
-    def _record(self, values: Mapping[str, Sequence[str]], jobs: Sequence[list[str]]) -> Sweep:
-        """Compose and check the settings of all jobs. Return what identifies the sweep in its directory."""
-        from prunesweep.config import build
+    def _record(self, values: Mapping[str, Sequence[str]], runs: Sequence[RunConfig]) -> Sweep:
+        """Return what identifies the sweep of `runs` in its directory."""
         from prunesweep.search.definition import definition, numerics, shared_settings
         from prunesweep.search.sweep_directory import Sweep, arguments_of_this_process
 
         assert self.config is not None
-        shared = shared_settings(build(self.composer.keep(self.config, job)) for job in jobs)
+        shared = shared_settings(runs)
         searched = {
             key.lstrip("+"): ",".join(text.partition("=")[2] for text in texts)
             for key, texts in values.items()
@@ -222,7 +229,7 @@ class SearchSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> None:
-        """Search until `n_trials` trials have ended.
+        """Search until `n_trials` trials have ended, or show the worst case with `dry_run=true`.
 
         Raises:
             Refused: A setting is not allowed, the directory belongs to another sweep, or the database is damaged.
@@ -239,6 +246,14 @@ class SearchSweeper(Sweeper):
             propose = proposals(self.sampler, space, run.seed)
             corners = [[*fixed, *overrides] for overrides in space.corners()]
             settings = shared_settings(build(self.composer.load_sweep_config(self.config, each)) for each in corners)
+            if run.dry_run:
+                threads = launching.threads(self.config, fixed)
+
+                def run_of(overrides: list[str]) -> RunConfig:
+                    return build(self.composer.load_sweep_config(self.config, [*fixed, *threads, *overrides]))
+
+                planning.show_worst_case(space, run_of, self.n_trials, self.config)
+                return
             spec = self._spec(run, space, definition(settings, space.texts))
         shared = [*fixed, *launching.threads(self.config, fixed), f"study={spec.name}"]
 

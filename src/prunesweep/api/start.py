@@ -22,6 +22,7 @@ from prunesweep.api.run import execute
 from prunesweep.api.tables import load
 from prunesweep.chain.arithmetic import arithmetic
 from prunesweep.errors import UsageError
+from prunesweep.experiment.run import check_not_dry
 from prunesweep.files import write_atomically
 from prunesweep.results.result import Result, remove_outputs
 from prunesweep.results.run_directory import CONFIG
@@ -77,6 +78,7 @@ def run(*overrides: str, dir: str | Path | None = None) -> CompletedRun:
     """
     composed = compose(_with_directory(overrides, RUN_DIR, dir))
     settings = config.build(composed)
+    check_not_dry(settings)
     folder = _directory(composed, is_default=not _sets(composed, RUN_DIR))
     task = [str(each) for each in composed.hydra.overrides.task]
     remove_outputs(folder)

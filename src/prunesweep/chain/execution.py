@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from prunesweep.chain.context import Context
+from prunesweep.chain.costs import Meter
 from prunesweep.chain.environment import digests, extend
 from prunesweep.chain.observations import Observation
 from prunesweep.chain.state import State
@@ -30,6 +31,7 @@ class Execution:
     Attributes:
         records: One record for each step up to the last requested state.
         computed: Number of steps computed by this execution.
+        meter: Measures what the computed steps and observations cost.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Execution:
         root: Mapping[str, Any],
         store: Store,
         on_step: OnStep = ignore_step,
+        meter: Meter | None = None,
     ) -> None:
         self.chain = chain
         self.context = replace(context, recall=self._recall)
@@ -48,6 +51,7 @@ class Execution:
         self.digests = digests(root, chain)
         self.records: list[Record] = []
         self.computed = 0
+        self.meter = meter or Meter(context, root)
         self._state = State()
         self._recalled = {earlier for step in chain for earlier in step.recalls}
         self._kept: dict[int, State] = {}
@@ -87,19 +91,20 @@ class Execution:
 
     def _compute(self, index: int) -> None:
         step = self.chain[index]
-        self._state, record = step.apply(self._state, self.context)
-        self.records.append(record)
-        self.computed += 1
-        self._keep(index)
-        self.store.save(
-            self.digests[index],
-            self.digests[index - 1] if index else "",
-            step.describe(),
-            self._state.tensors(),
-            {"steps": self.records},
-            summary=step.summary(),
-            kind=step.kind,
-        )
+        with self.meter.measure(step, self.store):
+            self._state, record = step.apply(self._state, self.context)
+            self.records.append(record)
+            self.computed += 1
+            self._keep(index)
+            self.store.save(
+                self.digests[index],
+                self.digests[index - 1] if index else "",
+                step.describe(),
+                self._state.tensors(),
+                {"steps": self.records},
+                summary=step.summary(),
+                kind=step.kind,
+            )
         self.on_step(index, step, record)
 
     def _keep(self, index: int) -> None:
@@ -109,7 +114,8 @@ class Execution:
     def _recall(self, position: int) -> State:
         """Return the state after an earlier step for a step that goes back to it."""
         if position not in self._kept:
-            earlier = Execution(self.chain[: position + 1], self.context, self.root, self.store)
+            chain = self.chain[: position + 1]
+            earlier = Execution(chain, self.context, self.root, self.store, meter=self.meter)
             self._kept[position] = earlier.state(position)
         return self._kept[position]
 
@@ -126,8 +132,9 @@ class Execution:
             with self.store.lock(digest):
                 record = self._observed(digest, observation)  # another process may have measured it in the meantime
                 if record is None:
-                    record = observation.observe(state, self.context)
-                    self.store.save(digest, parent, observation.describe(), None, record)
+                    with self.meter.measure(observation, self.store):
+                        record = observation.observe(state, self.context)
+                        self.store.save(digest, parent, observation.describe(), None, record)
         return record
 
     def _observed(self, digest: str, observation: Observation) -> Record | None:

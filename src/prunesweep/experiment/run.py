@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,9 @@ from torch import nn
 from prunesweep.chain.context import Context
 from prunesweep.chain.environment import environment
 from prunesweep.chain.execution import Execution, OnStep, ignore_step
-from prunesweep.chain.observations import Count, Evaluate
+from prunesweep.chain.observations import Count, Evaluate, Observation
 from prunesweep.chain.schedules.plan import plan
-from prunesweep.chain.schedules.writer import MeasuredPoint, Parts
+from prunesweep.chain.schedules.writer import MeasuredPoint, Parts, Plan
 from prunesweep.chain.state import State, tensor_hash
 from prunesweep.chain.steps import Init
 from prunesweep.code.hashing import user_code_hash
@@ -36,6 +36,7 @@ from prunesweep.pruning.criteria import find
 from prunesweep.pruning.selection import output_layer, prunable, select
 from prunesweep.pruning.spec import resolve
 from prunesweep.results.result import WEIGHTS, Result, remove_outputs, write_completed
+from prunesweep.store.costs import add_costs
 from prunesweep.store.eviction import keep_within
 from prunesweep.store.store import open_store
 
@@ -58,14 +59,15 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
         Diverged: The training loss is not a finite number.
     """
     started = time.perf_counter()
+    check_not_dry(config)
     remove_outputs(folder)
-    context = Context(config.model, config.dataset, use_device(config.device, config.threads, portable=config.portable))
-    parts = prepare(config, context)
-    planned = plan(config.schedule, parts)
-    root = environment(context.device, config.threads, portable=config.portable)
+    planning = plan_run(config)
+    context, parts, planned, root = planning.context, planning.parts, planning.plan, planning.root
     store = open_store(config.store)
     with progress(len(planned.chain)) as on_step:
         execution = Execution(planned.chain, context, root, store, on_step)
+        provenance.process_facts()  # once for each process, like the hashes of the code: not a cost of each run
+        began = time.perf_counter()
         with store.in_use(execution.entries(Evaluate(parts.data), Count(parts.layers))):
             dense = scores(execution, planned.dense, parts)
             points = [measure(execution, point, parts) for point in planned.points]
@@ -107,7 +109,52 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
     provenance.write(folder, execution, root, parts.data, final, result.seconds)
     write_completed(folder, result)
     keep_within(store, config.store.max_bytes, cached, execution.computed)
+    execution.meter.add_run(time.perf_counter() - began)
+    add_costs(store, execution.meter.spent)
     return result
+
+
+def check_not_dry(config: RunConfig) -> None:
+    """Raise `UsageError` if `config` asks for a plan in place of a run. A plan has no result."""
+    if config.dry_run:
+        raise UsageError("dry_run=true: shows a plan and computes nothing. It is a setting of the command line.")
+
+
+@dataclass(frozen=True)
+class Planning:
+    """A run that was checked and planned, and of which nothing has been computed.
+
+    Attributes:
+        context: The network, the data and the device.
+        parts: The parts of the chain.
+        plan: The chain and the points at which it is measured.
+        root: The environment, the start of all digests.
+    """
+
+    context: Context
+    parts: Parts
+    plan: Plan
+    root: Mapping[str, Any]
+
+    def observations(self) -> list[tuple[int, Observation]]:
+        """Return what `run` measures: the position of a step and the observation of the state after it, in order."""
+        evaluate, count = Evaluate(self.parts.data), Count(self.parts.layers)
+        points = [
+            each for at in self.plan.points for each in ((at.pruned, evaluate), (at.final, evaluate), (at.final, count))
+        ]
+        return [(self.plan.dense, evaluate), *points]
+
+
+def plan_run(config: RunConfig) -> Planning:
+    """Return the plan of a run with `config`.
+
+    Raises:
+        UsageError: The settings do not fit each other, the data or the machine.
+    """
+    context = Context(config.model, config.dataset, use_device(config.device, config.threads, portable=config.portable))
+    parts = prepare(config, context)
+    planned = plan(config.schedule, parts)
+    return Planning(context, parts, planned, environment(context.device, config.threads, portable=config.portable))
 
 
 def prepare(config: RunConfig, context: Context) -> Parts:

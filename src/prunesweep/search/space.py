@@ -110,11 +110,20 @@ class Space:
 
         A key under a condition occurs with each value that the condition allows.
         """
+        return [list(texts) for texts in dict.fromkeys(tuple(self.overrides(each)) for each in self.corner_values())]
+
+    def corner_values(self) -> list[dict[str, Value]]:
+        """Return the values of the combinations of `corners`. Some can occur twice."""
         corners = [self._complete({})]
         for dimension in self.dimensions:
             for required in self._requirements(dimension.key):
                 corners += [self._complete({**required, dimension.key: value}) for value in dimension.ends]
-        return [list(texts) for texts in dict.fromkeys(tuple(self.overrides(values)) for values in corners)]
+        return corners
+
+    def with_ends(self, values: Values, key: str) -> list[dict[str, Value]]:
+        """Return `values` with each option or end of `key` in its place. Empty if `key` is not searched there."""
+        ends = next(dimension.ends for dimension in self.dimensions if dimension.key == key)
+        return [self._complete({**values, key: value}) for value in ends] if key in values else []
 
     def nearest(self, values: Values, taken: Set[Combination]) -> dict[str, Value] | None:
         """Return the combination outside `taken` that differs least from `values`, or None if there is none.

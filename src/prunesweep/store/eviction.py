@@ -20,6 +20,7 @@ from filelock import FileLock
 
 from prunesweep.errors import UsageError
 from prunesweep.files import parse_json, read_regular
+from prunesweep.store.costs import COSTS
 from prunesweep.store.entries import (
     DAMAGED,
     LOCK,
@@ -113,14 +114,15 @@ def shrink(folder: Path, limit: float) -> int:
 
 
 def clear(folder: Path) -> int:
-    """Remove every entry that is not in use, damaged entries and the tally. Return the number of bytes freed."""
+    """Remove every entry that is not in use, damaged entries, and all counts and costs. Return the bytes freed."""
     freed = shrink(folder, 0)
     for path in (folder / DAMAGED).glob("*"):
         if ENTRY_FILE.fullmatch(path.name):
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # it does not exist, or contains other files
         (folder / DAMAGED).rmdir()
-    (folder / TALLY).unlink(missing_ok=True)
+    for name in (TALLY, COSTS):
+        (folder / name).unlink(missing_ok=True)
     return freed
 
 

@@ -85,6 +85,13 @@ class Store:
         """Return the entry `digest` without its tensors, or None as in `record`."""
         return self._read(digest, read_entry)
 
+    def holds(self, digest: str) -> bool:
+        """Return whether the entry `digest` exists. It is not read, so it can be damaged or unreadable."""
+        try:
+            return self.folder is not None and entry_path(self.folder, digest, RECORD).is_file()
+        except OSError:
+            return False
+
     def _read(self, digest: str, read: Callable[[Path, str], T]) -> T | None:
         if self.folder is None:
             return None
