@@ -54,6 +54,7 @@ from prunesweep.search.ledger import DEFINITION
 from prunesweep.search.loop import SearchSpec, search
 from prunesweep.search.sampler import sampled
 from prunesweep.search.space import Space
+from prunesweep.store.costs import Spent, add_costs, read_costs
 from prunesweep.store.eviction import shrink
 from prunesweep.store.store import Store, verify
 
@@ -149,6 +150,7 @@ def readers(samples: Path) -> Mapping[str, Reader]:
         "record": Reader(f"{record}", "store", _entry(record), one_of(_signed_record, as_json)),
         "tensors": Reader(f"{record.with_suffix('.safetensors')}", "store", _entry(record), tensors),
         "tally": Reader("store/tally.json", "store", _entry(record), as_json),
+        "costs": Reader("store/costs.json", "store", _read_costs, as_json),
         "idx": Reader("idx/train-labels-idx1-ubyte", "idx", _read_idx, _same_size),
         "checkpoint": Reader("own/checkpoint.pt", "own", _read_checkpoint, one_of(mutations.mutate_zip, mutate_bytes)),
         "arrays": Reader("own/arrays.npz", "own", _read_arrays, one_of(mutations.mutate_zip, mutate_bytes)),
@@ -276,6 +278,14 @@ def _signed_export(path: Path, model: nn.Module, mutate: Mutation) -> Mutation:
         return container.attach(content, json.dumps(values))
 
     return signed
+
+
+def _read_costs(folder: Path) -> bool:
+    store = Store(folder / "store")
+    before = read_costs(store.folder)
+    add_costs(store, [Spent("ab" * 32, 1.0, 2.0)])
+    assert read_costs(store.folder)["ab" * 32].seconds <= 1e300
+    return bool(before)
 
 
 def _read_idx(folder: Path) -> bool:
