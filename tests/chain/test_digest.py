@@ -225,7 +225,7 @@ def test_prose_and_local_names_do_not_change_a_digest(
         ("training/loop.py", "EVALUATION_BATCH = 250", "EVALUATION_BATCH = 251"),
         ("training/loop.py", "parameter.grad.mul_(mask)", "parameter.grad.mul_(mask).mul_(0.5)"),
         ("models/lenets.py", "conv2=nn.Conv2d(6, 16, 5)", "conv2=nn.Conv2d(6, 16, 3)"),
-        ("models/lenets.py", "((size + 2 * padding - kernel + 1)", "((size + 3 * padding - kernel + 1)"),
+        ("models/lenets.py", "(size + 2 * padding - 4)", "(size + 3 * padding - 4)"),
         ("data/splits.py", "SPLIT_SEED = 0", "SPLIT_SEED = 1"),
         ("pruning/masks.py", "largest=False", "largest=True"),
     ],
