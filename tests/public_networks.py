@@ -1,4 +1,4 @@
-"""Networks of the families that public code trains on 28x28 digits, written anew and small."""
+"""Small networks for 28x28 digits, one for each common family of architectures."""
 
 import torch
 from torch import Tensor, nn

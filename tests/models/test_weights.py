@@ -81,6 +81,9 @@ def test_a_parameter_with_two_names_may_be_given_under_one(tmp_path: Path) -> No
     different = saved({**weights, "b.bias": weights["b.bias"] + 1}, tmp_path / "c.pt")
     with pytest.raises(UsageError, match=r"a.bias and b.bias are one parameter, but have different values"):
         read_weights(different, Tied())
+    larger = saved({**weights, "b.bias": torch.zeros(3)}, tmp_path / "d.pt")
+    with pytest.raises(UsageError, match=r"network: b.bias has the shape \[3\], the network needs \[2\]\.$"):
+        read_weights(larger, Tied())
 
 
 def test_one_message_names_all_that_does_not_fit(trained: nn.Module, tmp_path: Path) -> None:

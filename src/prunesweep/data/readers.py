@@ -14,7 +14,7 @@ from PIL import Image
 
 from prunesweep.data.examples import Examples, Parts
 from prunesweep.data.settings import NamedDataset
-from prunesweep.data.sources import SOURCES, Source, checksums, download_missing, place
+from prunesweep.data.sources import SOURCES, Source, checksums, download_missing, places
 from prunesweep.data.splits import stratified_split
 from prunesweep.errors import UsageError
 
@@ -44,7 +44,8 @@ def read_csv(source: Source, folder: Path) -> tuple[Examples, Examples]:
     """
     table = np.loadtxt(folder / source.files[0].path, delimiter=",", dtype=np.uint8)
     examples = Examples(table[:, :-1].reshape(-1, 28, 28, 1), table[:, -1].astype(np.int64))
-    train, test = stratified_split(examples.labels, source.test or 1)
+    assert source.test is not None
+    train, test = stratified_split(examples.labels, source.test)
     return examples.take(train), examples.take(test)
 
 
@@ -53,13 +54,9 @@ def read_idx(source: Source, folder: Path) -> tuple[Examples, Examples]:
 
     An IDX file is a header of 4 bytes and 4 more bytes for each dimension, then the values in big-endian order.
     """
-    images, labels, test_images, test_labels = map(_read_idx_file, _paths(source, folder))
+    images, labels, test_images, test_labels = map(_read_idx_file, places(source, folder))
     # QMNIST has 60,000 test images. The first 10,000 are MNIST's.
     return Examples(images, labels), Examples(test_images[: source.test], test_labels[: source.test])
-
-
-def _paths(source: Source, folder: Path) -> list[Path]:
-    return [place(source, file, folder) or folder / file.path for file in source.files]
 
 
 def _read_idx_file(path: Path) -> np.ndarray:
@@ -81,7 +78,7 @@ def read_emnist(source: Source, folder: Path) -> tuple[Examples, Examples]:
     As in torchvision, the images are as they are in the files: mirrored along the diagonal.
     """
     split = source.arguments[0]["split"]
-    with zipfile.ZipFile(_paths(source, folder)[0]) as archive:
+    with zipfile.ZipFile(places(source, folder)[0]) as archive:
 
         def read(part: str, kind: str) -> np.ndarray:
             name = f"emnist-{split}-{part}-{kind}-ubyte.gz"
@@ -100,7 +97,7 @@ GTSRB_SIDE = 32
 
 def read_gtsrb(source: Source, folder: Path) -> tuple[Examples, Examples]:
     """Read the German traffic signs from their archives, resized to one size."""
-    training, test_images, test_labels = _paths(source, folder)
+    training, test_images, test_labels = places(source, folder)
     with zipfile.ZipFile(training) as archive:
         names = sorted(name for name in archive.namelist() if name.endswith(".ppm"))
         labels = np.array([int(name.split("/")[-2]) for name in names])

@@ -94,17 +94,21 @@ def _unpacked(folder: str, *sha256: str) -> Source:
     )
 
 
+def _with_md5(md5: dict[str, str]) -> tuple[DataFile, ...]:
+    """Return the files at these paths, with their MD5."""
+    return tuple(DataFile(path, None, f"md5:{known}") for path, known in md5.items())
+
+
 def _packed(folder: str, md5: dict[str, str]) -> Source:
     """Return the source of a drop-in replacement of MNIST, from gzip archives with these MD5."""
-    files = (DataFile(f"{folder}/raw/{name}.gz", None, f"md5:{known}") for name, known in md5.items())
-    return Source(tuple(files), torchvision=folder, train=60_000, test=10_000)
+    files = _with_md5({f"{folder}/raw/{name}.gz": known for name, known in md5.items()})
+    return Source(files, torchvision=folder, train=60_000, test=10_000)
 
 
 def _emnist(split: str, classes: int) -> Source:
     """Return the source of one split of EMNIST, from the archive that holds all of them."""
-    archive = DataFile("EMNIST/raw/gzip.zip", None, "md5:58c8d27c78d21e728a6bc7b3cc06412e")
     return Source(
-        (archive,),
+        _with_md5({"EMNIST/raw/gzip.zip": "58c8d27c78d21e728a6bc7b3cc06412e"}),
         format="emnist",
         classes=classes,
         torchvision="EMNIST",
@@ -159,17 +163,16 @@ SOURCES = {
         },
     ),
     "cifar10": Source(
-        tuple(
-            DataFile(f"cifar-10-batches-py/{name}", None, f"md5:{known}")
-            for name, known in {
-                "data_batch_1": "c99cafc152244af753f735de768cd75f",
-                "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
-                "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
-                "data_batch_4": "634d18415352ddfa80567beed471001a",
-                "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
-                "test_batch": "40351d587109b95175f43aff81a1287e",
-                "batches.meta": "5ff9c542aee3614f3951f8cda6e48888",
-            }.items()
+        _with_md5(
+            {
+                "cifar-10-batches-py/data_batch_1": "c99cafc152244af753f735de768cd75f",
+                "cifar-10-batches-py/data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+                "cifar-10-batches-py/data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+                "cifar-10-batches-py/data_batch_4": "634d18415352ddfa80567beed471001a",
+                "cifar-10-batches-py/data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+                "cifar-10-batches-py/test_batch": "40351d587109b95175f43aff81a1287e",
+                "cifar-10-batches-py/batches.meta": "5ff9c542aee3614f3951f8cda6e48888",
+            }
         ),
         format="cifar10",
         shape=(3, 32, 32),
@@ -184,9 +187,11 @@ SOURCES = {
     "emnist_letters": _emnist("letters", 26),
     "emnist_mnist": _emnist("mnist", 10),
     "svhn": Source(
-        (
-            DataFile("train_32x32.mat", None, "md5:e26dedcc434d2e4c54c9b2d4a06d8373"),
-            DataFile("test_32x32.mat", None, "md5:eb5a983be6a315427106f1b164d9cef3"),
+        _with_md5(
+            {
+                "train_32x32.mat": "e26dedcc434d2e4c54c9b2d4a06d8373",
+                "test_32x32.mat": "eb5a983be6a315427106f1b164d9cef3",
+            }
         ),
         format="torchvision",
         shape=(3, 32, 32),
@@ -194,9 +199,11 @@ SOURCES = {
         arguments=SPLIT_ARGUMENTS,
     ),
     "usps": Source(
-        (
-            DataFile("usps.bz2", None, "md5:ec16c51db3855ca6c91edd34d0e9b197"),
-            DataFile("usps.t.bz2", None, "md5:8ea070ee2aca1ac39742fdd1ef5ed118"),
+        _with_md5(
+            {
+                "usps.bz2": "ec16c51db3855ca6c91edd34d0e9b197",
+                "usps.t.bz2": "8ea070ee2aca1ac39742fdd1ef5ed118",
+            }
         ),
         format="torchvision",
         shape=(1, 16, 16),
@@ -204,10 +211,12 @@ SOURCES = {
         max_validation=5_000,
     ),
     "gtsrb": Source(
-        (
-            DataFile("gtsrb/GTSRB-Training_fixed.zip", None, "md5:513f3c79a4c5141765e10e952eaa2478"),
-            DataFile("gtsrb/GTSRB_Final_Test_Images.zip", None, "md5:c7e4e6327067d32654124b0fe9e82185"),
-            DataFile("gtsrb/GTSRB_Final_Test_GT.zip", None, "md5:fe31e9c9270bbcd7b84b7f21a9d9d9e5"),
+        _with_md5(
+            {
+                "gtsrb/GTSRB-Training_fixed.zip": "513f3c79a4c5141765e10e952eaa2478",
+                "gtsrb/GTSRB_Final_Test_Images.zip": "c7e4e6327067d32654124b0fe9e82185",
+                "gtsrb/GTSRB_Final_Test_GT.zip": "fe31e9c9270bbcd7b84b7f21a9d9d9e5",
+            }
         ),
         format="gtsrb",
         shape=(3, 32, 32),
@@ -235,6 +244,11 @@ def place(source: Source, file: DataFile, folder: Path) -> Path | None:
     return None
 
 
+def places(source: Source, folder: Path) -> list[Path]:
+    """Return the path of each file of `source` below `folder`. A file that is missing has its usual path."""
+    return [place(source, file, folder) or folder / file.path for file in source.files]
+
+
 @lru_cache(maxsize=64)
 def _hash(algorithm: str, path: Path, unpack: bool, size: int, modified: int) -> str:  # noqa: ARG001  a changed file is another entry
     result = hashlib.new(algorithm, usedforsecurity=False)
@@ -254,7 +268,9 @@ def checksums(name: str, folder: Path) -> list[str]:
         UsageError: the size or the content of a file is not as expected.
     """
     source = SOURCES[name]
-    return [_checksum(file, place(source, file, folder) or folder / file.path, source.remedy) for file in source.files]
+    return [
+        _checksum(file, path, source.remedy) for file, path in zip(source.files, places(source, folder), strict=True)
+    ]
 
 
 def _checksum(file: DataFile, path: Path, remedy: str) -> str:

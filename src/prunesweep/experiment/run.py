@@ -77,18 +77,10 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
     compact, compact_error = compact_form(config, context, final)
     result = Result(
         status="completed",
-        model=config.model.name,
-        dataset=context.facts.label,
-        seed=config.seed,
-        device=context.device.partition(":")[0],
-        threads=config.threads,
+        **what_was_run(config, context),
         digest=execution.digests[planned.points[-1].final],
         dense_digest=execution.digests[planned.dense],
         overrides=list(overrides),
-        schedule=config.schedule.name,
-        criterion=config.prune.criterion,
-        scope=config.prune.scope,
-        structure=config.prune.structure,
         dense=dense,
         **points[-1],
         compact=compact,
@@ -96,11 +88,7 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
         rounds=[{"round": number, **point} for number, point in enumerate(points[:-1], 1)],
         history=execution.history(),
         weights=parts.init.weights if config.model.weights else None,
-        normalization=context.facts.normalization,
-        classes=list(context.facts.classes),
-        examples=dict(context.facts.sizes),
-        class_accuracy=class_accuracies(tested),
-        confusion=tested["confusion"],
+        **about_data(context, tested),
         seconds=time.perf_counter() - started,
         steps_total=len(planned.chain),
         steps_cached=cached,
@@ -243,10 +231,37 @@ def scores(execution: Execution, position: int, parts: Parts) -> dict[str, float
     return {key: record[key] for key in ("val_accuracy", "val_loss", "test_accuracy", "test_loss")}
 
 
-def class_accuracies(record: Mapping[str, Any]) -> list[float | None]:
-    """Return the accuracy on the test images of each class. None if there is no such image."""
-    pairs = zip(record["class_correct"], record["class_total"], strict=True)
-    return [correct / total if total else None for correct, total in pairs]
+def what_was_run(config: RunConfig, context: Context) -> dict[str, Any]:
+    """Return the fields of a result that name what was run, and how it was pruned."""
+    return {
+        "model": config.model.name,
+        "dataset": context.facts.label,
+        "seed": config.seed,
+        "device": context.device.partition(":")[0],
+        "threads": config.threads,
+        "schedule": config.schedule.name,
+        "criterion": config.prune.criterion,
+        "scope": config.prune.scope,
+        "structure": config.prune.structure,
+    }
+
+
+def about_data(context: Context, tested: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a result about the data, and the score of each class.
+
+    Args:
+        context: The context of the run.
+        tested: What `Evaluate` has measured on the final network. The accuracy of a class without test images is None.
+    """
+    facts = context.facts
+    pairs = zip(tested["class_correct"], tested["class_total"], strict=True)
+    return {
+        "normalization": facts.normalization,
+        "classes": list(facts.classes),
+        "examples": dict(facts.sizes),
+        "class_accuracy": [correct / total if total else None for correct, total in pairs],
+        "confusion": tested["confusion"],
+    }
 
 
 def measure(execution: Execution, point: MeasuredPoint, parts: Parts) -> dict[str, Any]:

@@ -24,7 +24,7 @@ PREFIXES = ("module.", "_orig_mod.")
 """What `DataParallel` and `torch.compile` put before all names."""
 
 COUNTER = "num_batches_tracked"
-"""A buffer of BatchNorm that files of old releases of torch do not have, and that no result depends on."""
+"""A buffer of BatchNorm that files of old releases of torch do not have. Without it, batches are counted from 0."""
 
 MAX_REASON = 200
 """How much of the message of another library is shown. It may contain a part of the file."""
@@ -50,20 +50,24 @@ def read_weights(file: str, network: nn.Module) -> dict[str, Tensor]:
     names = first_names(network)
     expected = {name: tensor for name, tensor in network.state_dict().items() if names[name] == name}
     found: dict[str, Tensor] = {}
-    unexpected = []
+    unexpected: list[str] = []
+    wrong: list[str] = []
     for name, tensor in given.items():
         first = names.get(name)
         if first is None:
             unexpected.append(name)
-        elif first not in found or found[first].shape != expected[first].shape:
+        elif tensor.shape != expected[first].shape:
+            wrong.append(_wrong_shape(name, tensor, expected[first]))
+        elif first not in found:
             found[first] = tensor
-        elif tensor.shape == expected[first].shape and not torch.equal(found[first], tensor):
+        elif not torch.equal(found[first], tensor):
             raise UsageError(f"model.weights={file}: {first} and {name} are one parameter, but have different values.")
-    missing = [name for name in expected if name not in found and not name.endswith(COUNTER)]
+    present = {names.get(name) for name in given}
+    missing = [name for name in expected if name not in present and not name.endswith(COUNTER)]
     faults = [
         _missing(missing, unexpected),
         _unexpected(unexpected, missing),
-        _wrong_shapes(found, expected),
+        _list(wrong),
     ]
     if any(faults):
         raise UsageError(f"model.weights={file}: does not fit the network: {'; '.join(filter(None, faults))}.")
@@ -154,13 +158,8 @@ def _unexpected(unexpected: Sequence[str], missing: Sequence[str]) -> str:
     return f"the network has no {_list(texts)}"
 
 
-def _wrong_shapes(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
-    wrong = [
-        f"{name} has the shape {list(tensor.shape)}, the network needs {list(expected[name].shape)}"
-        for name, tensor in found.items()
-        if tensor.shape != expected[name].shape
-    ]
-    return _list(wrong)
+def _wrong_shape(name: str, given: Tensor, expected: Tensor) -> str:
+    return f"{name} has the shape {list(given.shape)}, the network needs {list(expected.shape)}"
 
 
 def _list(texts: Sequence[str]) -> str:
