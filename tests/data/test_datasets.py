@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -140,3 +141,15 @@ def test_the_datas_own_validation_split_is_used(tmp_path: Path) -> None:
     assert facts(ArraysDataset(root=str(tmp_path / "a.npz"))).sizes == {"train": 6, "validation": 6, "test": 6}
     with pytest.raises(UsageError, match="dataset.validation=2: the data has its own validation split of 6 images"):
         facts(ArraysDataset(root=str(tmp_path / "a.npz"), validation=2))
+
+
+def test_own_data_is_read_and_hashed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = np.arange(20 * 16, dtype=np.uint8).reshape(20, 4, 4)
+    dataset = own(images, [0, 1] * 10, tmp_path / "a.npz")
+    first = fingerprint(dataset)
+    monkeypatch.setitem(datasets.READERS, ArraysDataset, lambda _: pytest.fail("read again"))
+    monkeypatch.setattr(
+        datasets.hashlib, "sha256", lambda *given: real(*given) if given else pytest.fail("hashed again")
+    )
+    assert fingerprint(dataset) == first
+    assert content_hash(replace(dataset, mean=[0.5])) == content_hash(dataset)

@@ -2,7 +2,9 @@ import gzip
 from pathlib import Path
 
 import pytest
+import yaml
 from fakes import DROP_INS, grey, without_checksums, written
+from support import ROOT
 from torchvision import datasets
 
 from prunesweep.data.datasets import fingerprint
@@ -90,3 +92,9 @@ def test_an_archive_counts_by_its_content(tmp_path: Path, full_data: Path) -> No
     (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content, 1)[:-9])
     with pytest.raises(UsageError, match=r"labels-idx1-ubyte.gz: cannot be unpacked .* The file is damaged"):
         checksums("mnist", tmp_path)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_the_usual_validation_split_is_that_of_the_settings(name: str) -> None:
+    settings = yaml.safe_load((ROOT / "conf" / "dataset" / f"{name}.yaml").read_text())
+    assert settings["validation"] == SOURCES[name].validation

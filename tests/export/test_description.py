@@ -94,6 +94,7 @@ def test_another_data_set_has_the_normalization_of_the_network(description: Desc
     data = description.data_set("mnist", "/data")
     assert (data.name, data.root, data.mean, data.validation) == ("mnist", "/data", [0.1307], 5_000)
     assert description.data_set().validation == 500
+    assert replace(description, dataset="mnist", validation=1_234).data_set("mnist5k").validation == 500
     with pytest.raises(UsageError, match=r"--dataset=cifar10: its images have the shape \[3, 32, 32\]"):
         description.data_set("cifar10")
     with pytest.raises(UsageError, match="--dataset=mnisst: must be one of .* Did you mean 'mnist'?"):

@@ -117,6 +117,7 @@ READERS: dict[type[Dataset], Callable[[Any], Parts]] = {
 _parts: dict[str, Parts] = {}
 _facts: dict[str, Facts] = {}
 _loaded: dict[str, Data] = {}
+_hashes: dict[str, str] = {}
 Value = TypeVar("Value")
 
 
@@ -131,8 +132,12 @@ def _kept(values: dict[str, Value], key: str, make: Callable[[], Value]) -> Valu
 
 def _read(dataset: Dataset) -> Parts:
     """Return the examples as they come. A process reads the user's own data once."""
-    data = replace(dataset, mean=None, std=None, scale=None, validation=None)
-    return _kept(_parts, repr(data), lambda: READERS[type(dataset)](dataset))
+    return _kept(_parts, _unprepared(dataset), lambda: READERS[type(dataset)](dataset))
+
+
+def _unprepared(dataset: Dataset) -> str:
+    """Return a key of the settings that determine which examples are read."""
+    return repr(replace(dataset, mean=None, std=None, scale=None, validation=None))
 
 
 def facts(dataset: Dataset) -> Facts:
@@ -236,6 +241,10 @@ def _splits(dataset: Dataset) -> tuple[Examples, Examples, Examples, tuple[str, 
 
 def content_hash(dataset: Dataset) -> str:
     """Return a hash of the user's own data as it was read: the images and labels of each part."""
+    return _kept(_hashes, _unprepared(dataset), lambda: _hash_of_arrays(dataset))
+
+
+def _hash_of_arrays(dataset: Dataset) -> str:
     result = hashlib.sha256()
     for name, part in _read(dataset).named().items():
         for array in (part.images, part.labels):

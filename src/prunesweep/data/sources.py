@@ -55,6 +55,7 @@ class Source:
         arguments: the keyword arguments of that class for the training and for the test examples.
         train: the number of training examples, including those held out for validation. None: as many as there are.
         test: the number of test examples. None: as many as there are.
+        validation: the usual number of training examples that are held out for validation.
         max_validation: the largest validation split that leaves enough training examples.
     """
 
@@ -66,6 +67,7 @@ class Source:
     arguments: tuple[dict[str, Any], dict[str, Any]] = ({"train": True}, {"train": False})
     train: int | None = None
     test: int | None = None
+    validation: int = 5_000
     max_validation: int = 45_000
 
     @property
@@ -128,6 +130,7 @@ SOURCES = {
         format="csv",
         train=4_000,
         test=1_000,
+        validation=500,
         max_validation=3_500,
     ),
     "mnist": _unpacked(
@@ -208,6 +211,7 @@ SOURCES = {
         format="torchvision",
         shape=(1, 16, 16),
         torchvision="USPS",
+        validation=700,
         max_validation=5_000,
     ),
     "gtsrb": Source(
@@ -223,6 +227,7 @@ SOURCES = {
         classes=43,
         torchvision="GTSRB",
         arguments=SPLIT_ARGUMENTS,
+        validation=2_640,
         max_validation=20_000,
     ),
 }

@@ -90,7 +90,7 @@ class Description:
         check_choice("--dataset", name, (*SOURCES, *OWN))
         mean, std, scale = list(self.mean), list(self.std), self.scale
         if name in SOURCES:
-            held_out = self.validation if name == self.dataset else min(5_000, SOURCES[name].max_validation)
+            held_out = self.validation if name == self.dataset else SOURCES[name].validation
             if list(SOURCES[name].shape) != list(self.shape):
                 raise UsageError(
                     f"--dataset={name}: its images have the shape {list(SOURCES[name].shape)}, "
