@@ -30,6 +30,8 @@ TRUSTED = ("hydra_plugins.prunesweep_plugins.*", "optuna.samplers.*")
 """Import paths that Hydra may call when a config names them."""
 
 MAX_THREADS = 4_096
+MAX_WORKERS = 4_096
+AUTO = "auto"
 
 FAMILIES: dict[str, tuple[type, ...]] = {
     "model": MODELS,
@@ -67,7 +69,8 @@ class RunConfig:
     study: str | None = field(default=None, metadata=Role.NOTHING.tag)
     seed: int = field(default=0, metadata=Role.REPETITION.tag)
     device: str = field(default="auto", metadata=Role.NUMERICS.tag)
-    threads: int = field(default=2, metadata=Role.NUMERICS.tag)
+    threads: int = field(default=1, metadata=Role.NUMERICS.tag)
+    workers: str = field(default=AUTO, metadata=Role.NOTHING.tag)
     portable: bool = field(default=False, metadata=Role.NUMERICS.tag)
     dry_run: bool = field(default=False, metadata=Role.NOTHING.tag)
 
@@ -77,6 +80,8 @@ class RunConfig:
             raise UsageError(f"device={self.device}: must be auto, cpu, cuda or cuda:N.")
         if self.study is not None and not re.fullmatch(r"\w[\w.-]*", self.study):
             raise UsageError(f"study={self.study}: must be a directory name of letters, digits and . _ -")
+        if self.workers != AUTO and not (self.workers.isdecimal() and 1 <= int(self.workers) <= MAX_WORKERS):
+            raise UsageError(f"workers={self.workers}: must be auto or a number from 1 to {MAX_WORKERS}.")
         if self.train.epochs is None:
             self.train.epochs = 0 if self.model.weights else DENSE_EPOCHS
         check_range("seed", self.seed, 0, 2**63 - 1)

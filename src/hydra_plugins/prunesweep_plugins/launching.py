@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from importlib.util import find_spec
 
+from typing import TYPE_CHECKING
+
 from omegaconf import DictConfig, OmegaConf
 
+from prunesweep.config import AUTO
 from prunesweep.errors import EXTRAS, UsageError
+
+if TYPE_CHECKING:
+    from prunesweep.experiment.forecast import Forecast
+
+SHORT = 5.0
+"""With less work in seconds, `workers=auto` starts no processes."""
 
 
 def check_installed(config: DictConfig) -> None:
@@ -23,9 +31,11 @@ def check_installed(config: DictConfig) -> None:
         raise UsageError(f"hydra/launcher={option}: is not installed. pip install -e '.[{EXTRAS.get(option, option)}]'")
 
 
-def parallel_runs(config: DictConfig) -> int:
+def parallel_runs(config: DictConfig, forecast: Forecast | None = None) -> int:
     """Return the number of runs that the launcher executes at the same time."""
     launcher = config.hydra.launcher
+    if is_local(config):
+        return workers(config, forecast)
     jobs = OmegaConf.select(launcher, "n_jobs")  # joblib
     if jobs is not None:
         return cores() + 1 + int(jobs) if int(jobs) < 0 else int(jobs)
@@ -35,32 +45,35 @@ def parallel_runs(config: DictConfig) -> int:
     return int(parallel) if parallel is not None else 1
 
 
-def in_this_process(config: DictConfig) -> bool:
-    """Return whether the launcher executes the runs in this process, one after the other."""
-    return str(config.hydra.launcher["_target_"]).endswith(".BasicLauncher")
+def is_local(config: DictConfig) -> bool:
+    """Return whether the launcher is the default one."""
+    return str(config.hydra.launcher["_target_"]).endswith(".LocalLauncher")
+
+
+def workers(config: DictConfig, forecast: Forecast | None = None) -> int:
+    """Return the number of processes of the default launcher: with `workers=auto`, as many as have work.
+
+    Starting processes takes a second or two. If less than `SHORT` seconds of work are left, this process does it.
+    """
+    if config.workers != AUTO:
+        return int(config.workers)
+    most = max(1, cores() // config.threads)
+    if forecast is None:
+        return most
+    is_short = not forecast.tree.unknown and forecast.seconds() < SHORT
+    return 1 if is_short else min(most, max(1, forecast.runs))
 
 
 def cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return the number of cores that this process may use. Knows affinity and the limits of containers."""
+    from joblib import cpu_count
+
+    return int(cpu_count())
 
 
 def _parallel_ray_runs(launcher: DictConfig) -> int:
     total = OmegaConf.select(launcher, "ray.init.num_cpus") or cores()
     return max(1, int(total / (OmegaConf.select(launcher, "ray.remote.num_cpus") or 1)))
-
-
-def threads(config: DictConfig, arguments: Sequence[str]) -> list[str]:
-    """Return `threads=N` for each of the runs that share the cores of this machine, unless `arguments` contain it.
-
-    Results depend on the number of threads, so it is part of the settings of each run.
-    """
-    given = any(argument.lstrip("+").startswith("threads=") for argument in arguments)
-    on_slurm = OmegaConf.select(config.hydra.launcher, "array_parallelism") is not None  # each job has its own cores
-    runs = 1 if on_slurm else parallel_runs(config)
-    if given or runs == 1:
-        return []
-    return [f"threads={max(1, min(config.threads, cores() // runs))}"]
 
 
 def device(config: DictConfig, number: int) -> list[str]:

@@ -3,47 +3,66 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.prunesweep_plugins import launching
 from prunesweep.errors import message_of
 
 if TYPE_CHECKING:
     from prunesweep.config import RunConfig
+    from prunesweep.experiment.forecast import Forecast
     from prunesweep.search.space import Space
 
 log = logging.getLogger("prunesweep")
+NUMBER = re.compile(r"\$\{hydra\.job\.(num|id)\}")
 MAX_PLANNED = 1_000
 """The largest number of runs that are planned before a sweep. The plan of a run takes about as long as a stored run."""
 
 
-def show_plan(runs: Sequence[RunConfig], config: DictConfig) -> None:
-    """Print the plan of `runs`, which the launcher in `config` executes."""
+def show_plan(runs: Sequence[RunConfig], config: DictConfig) -> Forecast:
+    """Print and return the plan of `runs`, which the launcher in `config` executes."""
     from prunesweep.experiment.forecast import forecast
     from prunesweep.report.console.plan import line, show
 
-    workers = launching.parallel_runs(config)
-    show(line(forecast(runs), workers))
+    found = forecast(runs)
+    show(line(found, launching.parallel_runs(config, found)))
+    return found
 
 
-def show_plan_before_sweep(runs: Sequence[RunConfig], config: DictConfig) -> None:
-    """Print the plan of a sweep that starts now. It never stops the sweep.
-
-    Only for runs in this process: it needs torch and the data, as the first run does. With other launchers, this
-    process would wait for both without need.
-    """
-    if not launching.in_this_process(config):
-        return
+def plan_before_sweep(runs: Sequence[RunConfig], config: DictConfig) -> Forecast | None:
+    """Print and return the plan of a sweep that starts now. Return None if there is no plan. It never stops the sweep."""
     if len(runs) > MAX_PLANNED:
         log.info("%s runs: not planned, because there are more than %s.", f"{len(runs):,}", f"{MAX_PLANNED:,}")
-        return
+        return None
     try:
-        show_plan(runs, config)
+        return show_plan(runs, config)
     except Exception as error:
-        log.warning("The plan of the sweep cannot be shown (%s).", message_of(error))
+        log.warning("The sweep cannot be planned (%s).", message_of(error))
+        return None
+
+
+def waves(jobs: Sequence[list[str]], forecast: Forecast | None, config: DictConfig) -> list[list[list[str]]]:
+    """Divide jobs into groups that are launched one after the other, so that no job waits for a step of another.
+
+    For launchers that only know jobs. The jobs keep the directories of their numbers in the sweep.
+    """
+    from prunesweep.chain.tasks import waves as divided
+
+    order = [range(len(jobs))] if forecast is None else divided(forecast.tasks(), len(jobs))
+    if len(order) == 1:
+        return [list(jobs)]
+    directories: Any = OmegaConf.to_container(config.hydra.sweep, resolve=False)
+    subdir = str(directories["subdir"])
+
+    def placed(number: int) -> list[str]:
+        name = NUMBER.sub(str(number), subdir).replace("'", "\\'")
+        return [*jobs[number], f"hydra.sweep.subdir='{name}'"]
+
+    return [[placed(number) for number in wave] for wave in order]
 
 
 def show_worst_case(space: Space, run_of: Callable[[list[str]], RunConfig], trials: int, config: DictConfig) -> None:
@@ -55,7 +74,7 @@ def show_worst_case(space: Space, run_of: Callable[[list[str]], RunConfig], tria
         trials: The number of trials.
         config: The config of the search.
     """
-    from prunesweep.experiment.forecast import Forecast, forecast
+    from prunesweep.experiment.forecast import forecast
     from prunesweep.report.console.plan import show, worst_line
     from prunesweep.search.worst_case import most_expensive
 

@@ -6,7 +6,7 @@ Hydra imports this module at each start, so everything slow is imported where it
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf, open_dict
 
 from hydra_plugins.prunesweep_plugins import launching, planning
 from hydra_plugins.prunesweep_plugins.composing import JobComposer
+from hydra_plugins.prunesweep_plugins.local import LocalLauncher
 
 if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
@@ -109,8 +110,6 @@ class GridSweeper(BasicSweeper):
     def sweep(self, arguments: list[str]) -> list[Sequence[JobReturn]]:
         """Run every combination, or show the plan of all runs with `dry_run=true`.
 
-        Runs at the same time on one machine share its cores.
-
         Raises:
             Refused: The settings of a job are not allowed, or the directory belongs to another sweep. Nothing has been
                 run or written.
@@ -124,8 +123,7 @@ class GridSweeper(BasicSweeper):
         folder = Path(self.config.hydra.sweep.dir)
         with before_the_first_run():
             parser = OverridesParser.create(config_loader=self.composer)  # type: ignore[arg-type]
-            given = [*self._parse_config(), *arguments, *launching.threads(self.config, arguments)]
-            values = values_of(parser.parse_overrides(given))
+            values = values_of(parser.parse_overrides([*self._parse_config(), *arguments]))
             jobs = [list(job) for job in itertools.product(*values.values())]
             runs = [build(self.composer.keep(self.config, job)) for job in jobs]
             record = self._record(values, runs)
@@ -133,14 +131,21 @@ class GridSweeper(BasicSweeper):
                 planning.show_plan(runs, self.config)
                 return []
         with claimed(folder, record):
-            planning.show_plan_before_sweep(runs, self.config)
+            forecast = planning.plan_before_sweep(runs, self.config)
             write_atomically(folder / "multirun.yaml", OmegaConf.to_yaml(self.config).encode())
-            returns: list[Sequence[JobReturn]] = []
-            for batch in self.split_overrides_to_chunks(jobs, self.max_batch_size):
-                returns.append(self.launcher.launch(batch, initial_job_idx=sum(map(len, returns))))
-                for job in returns[-1]:
-                    _ = job.return_value  # raises the error of a job that failed
-        return returns
+            if isinstance(self.launcher, LocalLauncher):
+                return [_checked(self.launcher.run(jobs, 0, runs, forecast))]
+            waves = planning.waves(jobs, forecast, self.config)
+            return [_checked(batch) for batch in self._launch_in_waves(waves)]
+
+    def _launch_in_waves(self, waves: Sequence[list[list[str]]]) -> Iterator[Sequence[JobReturn]]:
+        """Launch the jobs of each wave when those of the wave before are complete."""
+        assert self.launcher is not None
+        number = 0
+        for wave in waves:
+            for batch in self.split_overrides_to_chunks(wave, self.max_batch_size):
+                yield self.launcher.launch(batch, initial_job_idx=number)
+                number += len(batch)
 
     def _record(self, values: Mapping[str, Sequence[str]], runs: Sequence[RunConfig]) -> Sweep:
         """Return what identifies the sweep of `runs` in its directory."""
@@ -161,6 +166,13 @@ class GridSweeper(BasicSweeper):
             "hydra.sweep.subdir": str(directories["subdir"]),
         }
         return Sweep({"sweep": this, **definition(shared, searched)}, numerics(shared), arguments_of_this_process())
+
+
+def _checked(jobs: Sequence[JobReturn]) -> Sequence[JobReturn]:
+    """Return `jobs`, or raise the error of the first that failed."""
+    for job in jobs:
+        _ = job.return_value  # raises the error
+    return jobs
 
 
 def values_of(overrides: Sequence[Override]) -> dict[str, list[str]]:
@@ -247,15 +259,14 @@ class SearchSweeper(Sweeper):
             corners = [[*fixed, *overrides] for overrides in space.corners()]
             settings = shared_settings(build(self.composer.load_sweep_config(self.config, each)) for each in corners)
             if run.dry_run:
-                threads = launching.threads(self.config, fixed)
 
                 def run_of(overrides: list[str]) -> RunConfig:
-                    return build(self.composer.load_sweep_config(self.config, [*fixed, *threads, *overrides]))
+                    return build(self.composer.load_sweep_config(self.config, [*fixed, *overrides]))
 
                 planning.show_worst_case(space, run_of, self.n_trials, self.config)
                 return
             spec = self._spec(run, space, definition(settings, space.texts))
-        shared = [*fixed, *launching.threads(self.config, fixed), f"study={spec.name}"]
+        shared = [*fixed, f"study={spec.name}"]
 
         def launch(runs: Sequence[TrialRun], first: int) -> None:
             jobs = [

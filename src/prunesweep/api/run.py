@@ -42,12 +42,14 @@ def execute(run_config: RunConfig, folder: Path, overrides: Sequence[str], sweep
         overrides: The overrides behind the settings, for the record.
         sweep: The directory of the sweep that the run is part of.
     """
+    from prunesweep.experiment.progress import Completed, is_part_of_sweep, report, reporting
     from prunesweep.experiment.run import run
     from prunesweep.report.console.progress import progress
     from prunesweep.report.console.terminal import log_result
     from prunesweep.tracking.logger import track
 
-    result = run(run_config, folder, overrides, progress)
+    result = run(run_config, folder, overrides, reporting if is_part_of_sweep() else progress)
+    report(Completed.of(result))
     log_result(result, folder)
     track(run_config.logger, folder, sweep)
     return result

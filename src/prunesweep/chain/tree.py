@@ -6,8 +6,6 @@ must be computed only if a run needs its state and the store contains neither th
 
 from __future__ import annotations
 
-import heapq
-import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -31,6 +29,7 @@ class Branch:
         holds: Whether the store contains the entry of a digest.
         costs: The expected costs.
         scope: Names the store. Runs with different stores, and runs without a store, share no steps.
+        run: The number of the run.
     """
 
     chain: Sequence[Step]
@@ -40,6 +39,7 @@ class Branch:
     holds: Callable[[str], bool]
     costs: Costs
     scope: str = ""
+    run: int = 0
 
 
 @dataclass
@@ -48,6 +48,7 @@ class Node:
 
     Attributes:
         step: The step.
+        position: The position of the step in its chains.
         parent: The node before it, or None.
         recalls: The nodes of the earlier states that the step uses.
         stored: Whether the store contains the state after the step.
@@ -59,6 +60,7 @@ class Node:
     """
 
     step: Step
+    position: int
     parent: str | None
     recalls: frozenset[str]
     stored: bool
@@ -73,21 +75,6 @@ class Node:
         self.seconds += cost.seconds if cost else 0.0
         self.size += cost.size if cost else 0.0
         self.unknown += cost is None
-
-
-@dataclass(frozen=True)
-class Segment:
-    """Computations between two branchings, which one worker does in order.
-
-    Attributes:
-        nodes: The nodes, each the parent of the next.
-        seconds: The expected time.
-        after: The numbers of the segments that must be complete before this one.
-    """
-
-    nodes: tuple[str, ...]
-    seconds: float
-    after: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -111,14 +98,14 @@ class Tree:
         nodes: dict[str, Node] = {}
         present: dict[str, bool] = {}  # entries that the store contains, or will contain after the runs so far
         runs = 0
-        for number, branch in enumerate(branches):
+        for branch in branches:
             names = [branch.scope + digest for digest in branch.digests]
             for position, (name, step) in enumerate(zip(names, branch.chain, strict=True)):
                 if name not in nodes:
                     stored = present[name] = branch.holds(branch.digests[position])
                     recalls = frozenset(names[earlier] for earlier in step.recalls)
-                    nodes[name] = Node(step, names[position - 1] if position else None, recalls, stored)
-                nodes[name].runs.append(number)
+                    nodes[name] = Node(step, position, names[position - 1] if position else None, recalls, stored)
+                nodes[name].runs.append(branch.run)
             _Walk(branch, names, nodes, present).all()
             runs += 1
         return cls(nodes, runs)
@@ -153,48 +140,11 @@ class Tree:
         """The number of computations whose time is not known."""
         return sum(node.unknown for node in self.nodes.values())
 
-    def segments(self) -> list[Segment]:
-        """Return everything that must be computed, divided at the branchings, each segment after its parents."""
-        work = [name for name, node in self.nodes.items() if node.missing or node.seconds or node.unknown]
-        parents = {name: self._missing_parent(name) for name in work}
-        children: dict[str, int] = {}
-        tops: dict[str, str] = {}  # where the uninterrupted line of missing steps above a node begins
-        for name in work:
-            parent = parents[name]
-            tops[name] = name if parent is None else tops[parent]
-            if parent is not None:
-                children[parent] = children.get(parent, 0) + 1
-        segments: list[list[str]] = []
-        after: list[set[int]] = []
-        number: dict[str, int] = {}
-        for name in work:
-            parent = parents[name]
-            elsewhere = {each for each in self._missing_recalls(name) if tops[each] != tops[name]}
-            if parent is not None and children[parent] == 1 and not elsewhere:
-                number[name] = number[parent]
-                segments[number[name]].append(name)
-                continue
-            number[name] = len(segments)
-            segments.append([name])
-            before = elsewhere | ({parent} if parent is not None else set())
-            after.append({number[each] for each in before})
-        return [
-            Segment(tuple(names), sum(self.nodes[name].seconds for name in names), frozenset(before))
-            for names, before in zip(segments, after, strict=True)
-        ]
-
-    def _missing_parent(self, name: str) -> str | None:
-        node = self.nodes[name]
-        is_above = node.missing and node.parent is not None and self.nodes[node.parent].missing
-        return node.parent if is_above else None
-
-    def _missing_recalls(self, name: str) -> list[str]:
-        node = self.nodes[name]
-        return [each for each in node.recalls if self.nodes[each].missing] if node.missing else []
-
-    def makespan(self, workers: int) -> float:
-        """Return the expected time with `workers` workers: a free one takes the segment with the longest path."""
-        return makespan(self.segments(), workers)
+    def missing_before(self, node: Node) -> list[str]:
+        """Return the nodes that must be computed immediately before `node`: its parent and what it recalls."""
+        if not node.missing:
+            return []
+        return [name for name in (node.parent, *node.recalls) if name is not None and self.nodes[name].missing]
 
 
 class _Walk:
@@ -239,36 +189,3 @@ class _Walk:
     def _keep(self, index: int, kept: set[int]) -> None:
         if index in self.recalled:
             kept.add(index)
-
-
-def remaining(segments: Sequence[Segment]) -> list[float]:
-    """Return for each segment the time of the longest path that begins with it."""
-    longest = [0.0] * len(segments)
-    for number in reversed(range(len(segments))):
-        longest[number] += segments[number].seconds
-        for before in segments[number].after:
-            longest[before] = max(longest[before], longest[number])
-    return longest
-
-
-def makespan(segments: Sequence[Segment], workers: int) -> float:
-    """Return the time that `workers` workers need. A free one takes the available segment with the longest path."""
-    longest, waiting = remaining(segments), [len(each.after) for each in segments]
-    followers: list[list[int]] = [[] for _ in segments]
-    for number, each in enumerate(segments):
-        for before in each.after:
-            followers[before].append(number)
-    ready = [(-longest[number], number) for number, count in enumerate(waiting) if count == 0]
-    heapq.heapify(ready)
-    running: list[tuple[float, int, int]] = []
-    order, now = itertools.count(), 0.0
-    while ready or running:
-        while ready and len(running) < workers:
-            _, number = heapq.heappop(ready)
-            heapq.heappush(running, (now + segments[number].seconds, next(order), number))
-        now, _, done = heapq.heappop(running)
-        for number in followers[done]:
-            waiting[number] -= 1
-            if waiting[number] == 0:
-                heapq.heappush(ready, (-longest[number], number))
-    return now

@@ -25,6 +25,7 @@ from prunesweep.data.settings import (
     NamedDataset,
     check_channels,
 )
+from prunesweep.data.sharing import shared
 from prunesweep.data.sources import SOURCES, checksums, download_missing
 from prunesweep.data.splits import SPLIT_SEED, stratified_split
 from prunesweep.errors import UsageError, printable
@@ -105,6 +106,9 @@ class Facts:
         """What a network sees is (pixel * scale - mean) / std."""
         return {"scale": self.scale, "mean": list(self.mean), "std": list(self.std)}
 
+
+SPLITS, FIELDS = ("train", "validation", "test"), ("images", "labels")
+"""The attributes of `Data` and of `Split`."""
 
 READERS: dict[type[Dataset], Callable[[Any], Parts]] = {
     NamedDataset: readers.read,
@@ -275,7 +279,23 @@ def load(dataset: Dataset, device: str, layout: str = CHANNELS_LAST) -> Data:
     Raises:
         UsageError: A file is missing and cannot be downloaded, or is damaged.
     """
-    return _kept(_loaded, repr((dataset, device, layout)), lambda: _load(dataset, device, layout))
+    return _kept(_loaded, repr((dataset, device, layout)), lambda: _shared(dataset, device, layout))
+
+
+def _shared(dataset: Dataset, device: str, layout: str) -> Data:
+    """Return the data set, in the CPU's memory once for all workers of a sweep."""
+    if device != "cpu":
+        return _load(dataset, device, layout)
+
+    def make() -> dict[str, Tensor]:
+        data = _load(dataset, device, layout)
+        parts = {name: getattr(data, name) for name in SPLITS}
+        tensors = {f"{name}/{field}": getattr(part, field) for name, part in parts.items() for field in FIELDS}
+        return {**tensors, "zero": data.zero}
+
+    found = shared(fingerprint(dataset) + layout, make)
+    splits = {name: Split(*(found[f"{name}/{field}"] for field in FIELDS)) for name in SPLITS}
+    return Data(**splits, zero=found["zero"])
 
 
 def _load(dataset: Dataset, device: str, layout: str) -> Data:

@@ -10,6 +10,7 @@ from pathlib import Path
 from prunesweep.chain.costs import RUN, START, kind, where
 from prunesweep.chain.environment import digests, extend
 from prunesweep.chain.steps import Described
+from prunesweep.chain.tasks import Task, makespan, tasks
 from prunesweep.chain.tree import Branch, Tree
 from prunesweep.config import RunConfig
 from prunesweep.errors import UsageError
@@ -47,9 +48,13 @@ class Forecast:
         """The number of runs."""
         return self.tree.runs + self.failures
 
+    def tasks(self) -> list[Task]:
+        """Return the work of the sweep as tasks for workers."""
+        return tasks(self.tree, self.runs, self.fixed / self.runs if self.runs else 0.0)
+
     def seconds(self, workers: int = 1) -> float:
-        """Return the expected time with `workers` runs at a time."""
-        return self.start + self.tree.makespan(workers) + self.fixed / workers
+        """Return the expected time with `workers` workers."""
+        return self.start + makespan(self.tasks(), workers)
 
 
 def forecast(configs: Iterable[RunConfig], *, stored: bool = True) -> Forecast:
@@ -120,4 +125,5 @@ def _branch(planning: Planning, store: Store, known: Mapping[str, Cost], number:
         store.holds if stored else lambda _: False,
         costs,
         scope=f"{store.folder or number}:",
+        run=number,
     )

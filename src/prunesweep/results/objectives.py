@@ -12,6 +12,9 @@ from prunesweep.errors import UsageError, check_choice, check_range
 from prunesweep.results.result import classes_of
 from prunesweep.roles import Role
 
+NEAR = 0.005
+"""A network is about as good as its dense network if its validation accuracy is at most this much lower."""
+
 
 @dataclass(frozen=True)
 class Objective:

@@ -10,11 +10,10 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from prunesweep.results import pareto as frontier
-from prunesweep.results.objectives import Objective
+from prunesweep.results.objectives import NEAR, Objective
 from prunesweep.results.tables import csv_text
 from prunesweep.search import ledger
 
-NEAR = 0.005  # at most this much below the validation accuracy of the dense network
 MARKS = {ledger.FAILED: "failed", ledger.TAKEN_BACK: "taken back", ledger.DUPLICATE: "duplicate"}
 """Attributes of a trial that state its status; the attribute's value is the note."""
 

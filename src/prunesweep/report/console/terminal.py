@@ -41,9 +41,9 @@ def percent(fraction: float, digits: int = 2) -> str:
     return f"{100 * fraction:.{digits}f} %"
 
 
-def cut(fraction: float) -> str:
+def cut(fraction: float, digits: int = 2) -> str:
     """Format a reduction as a negative percentage: 0.1992 becomes `-19.92 %`, and 0 becomes `0.00 %`."""
-    return percent(0.0 - fraction)
+    return percent(0.0 - fraction, digits)
 
 
 def line(result: Result, folder: Path) -> str:

@@ -1,0 +1,95 @@
+"""The default launcher: runs the tree of a sweep on all cores of this machine."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hydra.core.utils import JobReturn, JobStatus, configure_log, filter_overrides, setup_globals
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from hydra_plugins.prunesweep_plugins import launching
+
+if TYPE_CHECKING:
+    from prunesweep.config import RunConfig
+    from prunesweep.experiment.forecast import Forecast
+    from prunesweep.experiment.sweep import Sweep
+
+log = logging.getLogger(__name__)
+
+
+class LocalLauncher(Launcher):
+    """Runs jobs in worker processes, or in this process with `workers=1`."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.config = config
+        self.context = hydra_context
+        self.task_function = task_function
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Run all jobs, and return them in their order."""
+        return self.run(job_overrides, initial_job_idx, [], None)
+
+    def run(
+        self, jobs: Sequence[Sequence[str]], first: int, configs: Sequence[RunConfig], forecast: Forecast | None
+    ) -> list[JobReturn]:
+        """Run all jobs, and return them in their order.
+
+        Args:
+            jobs: The overrides of each job.
+            first: The number of the first job.
+            configs: The settings of each job, if there is a forecast.
+            forecast: The plan of the jobs.
+        """
+        from prunesweep.experiment.sweep import Run
+
+        runs = [Run(first + position, tuple(job)) for position, job in enumerate(jobs)]
+        returns: dict[int, JobReturn] = {}
+        with self.session(launching.workers(self.config, forecast)) as sweep:
+            sweep.add(runs, configs, forecast)
+            for run, ended in sweep.ended():
+                returns[run.number] = ended.value if ended.error is None else _failed(run.overrides, ended.error)
+        return [returns[run.number] for run in runs]
+
+    @contextmanager
+    def session(self, workers: int) -> Iterator[Sweep]:
+        """Start workers, and yield a sweep without runs."""
+        from hydra_plugins.prunesweep_plugins.jobs import JobHandler
+        from prunesweep.experiment.sweep import Sweep
+        from prunesweep.report.console.sweep import SweepDisplay
+        from prunesweep.workers import Pool, ThisProcess, Workers
+
+        setup_globals()
+        Path(self.config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
+        self._log_as_hydra()
+        try:
+            with ExitStack() as stack:
+                pool: Pool
+                if workers == 1:
+                    pool = ThisProcess(JobHandler(self.context, self.config, self.task_function, None))
+                else:
+                    data = stack.enter_context(tempfile.TemporaryDirectory(prefix="prunesweep-"))
+                    handler = JobHandler(self.context, self.config, self.task_function, data)
+                    pool = stack.enter_context(Workers(workers, handler, Path(data)))
+                yield Sweep(pool, stack.enter_context(SweepDisplay()))
+        finally:
+            self._log_as_hydra()
+
+    def _log_as_hydra(self) -> None:
+        hydra = self.config.hydra
+        configure_log(hydra.hydra_logging, hydra.verbose, execution_whitelist=self.context.execution_whitelist)
+
+
+def _failed(overrides: Sequence[str], error: Exception) -> JobReturn:
+    """Return a job whose worker could not return anything."""
+    job = JobReturn()
+    job.overrides = filter_overrides(overrides)
+    job.return_value = error
+    job.status = JobStatus.FAILED
+    return job

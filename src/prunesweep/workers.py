@@ -1,0 +1,271 @@
+"""Processes that execute calls. A worker that is killed costs the call that it was executing, and is replaced.
+
+Each worker has a pipe of its own and shares no lock or queue with others, so that a killed worker cannot block them. The
+pools of `concurrent.futures`, loky and joblib end all calls when one of their workers is killed.
+
+May import `errors`.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import queue
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+import cloudpickle
+
+from prunesweep.process import SIGNALS
+
+Send = Callable[[Any], None]
+"""Sends a message to the process that has submitted the call."""
+Handler = Callable[[Any, Send], Any]
+"""Executes a call, given its argument."""
+PRELOADED = ("torch", "torch._dynamo", "hydra.main", "prunesweep.experiment.run")
+"""Modules that are imported once for all workers, where processes can be forked."""
+
+
+class WorkerDied(RuntimeError):
+    """A worker was killed while it executed a call."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message that a call has sent.
+
+    Attributes:
+        key: The key of the call.
+        value: The message.
+    """
+
+    key: int
+    value: Any
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The end of a call.
+
+    Attributes:
+        key: The key of the call.
+        value: What the call returned.
+        error: What the call raised, or `WorkerDied`, or None.
+    """
+
+    key: int
+    value: Any = None
+    error: Exception | None = None
+
+
+Receive = Callable[[Message], None]
+
+
+class Pool(Protocol):
+    """Executes calls of one handler."""
+
+    @property
+    def count(self) -> int:
+        """The number of calls that are executed at a time."""
+
+    @property
+    def free(self) -> int:
+        """The number of calls that can be submitted now."""
+
+    def submit(self, key: int, argument: Any) -> None:
+        """Execute the handler with `argument`. `key` identifies the call in its messages and its end."""
+
+    def wait(self, receive: Receive, timeout: float | None = None) -> Sequence[Ended]:
+        """Wait for messages or the end of a call. Pass messages to `receive`, and return the calls that have ended."""
+
+
+class ThisProcess:
+    """Executes calls in this process, one after the other."""
+
+    count = 1
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self._call: tuple[int, Any] | None = None
+
+    @property
+    def free(self) -> int:
+        return 1 if self._call is None else 0
+
+    def submit(self, key: int, argument: Any) -> None:
+        self._call = (key, argument)
+
+    def wait(self, receive: Receive, timeout: float | None = None) -> Sequence[Ended]:  # noqa: ARG002
+        assert self._call is not None
+        (key, argument), self._call = self._call, None
+        try:
+            return [Ended(key, self._handler(argument, lambda value: receive(Message(key, value))))]
+        except Exception as error:
+            return [Ended(key, error=error)]
+
+
+class Workers:
+    """Executes calls in processes of their own. Leaving the `with` statement kills the processes.
+
+    They also end if this process ends in any way.
+    """
+
+    def __init__(self, count: int, handler: Handler, folder: Path | None = None) -> None:
+        """Start `count` processes.
+
+        Args:
+            count: The number of processes.
+            handler: Executes the calls. It is sent to each process once, by cloudpickle.
+            folder: A folder with files of the workers. If this process dies, the workers remove it.
+        """
+        self._start = partial(_Worker, cloudpickle.dumps(handler), folder)
+        self._workers = [self._start() for _ in range(count)]
+
+    @property
+    def free(self) -> int:
+        return sum(worker.key is None for worker in self._workers)
+
+    def submit(self, key: int, argument: Any) -> None:
+        worker = next(worker for worker in self._workers if worker.key is None)
+        worker.submit(key, argument)
+
+    @property
+    def count(self) -> int:
+        return len(self._workers)
+
+    def wait(self, receive: Receive, timeout: float | None = None) -> Sequence[Ended]:
+        ready = wait([worker.connection for worker in self._workers], timeout)
+        ended = []
+        for number, worker in enumerate(self._workers):
+            if worker.connection not in ready:
+                continue
+            event = worker.receive()
+            if isinstance(event, Message):
+                receive(event)
+            elif event is not None:
+                ended.append(event)
+            if worker.dead:
+                worker.kill()
+                self._workers[number] = self._start()
+        return ended
+
+    @property
+    def pids(self) -> list[int]:
+        """The IDs of the processes."""
+        return [worker.process.pid or 0 for worker in self._workers]
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for worker in self._workers:
+            worker.kill()
+
+
+def prepare() -> None:
+    """Start to import what workers need, in the background. Without this call, the first worker starts later."""
+    _context()
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        forkserver.ensure_running()
+
+
+def _context() -> BaseContext:
+    """Return the way in which workers start: forked from a process that has imported `PRELOADED`, or as new ones."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(PRELOADED))
+    return context
+
+
+class _Worker:
+    """A worker as its parent sees it."""
+
+    def __init__(self, handler: bytes, folder: Path | None) -> None:
+        context = _context()
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=_work, args=(theirs, handler, folder), daemon=True)  # type: ignore[attr-defined]
+        self.process.start()
+        theirs.close()  # so that the pipe ends with the worker
+        self.key: int | None = None
+        self.dead = False
+
+    def submit(self, key: int, argument: Any) -> None:
+        self.key = key
+        try:
+            self.connection.send_bytes(cloudpickle.dumps(argument))
+        except OSError:  # it was killed while it had no call: `receive` finds the end of the pipe
+            pass
+
+    def receive(self) -> Message | Ended | None:
+        try:
+            event = pickle.loads(self.connection.recv_bytes())
+        except (EOFError, OSError):
+            self.dead = True
+            return None if self.key is None else Ended(self.key, error=WorkerDied("its process was killed"))
+        assert self.key is not None
+        kind, value = event
+        if kind == "message":
+            return Message(self.key, value)
+        ended = Ended(self.key, value) if kind == "value" else Ended(self.key, error=value)
+        self.key = None
+        return ended
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
+
+
+def _work(connection: Connection, handler: bytes, folder: Path | None) -> None:
+    """Execute calls until the other end of the pipe is closed."""
+    for number in SIGNALS:
+        if number != signal.SIGTERM:
+            signal.signal(number, signal.SIG_IGN)  # a terminal interrupts the parent as well, which ends its workers
+    calls: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(connection, calls, folder), daemon=True).start()
+    execute: Handler = pickle.loads(handler)
+    while True:
+        argument = pickle.loads(calls.get())
+        try:
+            outcome = ("value", execute(argument, lambda value: connection.send_bytes(_dumps(("message", value)))))
+        except BaseException as error:  # also `sys.exit` in the user's code: it would end this worker
+            outcome = ("error", error if isinstance(error, Exception) else RuntimeError(repr(error)))
+        connection.send_bytes(_dumps(outcome))
+
+
+def _receive(connection: Connection, calls: queue.SimpleQueue[bytes], folder: Path | None) -> None:
+    """Pass calls on, and end this process when the pipe ends: the parent has closed it, or is dead."""
+    try:
+        while True:
+            calls.put(connection.recv_bytes())
+    except (EOFError, OSError):
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        os._exit(1)
+
+
+def _dumps(value: tuple[str, Any]) -> bytes:
+    """Return `value` as bytes that the parent can read. An error that cannot be sent is replaced by its text."""
+    try:
+        content = cloudpickle.dumps(value)
+        pickle.loads(content)
+    except Exception:
+        kind, found = value
+        if kind != "error":
+            raise
+        content = cloudpickle.dumps((kind, RuntimeError(f"{type(found).__name__}: {found}")))
+    return content
