@@ -222,6 +222,8 @@ def run_py(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Command:
 
     def call(*arguments: str, store: bool = True, fresh: bool = False, **environment: str) -> Finished:
         arguments = (*arguments, *([f"store.dir={tmp_path / 'store'}"] if store else []))
+        if not any(each.startswith("workers=") for each in arguments):
+            arguments = (*arguments, "workers=1")  # to start workers takes longer than most runs of tests
         environment = {**os.environ, **environment}
         if FORKS and not fresh:
             output = tmp_path_factory.mktemp("output")

@@ -27,7 +27,9 @@ def test_a_grid_of_three_amounts_trains_the_dense_network_once(run_py: Command, 
     for result in completed:
         assert abs(result["sparsity"] - result["amount"]) <= 1 / result["params_selected"]
     assert len({result["dense_digest"] for result in completed}) == 1
-    assert [result["steps_cached"] for result in completed] == [0, 2, 2]
+    assert [result["steps_cached"] for result in completed] == [2, 2, 2], (
+        "the dense network was trained before the runs"
+    )
     assert "3 of 3 runs completed" in done.out
     assert done.out.rstrip().endswith("sweep/report.html")
     assert (tmp_path / "sweep" / "results.csv").read_text().count("\n") == 4

@@ -1,7 +1,7 @@
 """Processes that execute calls. A worker that is killed costs the call that it was executing, and is replaced.
 
-Each worker has a pipe of its own and shares no lock or queue with others, so that a killed worker cannot block them. The
-pools of `concurrent.futures`, loky and joblib end all calls when one of their workers is killed.
+Each worker has a pipe of its own and shares no lock or queue with others, so that a killed worker cannot block them.
+The pools of `concurrent.futures`, loky and joblib end all calls when one of their workers is killed.
 
 May import `errors`.
 """
@@ -16,6 +16,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import forkserver
@@ -197,7 +198,8 @@ class _Worker:
     def __init__(self, handler: bytes, folder: Path | None) -> None:
         context = _context()
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(theirs, handler, folder), daemon=True)  # type: ignore[attr-defined]
+        arguments = (theirs, handler, folder, dict(os.environ))
+        self.process = context.Process(target=_work, args=arguments, daemon=True)  # type: ignore[attr-defined]
         self.process.start()
         theirs.close()  # so that the pipe ends with the worker
         self.key: int | None = None
@@ -205,10 +207,8 @@ class _Worker:
 
     def submit(self, key: int, argument: Any) -> None:
         self.key = key
-        try:
+        with suppress(OSError):  # it was killed while it had no call: `receive` finds the end of the pipe
             self.connection.send_bytes(cloudpickle.dumps(argument))
-        except OSError:  # it was killed while it had no call: `receive` finds the end of the pipe
-            pass
 
     def receive(self) -> Message | Ended | None:
         try:
@@ -230,14 +230,16 @@ class _Worker:
         self.connection.close()
 
 
-def _work(connection: Connection, handler: bytes, folder: Path | None) -> None:
+def _work(connection: Connection, handler: bytes, folder: Path | None, environment: dict[str, str]) -> None:
     """Execute calls until the other end of the pipe is closed."""
+    os.environ.clear()  # the process that this one was forked from can be older than the parent's variables
+    os.environ.update(environment)
     for number in SIGNALS:
         if number != signal.SIGTERM:
             signal.signal(number, signal.SIG_IGN)  # a terminal interrupts the parent as well, which ends its workers
     calls: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(connection, calls, folder), daemon=True).start()
-    execute: Handler = pickle.loads(handler)
+    execute = _loaded(handler)
     while True:
         argument = pickle.loads(calls.get())
         try:
@@ -245,6 +247,19 @@ def _work(connection: Connection, handler: bytes, folder: Path | None) -> None:
         except BaseException as error:  # also `sys.exit` in the user's code: it would end this worker
             outcome = ("error", error if isinstance(error, Exception) else RuntimeError(repr(error)))
         connection.send_bytes(_dumps(outcome))
+
+
+def _loaded(handler: bytes) -> Handler:
+    """Return the handler. If it cannot be loaded here, every call fails with the reason."""
+    try:
+        execute: Handler = pickle.loads(handler)
+    except Exception as error:
+        reason = error
+
+        def execute(argument: Any, send: Send) -> Any:  # noqa: ARG001
+            raise reason
+
+    return execute
 
 
 def _receive(connection: Connection, calls: queue.SimpleQueue[bytes], folder: Path | None) -> None:
@@ -261,7 +276,7 @@ def _receive(connection: Connection, calls: queue.SimpleQueue[bytes], folder: Pa
 def _dumps(value: tuple[str, Any]) -> bytes:
     """Return `value` as bytes that the parent can read. An error that cannot be sent is replaced by its text."""
     try:
-        content = cloudpickle.dumps(value)
+        content: bytes = cloudpickle.dumps(value)
         pickle.loads(content)
     except Exception:
         kind, found = value

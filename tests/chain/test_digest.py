@@ -34,7 +34,7 @@ BASE = ("train.epochs=3", "finetune.epochs=2", "device=cpu")
 
 CHANGES = [
     "seed=1",
-    "threads=1",
+    "threads=2",
     "portable=true",
     "dataset.name=mnist",
     "dataset.validation=400",
@@ -84,6 +84,7 @@ UNCHANGED = [
     "logger.name=none",
     "study=mine",
     "dry_run=true",
+    "workers=3",
     "search.objectives=[val_accuracy] search.replicates=3 search.storage=sqlite:///x search.heartbeat=9",
     "prune.amount=0.2",
     "prune.n=3 prune.m=5",

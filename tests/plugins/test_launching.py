@@ -1,3 +1,5 @@
+from dataclasses import dataclass
+
 import pytest
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -9,7 +11,12 @@ from prunesweep.errors import UsageError
 def config(launcher: dict[str, object], name: str = "x") -> DictConfig:
     choices = {"hydra/launcher": name}
     return OmegaConf.create(
-        {"threads": 2, "device": "auto", "hydra": {"launcher": launcher, "runtime": {"choices": choices}}}
+        {
+            "threads": 1,
+            "workers": "auto",
+            "device": "auto",
+            "hydra": {"launcher": launcher, "runtime": {"choices": choices}},
+        }
     )
 
 
@@ -30,15 +37,41 @@ def _eight_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_runs_at_the_same_time(launcher: dict[str, object], together: int) -> None:
-    assert launching.parallel_runs(config(launcher)) == together
+    assert launching.parallel_runs(config({"_target_": "x.Y", **launcher})) == together
 
 
-def test_runs_on_one_machine_divide_its_cores() -> None:
-    assert launching.threads(config({"n_jobs": 2}), []) == ["threads=2"], "never more than `threads`"
-    assert launching.threads(config({"n_jobs": -1}), []) == ["threads=1"]
-    assert launching.threads(config({"n_jobs": -1}), ["threads=3"]) == [], "as given"
-    assert launching.threads(config({}), []) == []
-    assert launching.threads(config({"array_parallelism": 16}), []) == [], "each Slurm job has its own cores"
+@pytest.mark.parametrize(
+    ("workers", "threads", "together"), [("auto", 1, 8), ("auto", 3, 2), ("auto", 16, 1), ("5", 1, 5), ("1", 1, 1)]
+)
+def test_workers_share_the_cores(workers: str, threads: int, together: int) -> None:
+    local = config({"_target_": "x.LocalLauncher"})
+    local.workers, local.threads = workers, threads
+    assert launching.parallel_runs(local) == together
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A forecast."""
+
+    runs: int
+    unknown: int
+    expected: float
+
+    @property
+    def tree(self) -> "Planned":
+        return self
+
+    def seconds(self) -> float:
+        return self.expected
+
+
+@pytest.mark.parametrize(
+    ("forecast", "together"),
+    [(Planned(3, 0, 60), 3), (Planned(30, 0, 60), 8), (Planned(30, 0, 1), 1), (Planned(9, 2, 1), 8)],
+)
+def test_workers_are_started_if_there_is_work_for_them(forecast: Planned, together: int) -> None:
+    local = config({"_target_": "x.LocalLauncher"})
+    assert launching.parallel_runs(local, forecast) == together  # type: ignore[arg-type]
 
 
 def test_one_gpu_per_run(monkeypatch: pytest.MonkeyPatch) -> None:

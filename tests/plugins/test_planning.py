@@ -1,5 +1,6 @@
 """The plan of a sweep, as a user sees it."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from omegaconf import OmegaConf
 from support import Command
 
 from hydra_plugins.prunesweep_plugins import planning
+from prunesweep.chain.tasks import Part, Task
 
 SHORT = ("model=lenet_300_100", "train.epochs=0", "finetune.epochs=0", "dataset.validation=3500", "threads=1")
 SWEEP = ("-m", *SHORT, "prune.amount=0.1,0.5", "layers=fc,conv")
@@ -70,16 +72,12 @@ def test_sweepers_of_other_packages_cannot_show_a_plan(run_py: Command, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("launcher", ["hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher", "basic"])
-def test_other_launchers_and_huge_sweeps_are_not_planned(
-    launcher: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_huge_sweeps_are_not_planned(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr(planning, "show_plan", lambda *_: pytest.fail("planned"))
-    target = "hydra._internal.core_plugins.basic_launcher.BasicLauncher" if launcher == "basic" else launcher
-    config = OmegaConf.create({"hydra": {"launcher": {"_target_": target}}})
+    monkeypatch.setattr(planning, "MAX_PLANNED", 2)
     with caplog.at_level("INFO"):
-        planning.show_plan_before_sweep([None] * 1_001, config)  # type: ignore[list-item]
-    assert ("1,001 runs: not planned" in caplog.text) == (launcher == "basic")
+        assert planning.plan_before_sweep([None] * 3, OmegaConf.create()) is None  # type: ignore[list-item]
+    assert "3 runs: not planned, because there are more than 2." in caplog.text
 
 
 def test_a_plan_that_fails_does_not_stop_the_sweep(
@@ -89,6 +87,21 @@ def test_a_plan_that_fails_does_not_stop_the_sweep(
         raise OSError("broken")
 
     monkeypatch.setattr(planning, "show_plan", fail)
-    target = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
-    planning.show_plan_before_sweep([], OmegaConf.create({"hydra": {"launcher": {"_target_": target}}}))
-    assert "The plan of the sweep cannot be shown (" in caplog.text
+    assert planning.plan_before_sweep([], OmegaConf.create()) is None
+    assert "The sweep cannot be planned (" in caplog.text
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A forecast."""
+
+    def tasks(self) -> list[Task]:
+        return [Task(0, Part(0, 1)), Task(0, after=frozenset({0})), Task(1, after=frozenset({0})), Task(2)]
+
+
+def test_other_launchers_get_jobs_in_waves_that_keep_their_directories() -> None:
+    jobs = [["a=0"], ["a=1"], ["a=2"]]
+    config = OmegaConf.create({"hydra": {"sweep": {"subdir": "x's/${hydra.job.num}-${a}"}}})
+    placed = [[*job, f"hydra.sweep.subdir='x\\'s/{number}-${{a}}'"] for number, job in enumerate(jobs)]
+    assert planning.waves(jobs, Planned(), config) == [[placed[0], placed[2]], [placed[1]]]  # type: ignore[arg-type]
+    assert planning.waves(jobs, None, config) == [jobs]

@@ -26,7 +26,9 @@ class JobHandler:
     A handler that is sent to a worker takes Hydra's global state along.
     """
 
-    def __init__(self, context: HydraContext, config: DictConfig, task_function: TaskFunction, data: str | None) -> None:
+    def __init__(
+        self, context: HydraContext, config: DictConfig, task_function: TaskFunction, data: str | None
+    ) -> None:
         self._context = context
         self._config = config
         self._task_function = task_function
@@ -40,8 +42,11 @@ class JobHandler:
         """Execute `call`, and send what it reports and prints."""
         output = _Output(send)
         try:
-            with listening(send), redirect_stdout(output), redirect_stderr(output):  # type: ignore[type-var]
-                return compute(call) if isinstance(call, Shared) else self._run(call)
+            with listening(send), redirect_stdout(output), redirect_stderr(output):
+                if isinstance(call, Run):
+                    return self._run(call)
+                compute(call)
+                return None
         finally:
             output.end()
 
@@ -69,7 +74,7 @@ def _in_worker(
     Singleton.set_state(state)
     if data is not None:
         share_in(Path(data))
-    context.config_loader = JobComposer(context.config_loader)
+    context.config_loader = JobComposer(context.config_loader)  # type: ignore[assignment]
     return JobHandler(context, config, task_function, data)
 
 

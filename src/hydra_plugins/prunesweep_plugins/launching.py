@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib.util import find_spec
-
 from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
@@ -57,7 +55,7 @@ def workers(config: DictConfig, forecast: Forecast | None = None) -> int:
     """
     if config.workers != AUTO:
         return int(config.workers)
-    most = max(1, cores() // config.threads)
+    most = max(1, cores() // int(config.threads))
     if forecast is None:
         return most
     is_short = not forecast.tree.unknown and forecast.seconds() < SHORT

@@ -165,7 +165,8 @@ class GridSweeper(BasicSweeper):
             "order of the keys": ", ".join(searched) if len(searched) > 1 else "",
             "hydra.sweep.subdir": str(directories["subdir"]),
         }
-        return Sweep({"sweep": this, **definition(shared, searched)}, numerics(shared), arguments_of_this_process())
+        parts = {"sweep": this, **definition(shared, searched)}
+        return Sweep(parts, numerics(shared), arguments_of_this_process(), len(runs))
 
 
 def _checked(jobs: Sequence[JobReturn]) -> Sequence[JobReturn]:

@@ -25,6 +25,10 @@ CONFIG = Path(".hydra") / "config.yaml"
 SEARCH_RESULTS = "optimization_results.yaml"
 CONFIRMED = "confirmed"
 """The folder in a search's directory with the runs of `prunesweep confirm`. They are a sweep of their own."""
+SWEEP_RECORD = ".sweep.json"
+"""The file in a sweep's directory that records the settings and the number of its runs."""
+MAX_SWEEP_RECORD = 16_000_000
+"""The largest size of this file in bytes."""
 NOT_SEARCHED = (CONFIG.parent.name, EXPORTS.name)
 """Folders of a run that contain no other runs."""
 
@@ -124,6 +128,16 @@ def find_runs(sweep: Path) -> list[RunDirectory]:
     """
     runs = [RunDirectory(sweep / name, printable(name), read_result(sweep / name)) for name in run_folders(sweep)]
     return sorted(runs, key=_numeric_order)
+
+
+def planned_runs(sweep: Path) -> int | None:
+    """Return the number of runs of the sweep in a directory, or None if it is not recorded."""
+    try:
+        record = parse_json(read_inside(sweep, SWEEP_RECORD, MAX_SWEEP_RECORD))
+    except (OSError, ValueError):
+        return None
+    runs = record.get("runs") if isinstance(record, dict) else None
+    return runs if type(runs) is int and runs >= 0 else None
 
 
 def run_folders(sweep: Path) -> Iterator[str]:

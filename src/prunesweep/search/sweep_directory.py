@@ -23,12 +23,11 @@ from prunesweep.errors import UsageError, message_of, printable
 from prunesweep.files import parse_json, read_inside, write_atomically
 from prunesweep.process import program
 from prunesweep.results.result import remove_outputs
-from prunesweep.results.run_directory import CONFIG, run_folders
+from prunesweep.results.run_directory import CONFIG, MAX_SWEEP_RECORD, SWEEP_RECORD, run_folders
 from prunesweep.search.definition import Definition, differences
 from prunesweep.store.locks import Owner, locked
 
-RECORD, LOCK = ".sweep.json", ".sweep.lock"
-MAX_BYTES = 16_000_000
+RECORD, LOCK = SWEEP_RECORD, ".sweep.lock"
 MAX_DIFFERENCES, MAX_WIDTH = 20, 200
 REPORT_TO = "PRUNESWEEP_REPORT_DIRECTORY_TO"
 """Environment variable with the file to which a sweep writes its directory, for the process that started it."""
@@ -57,11 +56,13 @@ class Sweep:
         definition: The settings of the sweep, of which none may differ.
         numerics: Settings that change the last bits of a result. If one differs, all runs are repeated.
         arguments: The arguments of the command line, without passwords.
+        runs: The number of runs, or None if it is not known before the end.
     """
 
     definition: Definition
     numerics: dict[str, str]
     arguments: tuple[str, ...]
+    runs: int | None = None
 
 
 def arguments_of_this_process() -> tuple[str, ...]:
@@ -199,7 +200,7 @@ def _refuse_second(folder: Path, owner: Owner | None) -> None:
 
 def _read(folder: Path) -> Sweep | None:
     try:
-        return _sweep(parse_json(read_inside(folder, RECORD, MAX_BYTES)))
+        return _sweep(parse_json(read_inside(folder, RECORD, MAX_SWEEP_RECORD)))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
@@ -215,14 +216,17 @@ def _sweep(fields: Any) -> Sweep:
     Raises:
         ValueError: `fields` are not a record.
     """
-    if not isinstance(fields, dict) or fields.keys() != Sweep.__dataclass_fields__.keys():
+    if not isinstance(fields, dict) or {*fields, "runs"} != Sweep.__dataclass_fields__.keys():
         raise ValueError("is not the record of a sweep")
     parts, numerics, arguments = fields["definition"], fields["numerics"], fields["arguments"]
+    runs = fields.get("runs")  # not in records of older versions
     if not isinstance(parts, dict) or not all(map(_are_texts, (*parts.values(), numerics))):
         raise ValueError("is not the record of a sweep")
     if not isinstance(arguments, list) or not all(isinstance(each, str) for each in arguments):
         raise ValueError("is not the record of a sweep")
-    return Sweep(parts, numerics, tuple(arguments))
+    if runs is not None and type(runs) is not int:
+        raise ValueError("is not the record of a sweep")
+    return Sweep(parts, numerics, tuple(arguments), runs)
 
 
 def _are_texts(values: Any) -> bool:

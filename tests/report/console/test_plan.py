@@ -41,7 +41,7 @@ def plan(seconds: tuple[float | None, float | None], stored: int = 0, failures: 
 def test_the_line_names_runs_steps_time_and_size() -> None:
     assert line(plan((40, 60))) == "1 run: 2 steps, of them 1 epoch; 0 stored; about 1 min 40 s, 2.0 MB"
     assert line(plan((40, 60), stored=1)) == "1 run: 2 steps, of them 1 epoch; 1 stored; about 1 min, 1.0 MB"
-    assert line(plan((4, 6), fixed=10), workers=2).endswith("0 stored; about 15 s with 2 runs at a time, 2.0 MB")
+    assert line(plan((4, 6), fixed=10), workers=2).endswith("0 stored; about 20 s with 2 workers, 2.0 MB")
 
 
 def test_a_sweep_whose_steps_are_all_stored() -> None:
@@ -63,7 +63,7 @@ def test_the_worst_case_of_a_search() -> None:
         "10 trials: at most 20 steps, of them 10 epochs; at most about 1 min 40 s, 20.0 MB"
     )
     assert worst_line(plan((4, 6)), 10, 2, workers=4).startswith("10 trials of 2 runs: at most 40 steps")
-    assert "at most about 50 s with 4 runs at a time" in worst_line(plan((4, 6)), 10, 2, workers=4)
+    assert "at most about 50 s with 4 workers" in worst_line(plan((4, 6)), 10, 2, workers=4)
     assert worst_line(plan((None, None)), 10, 1).endswith(
         "; the time is not known before the first run of this network"
     )

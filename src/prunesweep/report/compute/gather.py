@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from prunesweep.errors import printable
-from prunesweep.results.run_directory import RunDirectory, find_runs, without_result
+from prunesweep.results.run_directory import RunDirectory, find_runs, planned_runs, without_result
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,12 @@ class Runs:
     Attributes:
         sweeps: The sweep directories, as displayed.
         all: All runs. With several sweeps, the name of a run begins with the directory of its sweep.
+        not_started: The number of runs that have no directory, because their sweep was interrupted.
     """
 
     sweeps: tuple[str, ...]
     all: tuple[RunDirectory, ...]
+    not_started: int = 0
 
     @cached_property
     def completed(self) -> list[RunDirectory]:
@@ -41,12 +43,13 @@ def gather(sweeps: Sequence[Path]) -> Runs:
     other settings.
     """
     names = tuple(printable(short_path(sweep)) for sweep in sweeps)
-    runs = [
-        replace(run, name=f"{name}/{run.name}") if len(sweeps) > 1 else run
-        for sweep, name in zip(sweeps, names, strict=True)
-        for run in find_runs(sweep)
-    ]
-    return Runs(names, tuple(map(_with_settings, runs)))
+    runs: list[RunDirectory] = []
+    not_started = 0
+    for sweep, name in zip(sweeps, names, strict=True):
+        found = list(find_runs(sweep))
+        not_started += max(0, (planned_runs(sweep) or 0) - len(found))
+        runs += [replace(run, name=f"{name}/{run.name}") if len(sweeps) > 1 else run for run in found]
+    return Runs(names, tuple(map(_with_settings, runs)), not_started)
 
 
 def _with_settings(run: RunDirectory) -> RunDirectory:

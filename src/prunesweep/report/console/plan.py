@@ -51,7 +51,7 @@ def cost(seconds: float, written: float, unknown: int, nothing_known: bool, work
     """Describe the expected time and bytes, as far as they are known."""
     if unknown and nothing_known:
         return "the time is not known before the first run of this network"
-    where = f" with {workers} runs at a time" if workers > 1 else ""
+    where = f" with {workers} workers" if workers > 1 else ""
     if unknown:
         about = "at least"
         where += f" ({counted(unknown, 'step')} of a kind that was never measured)"

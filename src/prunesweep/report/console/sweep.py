@@ -73,7 +73,9 @@ def line(progress: Progress) -> str:
         parts.append(f"{duration(progress.left)} left")
     if progress.best is not None:
         best = progress.best
-        parts.append(f"best within 0.5 points of dense: {cut(best.param_reduction)} parameters at {percent(best.final)}")
+        parts.append(
+            f"best within 0.5 points of dense: {cut(best.param_reduction)} parameters at {percent(best.final)}"
+        )
     return ", ".join(parts)
 
 

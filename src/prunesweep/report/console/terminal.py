@@ -104,8 +104,13 @@ class Summary:
     verdict: str
 
 
-def summarize(runs: Sequence[RunDirectory]) -> Summary:
-    """Return the table of a sweep. If its runs differ in more than the amount, a column shows the other settings."""
+def summarize(runs: Sequence[RunDirectory], not_started: int = 0) -> Summary:
+    """Return the table of a sweep. If its runs differ in more than the amount, a column shows the other settings.
+
+    Args:
+        runs: The runs with a directory.
+        not_started: The number of the others.
+    """
     completed = [run for run in runs if run.completed]
     failed = [run for run in runs if not run.completed]
     labels = _labels(completed)
@@ -115,14 +120,15 @@ def summarize(runs: Sequence[RunDirectory]) -> Summary:
         for run, label in zip(completed, labels, strict=True)
     ]
     failures = [f"run {run.name} {run.status}{_overrides(run)}: {run.error}" for run in failed]
-    return Summary(columns, rows, failures, _verdict(completed, failed))
+    return Summary(columns, rows, failures, _verdict(completed, failed, not_started))
 
 
-def _verdict(completed: Sequence[RunDirectory], failed: Sequence[RunDirectory]) -> str:
+def _verdict(completed: Sequence[RunDirectory], failed: Sequence[RunDirectory], not_started: int) -> str:
     repeated = len(duplicates(completed))
     return (
-        f"{len(completed)} of {len(completed) + len(failed)} runs completed"
+        f"{len(completed)} of {len(completed) + len(failed) + not_started} runs completed"
         + (f", {len(failed)} did not" if failed else "")
+        + (f", {not_started} not started" if not_started else "")
         + (f"; duplicates of other runs, counted once: {repeated}" if repeated else "")
     )
 
@@ -156,7 +162,7 @@ def conclude(sweeps: Sequence[Path], folder: Path) -> Summary:
         UsageError: The report cannot be written. The table has been printed.
     """
     runs = gather(sweeps)
-    summary = summarize(runs.all)
+    summary = summarize(runs.all, runs.not_started)
     try:
         paths = write_report(runs, folder)
     except OSError as error:

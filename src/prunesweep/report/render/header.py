@@ -70,7 +70,8 @@ def _counts(values: Values) -> str:
     failed = "".join(f", {count:,} {status}" for status, count in Counter(run.status for run in runs.failed).items())
     repeated = sum(len(experiment.duplicates) for experiment in values.experiments)
     duplicates = f" ({_plural(repeated, 'duplicate')} of another run, counted once)" if repeated else ""
-    return f"{len(runs.completed):,} of {len(runs.all):,} completed{duplicates}{failed}"
+    waiting = f", {runs.not_started:,} not started" if runs.not_started else ""
+    return f"{len(runs.completed):,} of {len(runs.all) + runs.not_started:,} completed{duplicates}{failed}{waiting}"
 
 
 def _repetitions(values: Values) -> str:
