@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL
 from prunesweep.errors import UsageError
 from prunesweep.files import write_atomically
 from prunesweep.results.objectives import SearchSettings
-from prunesweep.results.run_directory import SEARCH_RESULTS, run_folders
+from prunesweep.results.run_directory import SEARCH_RESULTS, TRIALS, run_folders
 from prunesweep.search import progress
 from prunesweep.search.definition import Definition
 from prunesweep.search.evaluation import Outcome, TrialRun, has_settings, outcome
@@ -30,7 +30,7 @@ from prunesweep.search.stored import check_study
 from prunesweep.search.sweep_directory import Sweep, before_the_first_run, check_directory, claim, remove_run
 
 log = logging.getLogger("prunesweep")
-TRIALS, CONFIG, RUNNING = "trials.csv", "multirun.yaml", ".running"
+CONFIG, RUNNING = "multirun.yaml", ".running"
 POLL = 1.0  # seconds between looks at a study whose last trials other processes are running
 
 
