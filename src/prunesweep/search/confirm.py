@@ -123,7 +123,7 @@ def describe(plan: Plan) -> Iterator[str]:
     """Yield the lines that describe the plan: the trials, the number of runs, and what the missing ones cost."""
     found = plan.candidates
     others, missing = len(found.chosen) - found.members, [each for each in plan.runs if not each.completed]
-    number = f"the {others} nearest of {found.reaching}" if others < found.reaching else f"{others}"
+    number = f"{others}" if others == found.reaching else f"{_nearest(others)} of {found.reaching}"
     yield (
         f"{counted(len(found.chosen), 'trial')}: {found.members} of the Pareto set, and {number} whose "
         f"{100 * plan.level:g} % interval reaches it"
@@ -134,6 +134,10 @@ def describe(plan: Plan) -> Iterator[str]:
     yield f"{counted(len(plan.runs), 'run')} with new seeds" + (f", {kept} of them completed" if kept else "")
     if 0 < len(missing) <= MAX_PLANNED:
         yield line(forecast(each.here for each in missing))
+
+
+def _nearest(count: int) -> str:
+    return f"the {count} nearest" if count else "none"
 
 
 def confirm(plan: Plan, progress: Progress = silent) -> list[Confirmed]:
