@@ -48,7 +48,7 @@ from prunesweep.report.console.terminal import conclude
 from prunesweep.report.render.tables import frontier_table
 from prunesweep.results.run_directory import read_run
 from prunesweep.results.tables import table
-from prunesweep.search.confirm import candidates
+from prunesweep.search.candidates import candidates
 from prunesweep.search.dimensions import Choice, stepped
 from prunesweep.search.ledger import DEFINITION
 from prunesweep.search.loop import SearchSpec, search
@@ -145,6 +145,7 @@ def readers(samples: Path) -> Mapping[str, Reader]:
         "weights": Reader(f"{RUN}/model.safetensors", "sweep", _read_provenance, tensors),
         "saved": Reader(f"{RUN}/.hydra/config.yaml", RUN, _read_saved, as_yaml),
         "candidates": Reader("sweep/optimization_results.yaml", "sweep", _read_candidates, as_yaml),
+        "trials": Reader("sweep/trials.csv", "sweep", _read_candidates, mutate_bytes),
         "study": Reader("sweep/study.db", "sweep", _study(samples), one_of(mutations.mutate_database, mutate_bytes)),
         "sweep": Reader("sweep/.sweep.json", "sweep", _study(samples), as_json),
         "record": Reader(f"{record}", "store", _entry(record), one_of(_signed_record, as_json)),
@@ -199,7 +200,7 @@ def _read_saved(folder: Path) -> bool:
 
 
 def _read_candidates(folder: Path) -> bool:
-    return bool(candidates(folder / "sweep"))
+    return bool(candidates(folder / "sweep").chosen)
 
 
 def _study(samples: Path) -> Callable[[Path], bool]:

@@ -1,12 +1,13 @@
 """Whole searches without Hydra: a launcher that writes results instead of training. And the record of a grid."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from fakes import fake_fields
 from omegaconf import OmegaConf
 from optuna.samplers import RandomSampler
@@ -14,8 +15,10 @@ from optuna.samplers import RandomSampler
 from prunesweep.chain.schedules.settings import OneShot
 from prunesweep.config import RunConfig
 from prunesweep.data.settings import NamedDataset
+from prunesweep.experiment.saved import save_config
 from prunesweep.models.settings import LeNet300100
 from prunesweep.results.objectives import SearchSettings
+from prunesweep.results.pareto import pareto
 from prunesweep.results.result import write, write_failed
 from prunesweep.search.conditions import Condition
 from prunesweep.search.definition import definition, shared_settings
@@ -124,3 +127,33 @@ def with_definition(**parts: dict[str, str]) -> Sweep:
 def content(folder: Path) -> dict[str, bytes]:
     """Return the content of all files in `folder`."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def save_search(folder: Path, trials: Mapping[int, Sequence[tuple[float, float]]], images: int = 500) -> Path:
+    """Write the directory of a finished search.
+
+    Args:
+        folder: The directory.
+        trials: The validation accuracy and the parameter reduction of each seed, by the number of the trial.
+        images: The number of validation images.
+    """
+    for number, seeds in trials.items():
+        for seed, (accuracy, reduction) in enumerate(seeds):
+            run = folder / str(number) / (f"seed={seed}" if len(seeds) > 1 else "")
+            save_config(run, short(seed=seed, dataset=NamedDataset(validation=images)))
+            scores = {"val_accuracy": accuracy, "test_accuracy": accuracy}
+            write(run, fake_fields(0.5, seed, final=scores, param_reduction=reduction))
+    means = [np.mean(seeds, axis=0) for seeds in trials.values()]
+    best = [number for number, kept in zip(trials, pareto(means, (True, True)), strict=True) if kept]
+    return list_trials(folder, best, trials)
+
+
+def list_trials(folder: Path, pareto: Iterable[int], completed: Iterable[int]) -> Path:
+    """Write the files of a search that list its trials: those of the Pareto set, and all that are completed."""
+    objectives = {"final.val_accuracy": "maximize", "param_reduction": "maximize"}
+    members = [{"trial": number, "directory": str(number)} for number in pareto]
+    folder.mkdir(parents=True, exist_ok=True)
+    OmegaConf.save({"objectives": objectives, "pareto": members}, folder / "optimization_results.yaml")
+    lines = ["trial,status,directory", *(f"{number},completed,{number}" for number in completed)]
+    (folder / "trials.csv").write_text("\n".join([*lines, "98,duplicate,", "99,failed,99", ""]))
+    return folder

@@ -113,21 +113,47 @@ def _add_confirm(verbs: Verbs) -> None:
         verbs,
         "confirm",
         _confirm,
-        summary="train the Pareto set of a search again with new seeds",
-        example="prunesweep confirm multirun/tradeoff --seeds 5",
+        summary="train the best trials of a search again with new seeds: its Pareto set and all that may belong to it",
+        example="prunesweep confirm multirun/tradeoff --seeds 5 --most 10",
     )
     verb.add_argument("sweep", type=Path, metavar="SWEEP_DIR", help="the directory of a search, such as multirun/NAME")
     verb.add_argument("--seeds", type=int, default=5, metavar="N", help="number of new seeds (default: 5)")
+    verb.add_argument(
+        "--level",
+        type=float,
+        default=0.95,
+        metavar="P",
+        help="confidence level: also train trials whose interval reaches the Pareto set (default: 0.95)",
+    )
+    verb.add_argument(
+        "--most",
+        type=int,
+        metavar="N",
+        help="at most N trials outside of the Pareto set, the nearest first; 0: the set alone (default: all)",
+    )
+    verb.add_argument("--dry-run", action="store_true", help="print what would be run and how long it takes, and end")
     _add_files(verb)
     _add_trust(verb, "allow the saved configs to import code and to read files that they name")
 
 
 def _confirm(options: argparse.Namespace) -> int:
     from prunesweep.report.console.progress import progress
-    from prunesweep.search.confirm import TABLE, confirm, show
+    from prunesweep.search.confirm import confirm, describe, plan
+    from prunesweep.search.confirmed import TABLE, show
 
-    show(confirm(options.sweep, options.seeds, progress, _files(options), trust=_trust(options)))
-    print(options.sweep / TABLE)
+    chosen = plan(
+        options.sweep,
+        options.seeds,
+        _files(options),
+        trust=_trust(options),
+        level=options.level,
+        most=options.most,
+    )
+    for text in describe(chosen):
+        print(text, flush=True)
+    if not options.dry_run:
+        show(confirm(chosen, progress))
+        print(options.sweep / TABLE)
     return 0
 
 

@@ -324,8 +324,10 @@ def search(completed: Completed) -> Path:
     return folder
 
 
-def pareto(folder: Path, rows: object) -> None:
-    (folder / "optimization_results.yaml").write_text(yaml.safe_dump({"pareto": rows}))
+def pareto(folder: Path, rows: object, trials: str = "0,completed,0") -> None:
+    objectives = {"final.val_accuracy": "maximize", "param_reduction": "maximize"}
+    (folder / "optimization_results.yaml").write_text(yaml.safe_dump({"objectives": objectives, "pareto": rows}))
+    (folder / "trials.csv").write_text(f"trial,status,directory\n{trials}\n")
 
 
 def files(folder: Path) -> dict[Path, bytes]:
@@ -349,6 +351,26 @@ def test_confirm_stays_in_the_directory_of_the_search(
 ) -> None:
     (search / "link").symlink_to("../outside")
     pareto(search, rows)
+    before = files(search.parent)
+    assert main(["confirm", str(search), "--seeds", "1"]) == 1
+    assert message in capsys.readouterr().err
+    assert files(search.parent) == before
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("1,completed,../outside", "leads out of the directory"),
+        ("1,completed,/etc", "leads out of the directory"),
+        ("1,completed,link", "is a symbolic link"),
+        ("-1,completed,1", "has a completed trial without a number"),
+    ],
+)
+def test_confirm_considers_no_trial_outside_of_the_directory(
+    row: str, message: str, search: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (search / "link").symlink_to("../outside")
+    pareto(search, [{"trial": 0, "directory": "0"}], row)
     before = files(search.parent)
     assert main(["confirm", str(search), "--seeds", "1"]) == 1
     assert message in capsys.readouterr().err

@@ -249,7 +249,7 @@ def test_failures_are_recorded_and_too_many_end_the_search(run_py: Command, tmp_
     assert "training diverged" in rows["fc", "1e+30"]["note"]
     enough = run_py(*bad, "study=t", "hydra.sweeper.n_trials=20", "hydra.sweeper.max_failure_rate=0")
     assert enough.code == 1
-    assert "1 trials failed, more than hydra.sweeper.max_failure_rate=0 of n_trials=20 allows" in enough.err
+    assert "1 trial failed, more than hydra.sweeper.max_failure_rate=0 of n_trials=20 allows" in enough.err
 
 
 def test_replicates_with_one_objective(run_py: Command, tmp_path: Path) -> None:
@@ -279,6 +279,8 @@ BAD = [
     ("hydra/sweeper/sampler=tpa", "hydra/sweeper/sampler=tpa: must be one of cmaes, gp, grid"),
     ("prune.amount=range(0.5,1.5,step=0.5)", "prune.amount=1.5: must be at least 0 and at most 1"),
     ("hydra.sweeper.n_trials=0", "hydra.sweeper.n_trials=0: must be at least 1"),
+    ("hydra.sweeper.timeout=0", "hydra.sweeper.timeout=0.0: must be above 0"),
+    ("hydra.sweeper.patience=0", "hydra.sweeper.patience=0: must be at least 1"),
     (
         '+hydra.sweeper.conditions={finetune.epochs: "optimizer=adam"}',
         "conditions: finetune.epochs: optimizer=adam: optimizer is not searched",

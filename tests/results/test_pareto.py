@@ -1,10 +1,12 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from prunesweep.results.pareto import attainment, hypervolume, knee, pareto
+from prunesweep.results.pareto import attainment, hypervolume, improving, knee, pareto
 
 LESS = (False, False)
 NAN = float("nan")
@@ -82,6 +84,22 @@ def test_the_hypervolume_depends_on_the_pareto_set_only(
     reference = tuple(-1.0 if more else 7.0 for more in maximize)
     front = [point for point, kept in zip(points, pareto(points, maximize), strict=True) if kept]
     assert hypervolume(front, reference, maximize) == pytest.approx(hypervolume(points, reference, maximize))
+
+
+def test_points_that_increase_the_hypervolume_in_their_order() -> None:
+    assert improving(NETWORKS, (4, 0), FEW_AND_ACCURATE).tolist() == [True, True, False, True]
+    assert improving([(1, 1), (1, 1), (2, 1)], (4, 0), FEW_AND_ACCURATE).tolist() == [True, False, False]
+    assert improving([(4, 1), (1, 0)], (4, 0), FEW_AND_ACCURATE).tolist() == [False, False], "not above the reference"
+    assert improving([], (4, 0), FEW_AND_ACCURATE).tolist() == []
+
+
+@given(clouds, st.tuples(values, values), directions)
+def test_exactly_the_improving_points_increase_the_hypervolume(
+    points: list[tuple[float, float]], reference: tuple[float, float], maximize: tuple[bool, bool]
+) -> None:
+    volumes = [hypervolume(points[:count], reference, maximize) for count in range(len(points) + 1)]
+    expected = [after > before for before, after in itertools.pairwise(volumes)]
+    assert improving(points, reference, maximize).tolist() == expected
 
 
 def test_the_knee_is_where_the_frontier_bends() -> None:

@@ -1,17 +1,19 @@
 """Whole searches without Hydra."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest.mock import MagicMock, PropertyMock
 
 import pytest
+from fakes import fake_fields
 from omegaconf import OmegaConf
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from searches import SPACE, launcher, run_search, search_spec
 
 from prunesweep.errors import UsageError
 from prunesweep.results.objectives import SearchSettings
+from prunesweep.results.result import write
 from prunesweep.results.run_directory import SEARCH_RESULTS
 from prunesweep.search import loop
 from prunesweep.search.dimensions import Choice
@@ -26,11 +28,28 @@ def spec(tmp_path: Path) -> SearchSpec:
     return search_spec(tmp_path / "mine")
 
 
+@dataclass
+class Clock:
+    """Replaces the module `time`. Each look advances it by `step` seconds."""
+
+    now: float = 0.0
+    step: float = 0.0
+
+    def monotonic(self) -> float:
+        self.now += self.step
+        return self.now
+
+
+def ended(folder: Path) -> str:
+    return str(OmegaConf.load(folder / SEARCH_RESULTS).ended)
+
+
 def test_a_search_runs_its_trials_and_writes_the_tables(spec: SearchSpec) -> None:
     rows = run_search(spec)
     assert [row["status"] for row in rows].count("completed") == 4
     results = OmegaConf.load(spec.folder / SEARCH_RESULTS)
     assert results.trials.completed == 4
+    assert results.ended == "hydra.sweeper.n_trials=4 was reached"
     assert all((spec.folder / each.directory / "result.json").exists() for each in results.pareto)
     assert (spec.folder / "multirun.yaml").read_text() == "seed: 0\n"
 
@@ -67,6 +86,74 @@ def test_too_many_failures_end_the_search(spec: SearchSpec) -> None:
     only = Space((Choice("schedule", ("one_shot",)), SPACE.dimensions[1]))
     with pytest.raises(UsageError, match=r"2 trials failed, more than hydra.sweeper.max_failure_rate=0.25 .* last: no"):
         run_search(replace(spec, space=only), launcher(spec.folder, failing="schedule=one_shot"))
+    assert ended(spec.folder).startswith("2 trials failed, more than ")
+
+
+def test_a_failure_rate_of_zero_ends_the_search_at_the_first_failed_trial(spec: SearchSpec) -> None:
+    only = Space((Choice("schedule", ("one_shot",)), SPACE.dimensions[1]))
+    strict = replace(spec, space=only, batch=1, max_failure_rate=0)
+    for _ in range(2):  # a later start decides alike
+        with pytest.raises(UsageError, match=r"1 trial failed, more than hydra.sweeper.max_failure_rate=0 of .*=4"):
+            run_search(strict, launcher(spec.folder, failing="schedule=one_shot"))
+        assert OmegaConf.load(spec.folder / SEARCH_RESULTS).trials == {"total": 4, "failed": 1}
+
+
+def test_a_search_of_fewer_combinations_than_trials_says_that_all_were_tried(
+    spec: SearchSpec, caplog: pytest.LogCaptureFixture
+) -> None:
+    four = Space((Choice("schedule", ("one_shot", "lottery")), Choice("prune.amount", (0.5, 0.9))))
+    with caplog.at_level("INFO"):
+        rows = run_search(replace(spec, space=four, total=40, batch=1))
+    assert [row["status"] for row in rows].count("completed") == 4
+    assert ended(spec.folder) == "all 4 combinations were tried"
+    assert caplog.messages[-1] == "mine: ended after 4 trials: all 4 combinations were tried"
+    assert [text.rpartition(", ")[2] for text in caplog.messages if "4/40 trials" in text] == ["00:00 left"]
+
+
+def test_no_trial_is_started_after_the_time_limit(spec: SearchSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(loop, "time", clock)
+
+    def launch(runs: Sequence[TrialRun], first: int) -> None:
+        launcher(spec.folder)(runs, first)
+        clock.now += 20
+
+    limited = replace(spec, batch=1, timeout=30)
+    assert len(run_search(limited, launch)) == 2
+    assert ended(spec.folder) == "the time limit of 30 s has passed (hydra.sweeper.timeout)"
+    run_search(limited, launch)
+    assert ended(spec.folder) == "hydra.sweeper.n_trials=4 was reached", "each start has its own time"
+
+
+def test_a_process_whose_time_has_passed_does_not_wait_for_others(
+    spec: SearchSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "time", Clock(step=40))
+    ledger = MagicMock(trials=[create_trial(state=TrialState.RUNNING)])
+    ledger.claim.return_value = Claim([], others=True)
+    run_trials(replace(spec, timeout=30), ledger, lambda runs, first: None)
+    ledger.claim.assert_called_once_with(0)
+    assert ended(spec.folder) == "the time limit of 30 s has passed (hydra.sweeper.timeout)"
+
+
+def test_a_search_without_progress_ends_and_stays_ended_until_its_patience_is_raised(spec: SearchSpec) -> None:
+    def launch(runs: Sequence[TrialRun], first: int) -> None:
+        for run in runs:
+            write(spec.folder / run.directory, fake_fields(0.5, 0, *run.overrides))
+
+    patient = replace(spec, total=9, batch=1, patience=2)
+    for _ in range(2):
+        rows = run_search(patient, launch)
+        assert [row["status"] for row in rows].count("completed") == 3
+        assert ended(spec.folder).startswith("the hypervolume did not improve in 2 completed trials since trial ")
+    assert [row["status"] for row in run_search(replace(patient, patience=4), launch)].count("completed") == 5
+
+
+def test_the_reason_is_written_by_a_process_that_found_the_search_ended(spec: SearchSpec, tmp_path: Path) -> None:
+    shared = replace(spec, settings=SearchSettings(storage=f"sqlite:///{tmp_path}/study.db"))
+    run_search(shared)
+    run_search(replace(shared, folder=tmp_path / "another machine"), lambda runs, first: pytest.fail("nothing is left"))
+    assert ended(tmp_path / "another machine") == ended(spec.folder) == "hydra.sweeper.n_trials=4 was reached"
 
 
 def test_a_launcher_that_raises_fails_the_trials_without_a_result(spec: SearchSpec) -> None:

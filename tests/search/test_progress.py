@@ -82,6 +82,8 @@ def test_the_table_contains_each_seed_mean_and_deviation() -> None:
 def test_the_summary_contains_trials_directories_and_values() -> None:
     found = summary("s", ROWS, 10, GOALS)
     assert found["trials"] == {"total": 10, "completed": 3, "failed": 1}
+    assert found["ended"] is None
+    assert summary("s", ROWS, 10, GOALS, "all were tried")["ended"] == "all were tried"
     assert found["pareto"][1]["trial"] == 1
     assert found["pareto"][1]["directory"] == "1"
     assert found["pareto"][1]["values"] == {"final.val_accuracy": 0.8, "param_reduction": 0.6}

@@ -81,7 +81,9 @@ class SweeperSettings:
         sampler: One of Optuna's samplers.
         n_trials: Number of trials, over all starts and all machines.
         n_jobs: Number of runs at a time. None for as many as the launcher executes at a time.
-        max_failure_rate: Fraction of `n_trials` that may fail before the search stops.
+        max_failure_rate: Fraction of `n_trials` that may fail before the search ends. 0 ends it at the first failure.
+        timeout: Seconds after which no new trial is started, in this start of the command. None for no limit.
+        patience: Number of completed trials without a larger hypervolume that ends the search. None for no limit.
         params: The searched keys, each with its values in Hydra's sweep syntax.
         conditions: Keys that are searched only under a condition, such as `finetune.epochs: schedule=one_shot,gradual`.
     """
@@ -92,6 +94,8 @@ class SweeperSettings:
     n_trials: int = 40
     n_jobs: int | None = None
     max_failure_rate: float = 0.25
+    timeout: float | None = None
+    patience: int | None = None
     params: dict[str, str] | None = None
     conditions: dict[str, str] | None = None
 
@@ -214,6 +218,8 @@ class SearchSweeper(Sweeper):
         n_trials: int,
         n_jobs: int | None,
         max_failure_rate: float,
+        timeout: float | None,
+        patience: int | None,
         params: Mapping[str, str] | None,
         conditions: Mapping[str, str] | None,
     ) -> None:
@@ -221,6 +227,8 @@ class SearchSweeper(Sweeper):
         self.n_trials = n_trials
         self.n_jobs = n_jobs
         self.max_failure_rate = max_failure_rate
+        self.timeout = timeout
+        self.patience = patience
         self.params = params or {}
         self.conditions = conditions or {}
 
@@ -232,6 +240,10 @@ class SearchSweeper(Sweeper):
         check_range("hydra.sweeper.max_failure_rate", self.max_failure_rate, 0, 1)
         if self.n_jobs is not None:
             check_range("hydra.sweeper.n_jobs", self.n_jobs, 1)
+        if self.timeout is not None:
+            check_range("hydra.sweeper.timeout", self.timeout, 0, above=True)
+        if self.patience is not None:
+            check_range("hydra.sweeper.patience", self.patience, 1)
         launching.check_installed(config)
         OmegaConf.set_struct(config, True)
         self.config = config
@@ -242,7 +254,7 @@ class SearchSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> None:
-        """Search until `n_trials` trials have ended, or show the worst case with `dry_run=true`.
+        """Search until a limit such as `n_trials` is reached, or show the worst case with `dry_run=true`.
 
         Raises:
             Refused: A setting is not allowed, the directory belongs to another sweep, or the database is damaged.
@@ -264,7 +276,8 @@ class SearchSweeper(Sweeper):
                 def run_of(overrides: list[str]) -> RunConfig:
                     return build(self.composer.load_sweep_config(self.config, [*fixed, *overrides]))
 
-                planning.show_worst_case(space, run_of, self.n_trials, self.config)
+                trials = min(self.n_trials, space.size or self.n_trials)
+                planning.show_worst_case(space, run_of, trials, self.config)
                 return
             spec = self._spec(run, space, definition(settings, space.texts))
         shared = [*fixed, f"study={spec.name}"]
@@ -313,6 +326,8 @@ class SearchSweeper(Sweeper):
             max_failure_rate=self.max_failure_rate,
             config=OmegaConf.to_yaml(self.config),
             arguments=arguments_of_this_process(),
+            timeout=self.timeout,
+            patience=self.patience,
         )
 
 

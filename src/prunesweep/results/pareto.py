@@ -53,6 +53,26 @@ def hypervolume(points: ArrayLike, reference: Sequence[float], maximize: Sequenc
     return float(moocore.hypervolume(valid, ref=_costs([reference], maximize)[0])) if len(valid) else 0.0
 
 
+def improving(points: ArrayLike, reference: Sequence[float], maximize: Sequence[bool]) -> Mask:
+    """Return which points increase the hypervolume of the points before them.
+
+    Such a point is better than `reference` in every objective, and no earlier point is at least as good in every
+    objective. Comparing points is exact, and differences of hypervolumes are not.
+
+    Args:
+        points: [points, objectives], in order, without NaN.
+        reference: One value per objective.
+        maximize: One bool per objective.
+
+    Returns:
+        A boolean mask, [points].
+    """
+    costs, worst = _costs(points, maximize), _costs([reference], maximize)[0]
+    matched: Mask = np.array([(costs[:index] <= cost).all(axis=1).any() for index, cost in enumerate(costs)], bool)
+    better: Mask = (costs < worst).all(axis=1)
+    return better & ~matched
+
+
 def knee(points: ArrayLike, maximize: Sequence[bool]) -> int | None:
     """Return the index of the point at which the Pareto set bends most, or None if it does not bend.
 

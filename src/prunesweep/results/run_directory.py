@@ -22,7 +22,7 @@ from prunesweep.results.result import EXPORTS, PROVENANCE, RESULT
 from prunesweep.results.schema import schema_error
 
 CONFIG = Path(".hydra") / "config.yaml"
-SEARCH_RESULTS = "optimization_results.yaml"
+SEARCH_RESULTS, TRIALS = "optimization_results.yaml", "trials.csv"
 CONFIRMED = "confirmed"
 """The folder in a search's directory with the runs of `prunesweep confirm`. They are a sweep of their own."""
 SWEEP_RECORD = ".sweep.json"

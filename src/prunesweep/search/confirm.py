@@ -1,180 +1,116 @@
-"""Train the Pareto set of a search again with new seeds, because the best of many noisy trials looks too good.
+"""Train the best trials of a search again with new seeds, because the best of many noisy trials looks too good.
 
 A search reports a maximum over noisy values. The optimism of a trial is the validation accuracy that the search
-reported minus the mean of new runs that differ only in the seed.
+reported minus the mean of new runs that differ only in the seed. A trial that was slightly unlucky in the search can be
+as good as those of its Pareto set, so all trials whose confidence interval reaches the set are trained again.
 """
 
 from __future__ import annotations
 
-import statistics
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
-from rich.table import Table
 
 from prunesweep.config import RunConfig
-from prunesweep.errors import UsageError, check_range, printable
+from prunesweep.errors import UsageError, check_range
+from prunesweep.experiment.forecast import forecast
 from prunesweep.experiment.run import Progress, run, silent
 from prunesweep.experiment.saved import HERE, Files, load_config, save_config
-from prunesweep.files import read_inside, refuse_links, write_atomically
-from prunesweep.report.console.terminal import console, cut, percent
-from prunesweep.results.plain_yaml import parse_yaml
+from prunesweep.files import write_atomically
+from prunesweep.report.console.plan import counted, line
 from prunesweep.results.result import remove_outputs
-from prunesweep.results.run_directory import CONFIG, CONFIRMED, SEARCH_RESULTS, RunDirectory, find_runs, read_run
-from prunesweep.results.tables import csv_text
+from prunesweep.results.run_directory import CONFIG, CONFIRMED, RunDirectory, find_runs, read_run
+from prunesweep.search.candidates import LEVEL, Candidate, Candidates, candidates
+from prunesweep.search.confirmed import TABLE, Confirmed, as_csv, rows
+from prunesweep.search.saved_trials import check_inside
 from prunesweep.store.settings import StoreSettings
 
-TABLE = "confirmed.csv"
 OVERRIDES = CONFIG.parent / "overrides.yaml"
-MAX_SEARCH_RESULTS = 4 * 2**20
-"""The largest size of `optimization_results.yaml` in bytes. A trial of the Pareto set needs less than 1 KiB."""
 UNLIMITED_GB = 1e6  # confirming must not evict entries from the user's store
+MAX_PLANNED = 1_000
+"""The largest number of runs for which the plan contains steps and time. Each takes about 0.1 s to plan."""
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """A trial of the Pareto set.
+class Repetition:
+    """A trial with a new seed.
 
     Attributes:
-        trial: Its number.
-        config: The configuration of its first run.
-        overrides: The overrides of that run, without the seed.
-        val_accuracy: Its final validation accuracy in the search, the mean over its seeds.
+        candidate: The trial.
+        seed: The seed.
+        folder: The directory of the run.
+        completed: Whether it contains the completed run already.
     """
 
-    trial: int
-    config: RunConfig
-    overrides: tuple[str, ...]
-    val_accuracy: float
-
-
-@dataclass(frozen=True)
-class Confirmed:
-    """A network retrained with new seeds. Accuracies are fractions, each a mean and a standard deviation.
-
-    Attributes:
-        name: Such as `trial 17` or `dense`.
-        seeds: The number of runs.
-        reduction: The fraction of all parameters that is pruned.
-        searched: The validation accuracy in the search, or None for a dense network.
-        validation: Validation accuracy.
-        test: Test accuracy.
-    """
-
-    name: str
-    seeds: int
-    reduction: float
-    searched: float | None
-    validation: tuple[float, float]
-    test: tuple[float, float]
+    candidate: Candidate
+    seed: int
+    folder: Path
+    completed: bool
 
     @property
-    def optimism(self) -> float | None:
-        """How much higher the validation accuracy was in the search, or None for a dense network."""
-        return None if self.searched is None else self.searched - self.validation[0]
+    def config(self) -> RunConfig:
+        """The configuration of the run."""
+        return replace(self.candidate.config, seed=self.seed)
+
+    @property
+    def here(self) -> RunConfig:
+        """The configuration with the user's own store, whose other entries are kept."""
+        return replace(self.config, store=StoreSettings(max_gb=UNLIMITED_GB))
 
 
-def confirm(
-    sweep: Path, count: int, progress: Progress = silent, files: Files = HERE, *, trust: bool = False
-) -> list[Confirmed]:
-    """Run the Pareto set of the search in `sweep` again with `count` new seeds.
+@dataclass(frozen=True)
+class Plan:
+    """What `confirm` will run.
+
+    Attributes:
+        sweep: The directory of the search.
+        candidates: The trials.
+        level: The confidence level of their intervals.
+        runs: Each trial with each seed.
+    """
+
+    sweep: Path
+    candidates: Candidates
+    level: float
+    runs: list[Repetition]
+
+
+def plan(
+    sweep: Path,
+    count: int,
+    files: Files = HERE,
+    *,
+    trust: bool = False,
+    level: float = LEVEL,
+    most: int | None = None,
+) -> Plan:
+    """Return what has to be run to confirm the search in `sweep` with `count` new seeds. Nothing is written.
 
     Each run has its directory `confirmed/TRIAL/seed=N`. Completed runs with the same configuration are kept.
 
     Args:
         sweep: The directory of a search.
         count: The number of seeds.
-        progress: Shows the progress of a run.
         files: Files of this machine that replace those in the configurations.
         trust: Whether the configurations may import code and read files that they name.
-
-    Returns:
-        The rows of `confirmed.csv`: each distinct dense network, then the trials.
+        level: The confidence level of the intervals.
+        most: The largest number of trials outside of the Pareto set. None for all that reach it.
 
     Raises:
-        UsageError: `sweep` does not contain a search with a completed trial, or `count` is below 1.
+        UsageError: As in `candidates`, or `count` is below 1.
     """
     check_range("--seeds", count, 1)
-    chosen = candidates(sweep, files, trust=trust)
-    seeds = new_seeds(find_runs(sweep), count)
-    folders = {each.trial: [Path(CONFIRMED, str(each.trial), f"seed={seed}") for seed in seeds] for each in chosen}
-    for name in (name for names in folders.values() for name in names):
-        _check_inside(sweep, name)  # before anything is written
-    runs = {
-        each.trial: [
-            repeat(each, seed, sweep / name, progress, files, trust=trust)
-            for seed, name in zip(seeds, folders[each.trial], strict=True)
-        ]
-        for each in chosen
-    }
-    table = dense_rows(runs)
-    table += [summarise(f"trial {each.trial}", runs[each.trial], "final", each.val_accuracy) for each in chosen]
-    write_atomically(sweep / TABLE, as_csv(table).encode())
-    return table
-
-
-def candidates(sweep: Path, files: Files = HERE, *, trust: bool = False) -> list[Candidate]:
-    """Return the Pareto set of the search in `sweep`.
-
-    Raises:
-        UsageError: There is no search or no completed trial, a trial is not on this machine or outside of `sweep`, or
-            a configuration names code without `trust`.
-    """
-    chosen = list(_pareto_set(sweep))
-    if not chosen:
-        raise UsageError(f"{sweep}: the search has no completed trial.")
-    return [_candidate(sweep, trial, directory, files, trust=trust) for trial, directory in chosen]
-
-
-def _pareto_set(sweep: Path) -> Iterator[tuple[int, str]]:
-    """Yield the number and the directory of each trial of the Pareto set."""
-    path = sweep / SEARCH_RESULTS
-    try:
-        values = parse_yaml(read_inside(sweep, SEARCH_RESULTS, MAX_SEARCH_RESULTS).decode())
-    except (FileNotFoundError, NotADirectoryError):
-        raise UsageError(
-            f"{sweep}: does not contain {SEARCH_RESULTS}. Give the directory of a search, such as multirun/NAME."
-        ) from None
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: cannot be read ({error}).") from error
-    rows = values.get("pareto") if isinstance(values, dict) else None
-    trials = set()
-    for row in rows if isinstance(rows, list) else [None]:
-        trial, directory = (row.get("trial"), row.get("directory")) if isinstance(row, dict) else (None, None)
-        if type(trial) is int and trial >= 0 and isinstance(directory, str | int) and trial not in trials:
-            trials.add(trial)
-            yield trial, str(directory)
-        else:
-            raise UsageError(f"{path}: 'pareto' is not a list of trials, each with its own number and a directory.")
-
-
-def _check_inside(sweep: Path, name: str | Path) -> None:
-    try:
-        refuse_links(sweep, name)
-    except ValueError as error:
-        raise UsageError(f"{sweep}: the directory {printable(name)} {error}.") from None
-
-
-def _candidate(sweep: Path, trial: int, directory: str, files: Files, *, trust: bool) -> Candidate:
-    _check_inside(sweep, directory)
-    runs = find_runs(sweep / directory)
-    if not runs:
-        raise UsageError(
-            f"{sweep / directory}: does not exist. The directories of trials are on the machine that ran them."
-        )
-    for run_directory in runs:
-        if not run_directory.completed:
-            raise UsageError(f"{run_directory.folder}: did not complete ({printable(run_directory.error)}).")
-    config, _ = load_config(runs[0], files, trust=trust)
-    return Candidate(
-        trial=trial,
-        config=config,
-        overrides=tuple(text for text in runs[0].overrides if not text.startswith("seed=")),
-        val_accuracy=statistics.fmean(run.result["final"]["val_accuracy"] for run in runs),
-    )
+    found = candidates(sweep, files, trust=trust, level=level, most=most)
+    seeds, runs = new_seeds(find_runs(sweep), count), []
+    for each in found.chosen:
+        for seed in seeds:
+            name = Path(CONFIRMED, str(each.trial), f"seed={seed}")
+            check_inside(sweep, name)
+            completed = _is_completed(sweep / name, replace(each.config, seed=seed), files, trust=trust)
+            runs.append(Repetition(each, seed, sweep / name, completed))
+    return Plan(sweep, found, level, runs)
 
 
 def new_seeds(runs: Iterable[RunDirectory], count: int) -> list[int]:
@@ -183,27 +119,54 @@ def new_seeds(runs: Iterable[RunDirectory], count: int) -> list[int]:
     return list(range(first, first + count))
 
 
-def repeat(
-    candidate: Candidate,
-    seed: int,
-    folder: Path,
-    progress: Progress,
-    files: Files = HERE,
-    *,
-    trust: bool = False,
-) -> RunDirectory:
-    """Return the completed run of a candidate with another seed in `folder`; run it unless it is there already.
+def describe(plan: Plan) -> Iterator[str]:
+    """Yield the lines that describe the plan: the trials, the number of runs, and what the missing ones cost."""
+    found = plan.candidates
+    others, missing = len(found.chosen) - found.members, [each for each in plan.runs if not each.completed]
+    number = f"{others}" if others == found.reaching else f"{_nearest(others)} of {found.reaching}"
+    yield (
+        f"{counted(len(found.chosen), 'trial')}: {found.members} of the Pareto set, and {number} whose "
+        f"{100 * plan.level:g} % interval reaches it"
+    )
+    if found.absent:
+        yield f"{counted(found.absent, 'trial')} on other machines: not considered"
+    kept = len(plan.runs) - len(missing)
+    yield f"{counted(len(plan.runs), 'run')} with new seeds" + (f", {kept} of them completed" if kept else "")
+    if 0 < len(missing) <= MAX_PLANNED:
+        yield line(forecast(each.here for each in missing))
 
-    Finished steps are stored in the user's own store, whose other entries are kept.
+
+def _nearest(count: int) -> str:
+    return f"the {count} nearest" if count else "none"
+
+
+def confirm(plan: Plan, progress: Progress = silent) -> list[Confirmed]:
+    """Execute a plan and write `confirmed.csv`.
+
+    Args:
+        plan: What to run.
+        progress: Shows the progress of a run.
+
+    Returns:
+        The rows of the table: each distinct dense network, then the trials.
     """
-    config = replace(candidate.config, seed=seed)
-    if not _is_completed(folder, config, files, trust=trust):
-        overrides = [*candidate.overrides, f"seed={seed}"]
-        remove_outputs(folder)  # `folder` never contains a result of another configuration
-        save_config(folder, config)
-        write_atomically(folder / OVERRIDES, yaml.safe_dump(overrides).encode())
-        run(replace(config, store=StoreSettings(max_gb=UNLIMITED_GB)), folder, overrides, progress)
-    return read_run(folder)
+    runs: dict[int, list[RunDirectory]] = {}
+    for each in plan.runs:
+        if not each.completed:
+            repeat(each, progress)
+        runs.setdefault(each.candidate.trial, []).append(read_run(each.folder))
+    table = rows(plan.candidates.chosen, runs, plan.candidates.goals)
+    write_atomically(plan.sweep / TABLE, as_csv(table).encode())
+    return table
+
+
+def repeat(repetition: Repetition, progress: Progress) -> None:
+    """Run a trial with a new seed. Finished steps are stored in the user's own store."""
+    folder, overrides = repetition.folder, [*repetition.candidate.overrides, f"seed={repetition.seed}"]
+    remove_outputs(folder)  # `folder` never contains a result of another configuration
+    save_config(folder, repetition.config)
+    write_atomically(folder / OVERRIDES, yaml.safe_dump(overrides).encode())
+    run(repetition.here, folder, overrides, progress)
 
 
 def _is_completed(folder: Path, config: RunConfig, files: Files, *, trust: bool) -> bool:
@@ -212,62 +175,3 @@ def _is_completed(folder: Path, config: RunConfig, files: Files, *, trust: bool)
         return found.completed and load_config(found, files, trust=trust)[0] == config
     except UsageError:
         return False  # an older release had other settings
-
-
-def dense_rows(runs: Mapping[int, Sequence[RunDirectory]]) -> list[Confirmed]:
-    """Return one row for each distinct dense network of the trials. Networks with the same digests are the same."""
-    trials = defaultdict(list)
-    for trial, repetitions in runs.items():
-        trials[tuple(run.result["dense_digest"] for run in repetitions)].append(trial)
-    if len(trials) == 1:
-        return [summarise("dense", next(iter(runs.values())), "dense", None)]
-    return [
-        summarise(f"dense of trial {', '.join(map(str, numbers))}", runs[numbers[0]], "dense", None)
-        for numbers in trials.values()
-    ]
-
-
-def summarise(name: str, runs: Sequence[RunDirectory], point: str, searched: float | None) -> Confirmed:
-    """Return the row of a network at `point` (`dense` or `final`) over `runs`, one for each seed."""
-
-    def spread(score: str) -> tuple[float, float]:
-        values = [run.result[point][score] for run in runs]
-        return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else 0.0
-
-    reduction = statistics.fmean(run.result["param_reduction"] for run in runs) if point == "final" else 0.0
-    return Confirmed(name, len(runs), reduction, searched, spread("val_accuracy"), spread("test_accuracy"))
-
-
-def as_csv(table: Iterable[Confirmed]) -> str:
-    """Return `confirmed.csv`: one row per network."""
-    rows = [
-        {
-            "network": row.name,
-            "seeds": row.seeds,
-            "param_reduction": row.reduction,
-            "searched val_accuracy": row.searched,
-            "val_accuracy": row.validation[0],
-            "val_accuracy sd": row.validation[1],
-            "optimism": row.optimism,
-            "test_accuracy": row.test[0],
-            "test_accuracy sd": row.test[1],
-        }
-        for row in table
-    ]
-    return csv_text(rows[0], rows)
-
-
-def show(table: Sequence[Confirmed]) -> None:
-    """Print the table in percent."""
-
-    def spread(pair: tuple[float, float]) -> str:
-        return f"{100 * pair[0]:.2f} ± {100 * pair[1]:.2f} %"
-
-    shown = Table(caption=f"mean ± sd over {table[0].seeds} new seeds", caption_justify="left")
-    for column in ("network", "reduction", "searched, val", "confirmed, val", "optimism", "test"):
-        shown.add_column(column, justify="left" if column == "network" else "right", no_wrap=True)
-    for row in table:
-        points = "" if row.optimism is None else f"{100 * row.optimism:+.2f}"
-        searched = "" if row.searched is None else percent(row.searched)
-        shown.add_row(row.name, cut(row.reduction), searched, spread(row.validation), points, spread(row.test))
-    console().print(shown)

@@ -16,20 +16,21 @@ from sqlalchemy.engine import URL
 from prunesweep.errors import UsageError
 from prunesweep.files import write_atomically
 from prunesweep.results.objectives import SearchSettings
-from prunesweep.results.run_directory import SEARCH_RESULTS, run_folders
+from prunesweep.results.run_directory import SEARCH_RESULTS, TRIALS, run_folders
 from prunesweep.search import progress
 from prunesweep.search.definition import Definition
 from prunesweep.search.evaluation import Outcome, TrialRun, has_settings, outcome
-from prunesweep.search.ledger import FAILED, Ledger, counts, has_failed, open_study
+from prunesweep.search.ledger import Ledger, counts, open_study
 from prunesweep.search.owner import Owner
 from prunesweep.search.sampler import Propose
 from prunesweep.search.space import Space
+from prunesweep.search.stopping import Cause, End, Limits, end
 from prunesweep.search.storage import address, shown
 from prunesweep.search.stored import check_study
 from prunesweep.search.sweep_directory import Sweep, before_the_first_run, check_directory, claim, remove_run
 
 log = logging.getLogger("prunesweep")
-TRIALS, CONFIG, RUNNING = "trials.csv", "multirun.yaml", ".running"
+CONFIG, RUNNING = "multirun.yaml", ".running"
 POLL = 1.0  # seconds between looks at a study whose last trials other processes are running
 
 
@@ -46,9 +47,11 @@ class SearchSpec:
         seed: The seed of the first run of each trial.
         total: The number of trials, over all processes and all starts.
         batch: The number of trials that this process runs at a time.
-        max_failure_rate: The fraction of `total` that may fail before the search stops.
+        max_failure_rate: The fraction of `total` that may fail before the search ends.
         config: The configuration as YAML, for `multirun.yaml`.
         arguments: The arguments of the command line that started the search, without passwords.
+        timeout: Seconds after which this process starts no more trials, or None.
+        patience: The number of completed trials without a larger hypervolume that ends the search, or None.
     """
 
     name: str
@@ -62,6 +65,13 @@ class SearchSpec:
     max_failure_rate: float
     config: str
     arguments: tuple[str, ...] = ()
+    timeout: float | None = None
+    patience: int | None = None
+
+    @property
+    def limits(self) -> Limits:
+        """When the search ends."""
+        return Limits(self.total, self.max_failure_rate, self.timeout, self.patience)
 
     @property
     def seeds(self) -> list[int]:
@@ -77,7 +87,7 @@ Settings = Callable[[TrialRun], Mapping[str, Any]]
 
 
 def search(spec: SearchSpec, propose: Propose, launch: Launch, settings: Settings) -> None:
-    """Run trials until `spec.total` is reached, together with all other processes that work on the study.
+    """Run trials until a limit of `spec` is reached, together with all other processes that work on the study.
 
     Raises:
         UsageError: The directory belongs to another sweep, the database cannot be reached or is damaged, the study has
@@ -122,12 +132,16 @@ def _trial_directories(folder: Path) -> set[str]:
 
 
 def run_trials(spec: SearchSpec, ledger: Ledger, launch: Launch) -> None:
-    """Claim and run trials until none are left, and write the tables after each batch."""
+    """Claim and run trials until the search ends, and write the tables after each batch.
+
+    Raises:
+        UsageError: Too many trials failed.
+    """
     started, done, waiting = time.monotonic(), 0, False
     written: list[FrozenTrial] | None = None
     while True:
-        _check_failures(spec, ledger.trials)
-        claim = ledger.claim(spec.batch)
+        ended = _end(spec, ledger.trials, started)
+        claim = ledger.claim(0 if ended else spec.batch)
         if claim.trials:
             with ledger.working_on(claim.trials):
                 _launch(spec, claim.trials, launch)
@@ -136,7 +150,7 @@ def run_trials(spec: SearchSpec, ledger: Ledger, launch: Launch) -> None:
             done += len(claim.trials)
             written = ledger.trials
             write_tables(spec, written, (time.monotonic() - started) / done)
-        elif claim.others:
+        elif claim.others and not (ended and ended.cause is Cause.TIMEOUT):
             if not waiting:
                 log.info("%s: waiting for trials that other processes are running", spec.name)
             waiting = True
@@ -146,15 +160,26 @@ def run_trials(spec: SearchSpec, ledger: Ledger, launch: Launch) -> None:
     trials = ledger.trials
     if trials != written:  # other processes ended trials since, or nothing was left to run
         write_tables(spec, trials, None)
+    _conclude(spec, trials, _end(spec, trials, started))
 
 
-def _check_failures(spec: SearchSpec, trials: Sequence[FrozenTrial]) -> None:
-    reasons = [trial.user_attrs[FAILED] for trial in trials if has_failed(trial)]
-    if len(reasons) > spec.max_failure_rate * spec.total:
-        raise UsageError(
-            f"{len(reasons)} trials failed, more than hydra.sweeper.max_failure_rate={spec.max_failure_rate:g} "
-            f"of n_trials={spec.total} allows; the last: {reasons[-1]}"
-        )
+def _end(spec: SearchSpec, trials: Sequence[FrozenTrial], started: float) -> End | None:
+    """Return why the search starts no more trials, or None. `started` is the time at which this process began."""
+    return end(trials, time.monotonic() - started, spec.limits, spec.space, spec.settings.goals)
+
+
+def _conclude(spec: SearchSpec, trials: Sequence[FrozenTrial], ended: End | None) -> None:
+    """Record and log why the search ended.
+
+    Raises:
+        UsageError: Too many trials failed.
+    """
+    if ended is None:
+        return
+    _write_results(spec, [progress.row_of(trial) for trial in trials], ended)
+    if ended.cause is Cause.FAILURES:
+        raise UsageError(ended.text)
+    log.info("%s: ended after %s trials: %s", spec.name, sum(map(counts, trials)), ended.text)
 
 
 def _launch(spec: SearchSpec, trials: Sequence[Trial], launch: Launch) -> None:
@@ -209,10 +234,15 @@ def write_tables(spec: SearchSpec, trials: Sequence[FrozenTrial], pace: float | 
     goals = spec.settings.goals
     rows = [progress.row_of(trial) for trial in trials]
     write_atomically(spec.folder / TRIALS, progress.table(rows, spec.space.keys, goals).encode())
-    results = progress.summary(spec.name, rows, spec.total, goals)
-    write_atomically(spec.folder / SEARCH_RESULTS, OmegaConf.to_yaml(OmegaConf.create(results)).encode())
-    left = spec.total - len([trial for trial in trials if counts(trial)])
+    _write_results(spec, rows, None)
+    left = min(spec.total, spec.space.size or spec.total) - sum(map(counts, trials))
     log.info(progress.line(spec.name, rows, spec.total, goals, None if pace is None else pace * left))
+
+
+def _write_results(spec: SearchSpec, rows: Sequence[progress.Row], ended: End | None) -> None:
+    text = None if ended is None else ended.text
+    results = progress.summary(spec.name, rows, spec.total, spec.settings.goals, text)
+    write_atomically(spec.folder / SEARCH_RESULTS, OmegaConf.to_yaml(OmegaConf.create(results)).encode())
 
 
 def _write_config(spec: SearchSpec) -> None:

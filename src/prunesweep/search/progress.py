@@ -147,14 +147,25 @@ def table(rows: Sequence[Row], keys: Sequence[str], goals: Sequence[Objective]) 
     return csv_text(["trial", "status", "directory", *keys, *columns, "seconds", "note"], lines)
 
 
-def summary(name: str, rows: Sequence[Row], total: int, goals: Sequence[Objective]) -> dict[str, Any]:
-    """Return `optimization_results.yaml`: counts, hypervolume, and the Pareto set with directories and values."""
+def summary(
+    name: str, rows: Sequence[Row], total: int, goals: Sequence[Objective], ended: str | None = None
+) -> dict[str, Any]:
+    """Return `optimization_results.yaml`: counts, hypervolume, and the Pareto set with directories and values.
+
+    Args:
+        name: The name of the study.
+        rows: The trials.
+        total: The number of trials of the search.
+        goals: The objectives.
+        ended: Why the search ended, or None if it has not.
+    """
     statuses = [row.status for row in rows]
     return {
         "name": "optuna",
         "study": name,
         "objectives": {goal.field: goal.direction for goal in goals},
         "trials": {"total": total, **{status: statuses.count(status) for status in dict.fromkeys(statuses)}},
+        "ended": ended,
         "hypervolume": hypervolume(rows, goals),
         "pareto": [
             {
