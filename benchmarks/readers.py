@@ -50,6 +50,7 @@ from prunesweep.results.run_directory import read_run
 from prunesweep.results.tables import table
 from prunesweep.search.candidates import candidates
 from prunesweep.search.dimensions import Choice, stepped
+from prunesweep.search.executing import Batches
 from prunesweep.search.ledger import DEFINITION
 from prunesweep.search.loop import SearchSpec, search
 from prunesweep.search.sampler import sampled
@@ -213,10 +214,10 @@ def _study(samples: Path) -> Callable[[Path], bool]:
 
     def read(folder: Path) -> bool:
         spec = SearchSpec(
-            *("fuzz", folder / "sweep", space, definition, config.search, 0, TRIALS, 1, 1.0),
+            *("fuzz", folder / "sweep", space, definition, config.search, 0, TRIALS, 1.0),
             OmegaConf.to_yaml({"seed": 0}),
         )
-        search(spec, sampled(RandomSampler, space, 0), lambda *_: None, lambda _: {})
+        search(spec, sampled(RandomSampler, space, 0), Batches(1, lambda *_: None), lambda _: {})
         return True
 
     return read

@@ -24,7 +24,8 @@ from prunesweep.search.conditions import Condition
 from prunesweep.search.definition import definition, shared_settings
 from prunesweep.search.dimensions import Choice, stepped
 from prunesweep.search.evaluation import TrialRun
-from prunesweep.search.loop import Launch, SearchSpec, search
+from prunesweep.search.executing import Batches, Launch
+from prunesweep.search.loop import SearchSpec, search
 from prunesweep.search.sampler import sampled
 from prunesweep.search.space import Space
 from prunesweep.search.sweep_directory import Sweep
@@ -70,7 +71,6 @@ def search_spec(folder: Path, *runs: RunConfig, **changes: Any) -> SearchSpec:
         "settings": SearchSettings(),
         "seed": 0,
         "total": 4,
-        "batch": 2,
         "max_failure_rate": 0.25,
         "config": "seed: 0\n",
         "arguments": ("-m", "search=mine"),
@@ -106,9 +106,10 @@ def launcher(folder: Path, failing: str = "nothing") -> Launch:
     return launch
 
 
-def run_search(spec: SearchSpec, launch: Launch | None = None) -> list[dict[str, str]]:
-    """Run a random search. Return the rows of `trials.csv`."""
-    search(spec, sampled(RandomSampler, spec.space, 0), launch or launcher(spec.folder), settings_of)
+def run_search(spec: SearchSpec, launch: Launch | None = None, batch: int = 2) -> list[dict[str, str]]:
+    """Run a random search with `batch` runs at a time. Return the rows of `trials.csv`."""
+    executor = Batches(batch, launch or launcher(spec.folder))
+    search(spec, sampled(RandomSampler, spec.space, 0), executor, settings_of)
     return list(csv.DictReader((spec.folder / "trials.csv").read_text().splitlines()))
 
 

@@ -18,6 +18,7 @@ from prunesweep.results.run_directory import SEARCH_RESULTS
 from prunesweep.search import loop
 from prunesweep.search.dimensions import Choice
 from prunesweep.search.evaluation import TrialRun
+from prunesweep.search.executing import Batches
 from prunesweep.search.ledger import Claim
 from prunesweep.search.loop import SearchSpec, run_trials
 from prunesweep.search.space import Space
@@ -62,7 +63,7 @@ def test_a_search_continues_to_its_total(spec: SearchSpec) -> None:
 
 
 def test_the_cell_of_a_key_that_is_not_searched_is_empty(spec: SearchSpec) -> None:
-    rows = run_search(replace(spec, total=12, batch=12))
+    rows = run_search(replace(spec, total=12), batch=12)
     epochs = {(row["schedule"], row["finetune.epochs"]) for row in rows if row["status"] == "completed"}
     assert ("lottery", "") in epochs
     assert {cell for schedule, cell in epochs if schedule == "one_shot"} <= {"1", "2", "3"}
@@ -91,23 +92,24 @@ def test_too_many_failures_end_the_search(spec: SearchSpec) -> None:
 
 def test_a_failure_rate_of_zero_ends_the_search_at_the_first_failed_trial(spec: SearchSpec) -> None:
     only = Space((Choice("schedule", ("one_shot",)), SPACE.dimensions[1]))
-    strict = replace(spec, space=only, batch=1, max_failure_rate=0)
+    strict = replace(spec, space=only, max_failure_rate=0)
     for _ in range(2):  # a later start decides alike
         with pytest.raises(UsageError, match=r"1 trial failed, more than hydra.sweeper.max_failure_rate=0 of .*=4"):
-            run_search(strict, launcher(spec.folder, failing="schedule=one_shot"))
+            run_search(strict, launcher(spec.folder, failing="schedule=one_shot"), batch=1)
         assert OmegaConf.load(spec.folder / SEARCH_RESULTS).trials == {"total": 4, "failed": 1}
 
 
 def test_a_search_of_fewer_combinations_than_trials_says_that_all_were_tried(
-    spec: SearchSpec, caplog: pytest.LogCaptureFixture
+    spec: SearchSpec, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(loop, "LOG_EVERY", 0.0)
     four = Space((Choice("schedule", ("one_shot", "lottery")), Choice("prune.amount", (0.5, 0.9))))
     with caplog.at_level("INFO"):
-        rows = run_search(replace(spec, space=four, total=40, batch=1))
+        rows = run_search(replace(spec, space=four, total=40), batch=1)
     assert [row["status"] for row in rows].count("completed") == 4
     assert ended(spec.folder) == "all 4 combinations were tried"
     assert caplog.messages[-1] == "mine: ended after 4 trials: all 4 combinations were tried"
-    assert [text.rpartition(", ")[2] for text in caplog.messages if "4/40 trials" in text] == ["00:00 left"]
+    assert [text.rpartition(", ")[2] for text in caplog.messages if "4/40 trials" in text][0] == "00:00 left"
 
 
 def test_no_trial_is_started_after_the_time_limit(spec: SearchSpec, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,10 +120,10 @@ def test_no_trial_is_started_after_the_time_limit(spec: SearchSpec, monkeypatch:
         launcher(spec.folder)(runs, first)
         clock.now += 20
 
-    limited = replace(spec, batch=1, timeout=30)
-    assert len(run_search(limited, launch)) == 2
+    limited = replace(spec, timeout=30)
+    assert len(run_search(limited, launch, batch=1)) == 2
     assert ended(spec.folder) == "the time limit of 30 s has passed (hydra.sweeper.timeout)"
-    run_search(limited, launch)
+    run_search(limited, launch, batch=1)
     assert ended(spec.folder) == "hydra.sweeper.n_trials=4 was reached", "each start has its own time"
 
 
@@ -131,7 +133,7 @@ def test_a_process_whose_time_has_passed_does_not_wait_for_others(
     monkeypatch.setattr(loop, "time", Clock(step=40))
     ledger = MagicMock(trials=[create_trial(state=TrialState.RUNNING)])
     ledger.claim.return_value = Claim([], others=True)
-    run_trials(replace(spec, timeout=30), ledger, lambda runs, first: None)
+    run_trials(replace(spec, timeout=30), ledger, Batches(2, lambda runs, first: None))
     ledger.claim.assert_called_once_with(0)
     assert ended(spec.folder) == "the time limit of 30 s has passed (hydra.sweeper.timeout)"
 
@@ -141,12 +143,12 @@ def test_a_search_without_progress_ends_and_stays_ended_until_its_patience_is_ra
         for run in runs:
             write(spec.folder / run.directory, fake_fields(0.5, 0, *run.overrides))
 
-    patient = replace(spec, total=9, batch=1, patience=2)
+    patient = replace(spec, total=9, patience=2)
     for _ in range(2):
-        rows = run_search(patient, launch)
+        rows = run_search(patient, launch, batch=1)
         assert [row["status"] for row in rows].count("completed") == 3
         assert ended(spec.folder).startswith("the hypervolume did not improve in 2 completed trials since trial ")
-    assert [row["status"] for row in run_search(replace(patient, patience=4), launch)].count("completed") == 5
+    assert [row["status"] for row in run_search(replace(patient, patience=4), launch, batch=1)].count("completed") == 5
 
 
 def test_the_reason_is_written_by_a_process_that_found_the_search_ended(spec: SearchSpec, tmp_path: Path) -> None:
@@ -184,6 +186,6 @@ def test_the_last_table_contains_trials_that_other_processes_ended_last(
     ledger.claim.side_effect = [Claim([mine], others=False), Claim([], others=False)]  # type: ignore[list-item]
     type(ledger).trials = PropertyMock(side_effect=[[], [mine, running], [], [mine, ended]])
     written: list[Sequence[FrozenTrial]] = []
-    monkeypatch.setattr(loop, "write_tables", lambda spec, trials, pace: written.append(trials))
-    run_trials(spec, ledger, lambda runs, first: None)
+    monkeypatch.setattr(loop, "write_tables", lambda spec, trials, watch: written.append(trials))
+    run_trials(spec, ledger, Batches(2, lambda runs, first: None))
     assert written == [[mine, running], [mine, ended]]

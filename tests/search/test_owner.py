@@ -40,7 +40,7 @@ def test_heartbeats_are_sent_for_the_trials_that_are_held_also_after_an_error(tm
 
     with owner(tmp_path, interval=0.001) as me:
         me.storage.record_heartbeat.side_effect = record  # type: ignore[attr-defined]
-        with me.holding([7]):
-            while len(sent) < 3:
-                me._stopped.wait(0.001)
+        me.holding([7])
+        while len(sent) < 3:
+            me._stopped.wait(0.001)
     assert set(sent) == {7}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.singleton import Singleton
-from hydra.core.utils import JobReturn, run_job, setup_globals
+from hydra.core.utils import JobReturn, configure_log, run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
@@ -49,6 +49,9 @@ class JobHandler:
                 return None
         finally:
             output.end()
+            if self._data is None:  # in the process of the sweep, whose messages now go to the file of the run
+                hydra = self._config.hydra
+                configure_log(hydra.hydra_logging, hydra.verbose, self._context.execution_whitelist)
 
     def _run(self, run: Run) -> JobReturn:
         config = self._context.config_loader.load_sweep_config(self._config, list(run.overrides))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from prunesweep.config import RunConfig
     from prunesweep.experiment.forecast import Forecast
     from prunesweep.experiment.sweep import Sweep
+    from prunesweep.search.evaluation import TrialRun
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,29 @@ class LocalLauncher(Launcher):
         return [returns[run.number] for run in runs]
 
     @contextmanager
+    def executor(self, workers: int, job_of: Callable[[TrialRun], list[str]]) -> Iterator[LocalExecutor]:
+        """Start workers that execute the runs of a search.
+
+        Args:
+            workers: Their number.
+            job_of: Returns the overrides of a run.
+        """
+        with self.session(workers) as sweep:
+            yield LocalExecutor(self, sweep, workers, job_of)
+
+    def plan(self, jobs: Sequence[Sequence[str]]) -> tuple[list[RunConfig], Forecast | None]:
+        """Return the settings and the plan of jobs that are added to a session. Jobs with an error have no plan."""
+        from prunesweep.config import build
+        from prunesweep.errors import UsageError
+        from prunesweep.experiment.forecast import forecast
+
+        try:
+            configs = [build(self.context.config_loader.load_sweep_config(self.config, list(job))) for job in jobs]
+            return configs, forecast(configs)
+        except UsageError:
+            return [], None
+
+    @contextmanager
     def session(self, workers: int) -> Iterator[Sweep]:
         """Start workers, and yield a sweep without runs."""
         from hydra_plugins.prunesweep_plugins.jobs import JobHandler
@@ -67,7 +91,6 @@ class LocalLauncher(Launcher):
 
         setup_globals()
         Path(self.config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
-        self._log_as_hydra()
         try:
             with ExitStack() as stack:
                 pool: Pool
@@ -77,13 +100,47 @@ class LocalLauncher(Launcher):
                     data = stack.enter_context(tempfile.TemporaryDirectory(prefix="prunesweep-"))
                     handler = JobHandler(self.context, self.config, self.task_function, data)
                     pool = stack.enter_context(Workers(workers, handler, Path(data)))
-                yield Sweep(pool, stack.enter_context(SweepDisplay()))
+                display = stack.enter_context(SweepDisplay())
+                self._log_as_hydra()  # above the bar
+                yield Sweep(pool, display)
         finally:
             self._log_as_hydra()
 
     def _log_as_hydra(self) -> None:
         hydra = self.config.hydra
         configure_log(hydra.hydra_logging, hydra.verbose, execution_whitelist=self.context.execution_whitelist)
+
+
+class LocalExecutor:
+    """Executes the runs of trials in the workers of a session. Satisfies `prunesweep.search.executing.Executor`."""
+
+    def __init__(
+        self, launcher: LocalLauncher, sweep: Sweep, workers: int, job_of: Callable[[TrialRun], list[str]]
+    ) -> None:
+        self._launcher = launcher
+        self._sweep = sweep
+        self._workers = workers
+        self._job_of = job_of
+        self._directories: dict[tuple[str, ...], str] = {}
+
+    @property
+    def free(self) -> int:
+        return max(0, self._workers - self._sweep.unfinished)
+
+    def start(self, trials: Mapping[int, Sequence[TrialRun]], expected: int) -> None:
+        from prunesweep.experiment.sweep import Run
+
+        runs = []
+        for trial, each in trials.items():
+            for index, run in enumerate(each):
+                runs.append(Run(trial + index, tuple(self._job_of(run))))
+                self._directories[runs[-1].overrides] = run.directory
+        configs, forecast = self._launcher.plan([run.overrides for run in runs])
+        self._sweep.add(runs, configs, forecast)
+        self._sweep.expect(expected)
+
+    def wait(self) -> list[str]:
+        return [self._directories.pop(run.overrides) for run, _ in self._sweep.wait()]
 
 
 def _failed(overrides: Sequence[str], error: Exception) -> JobReturn:

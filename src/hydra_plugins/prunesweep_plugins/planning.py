@@ -65,6 +65,16 @@ def waves(jobs: Sequence[list[str]], forecast: Forecast | None, config: DictConf
     return [[placed(number) for number in wave] for wave in order]
 
 
+def show_worst_case_before_search(
+    space: Space, run_of: Callable[[list[str]], RunConfig], trials: int, config: DictConfig
+) -> None:
+    """Print the worst case of a search that starts now. It never stops the search. Arguments as of `show_worst_case`."""
+    try:
+        show_worst_case(space, run_of, trials, config)
+    except Exception as error:
+        log.warning("The search cannot be planned (%s).", message_of(error))
+
+
 def show_worst_case(space: Space, run_of: Callable[[list[str]], RunConfig], trials: int, config: DictConfig) -> None:
     """Print the worst case of a search.
 

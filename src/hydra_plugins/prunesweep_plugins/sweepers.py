@@ -262,6 +262,7 @@ class SearchSweeper(Sweeper):
         """
         from prunesweep.config import build
         from prunesweep.search.definition import definition, shared_settings
+        from prunesweep.search.executing import Batches
         from prunesweep.search.loop import search
         from prunesweep.search.sweep_directory import before_the_first_run
 
@@ -271,27 +272,23 @@ class SearchSweeper(Sweeper):
             propose = proposals(self.sampler, space, run.seed)
             corners = [[*fixed, *overrides] for overrides in space.corners()]
             settings = shared_settings(build(self.composer.load_sweep_config(self.config, each)) for each in corners)
+
+            def run_of(overrides: list[str]) -> RunConfig:
+                return build(self.composer.load_sweep_config(self.config, [*fixed, *overrides]))
+
+            trials = min(self.n_trials, space.size or self.n_trials)
             if run.dry_run:
-
-                def run_of(overrides: list[str]) -> RunConfig:
-                    return build(self.composer.load_sweep_config(self.config, [*fixed, *overrides]))
-
-                trials = min(self.n_trials, space.size or self.n_trials)
                 planning.show_worst_case(space, run_of, trials, self.config)
                 return
             spec = self._spec(run, space, definition(settings, space.texts))
+        planning.show_worst_case_before_search(space, run_of, trials, self.config)
         shared = [*fixed, f"study={spec.name}"]
 
+        def job_of(each: TrialRun) -> list[str]:
+            return [*shared, *each.overrides, f"hydra.sweep.subdir='{each.directory}'"]
+
         def launch(runs: Sequence[TrialRun], first: int) -> None:
-            jobs = [
-                [
-                    *shared,
-                    *each.overrides,
-                    f"hydra.sweep.subdir='{each.directory}'",
-                    *launching.device(self.config, index),
-                ]
-                for index, each in enumerate(runs)
-            ]
+            jobs = [[*job_of(each), *launching.device(self.config, index)] for index, each in enumerate(runs)]
             self.launcher.launch(jobs, initial_job_idx=first)
 
         def settings_of(each: TrialRun) -> dict[str, Any]:
@@ -300,7 +297,12 @@ class SearchSweeper(Sweeper):
             del values["hydra"]
             return values  # type: ignore[no-any-return]
 
-        search(spec, propose, launch, settings_of)
+        count = self.n_jobs or launching.parallel_runs(self.config)
+        if isinstance(self.launcher, LocalLauncher):
+            with self.launcher.executor(count, job_of) as executor:
+                search(spec, propose, executor, settings_of)
+        else:
+            search(spec, propose, Batches(count, launch), settings_of)
 
     def _spec(self, run: RunConfig, space: Space, shared: Definition) -> SearchSpec:
         """Return the search. If `study` is not set, it gets a name here, because the name is part of the directory."""
@@ -313,7 +315,6 @@ class SearchSweeper(Sweeper):
             sampler: Any = OmegaConf.to_container(self.sampler)
             with open_dict(self.config):
                 self.config.study = default_name(option, shared, sampler)
-        runs = self.n_jobs or launching.parallel_runs(self.config)
         return SearchSpec(
             name=self.config.study,
             folder=Path(self.config.hydra.sweep.dir),
@@ -322,7 +323,6 @@ class SearchSweeper(Sweeper):
             settings=run.search,
             seed=run.seed,
             total=self.n_trials,
-            batch=max(1, runs // run.search.replicates),
             max_failure_rate=self.max_failure_rate,
             config=OmegaConf.to_yaml(self.config),
             arguments=arguments_of_this_process(),

@@ -41,7 +41,7 @@ class Pace:
         self._planned = self._measured = 0.0  # seconds of the tasks that have ended and whose time was planned
         self._training, self._epochs = 0.0, 0  # seconds and epochs of the other tasks that have ended
         self._left: float | None = None
-        self._next = clock()
+        self._started = self._next = clock()
 
     @property
     def trained(self) -> int:
@@ -76,13 +76,18 @@ class Pace:
             self._training += seconds
             self._epochs += run.epochs
 
-    def left(self) -> float | None:
-        """Return the expected number of seconds until the end, or None if it is not known yet."""
+    def left(self, ended: int = 0, expected: int = 0) -> float | None:
+        """Return the expected number of seconds until the end, or None if it is not known yet.
+
+        Args:
+            ended: The number of runs that have ended.
+            expected: The number of runs that will be added. They take as long as those before.
+        """
         now = self._clock()
         if now >= self._next:
             self._next = now + INTERVAL * (1 + len(self._waiting) / LARGE)
-            self._left = self._estimate(now)
-        return self._left
+            self._left = (now - self._started) / ended * expected if ended and expected else self._estimate(now)
+        return None if expected and not ended else self._left
 
     def _estimate(self, now: float) -> float | None:
         speed = self._measured / self._planned if self._planned else 1.0

@@ -84,7 +84,7 @@ class Sweep:
         self._texts = Texts(display.print)
         self._pace = Pace(pool.count)
         self._best: Completed | None = None
-        self._runs = self._ended = 0
+        self._runs = self._ended = self._expected = 0
 
     def add(self, runs: Sequence[Run], configs: Sequence[RunConfig] = (), forecast: Forecast | None = None) -> None:
         """Add runs.
@@ -110,12 +110,28 @@ class Sweep:
     def ended(self) -> Iterator[tuple[Run, Ended]]:
         """Execute everything that was added. Yield each run when it has ended, in the order of their ends."""
         while self._calls:
+            yield from self.wait()
+
+    def wait(self) -> list[tuple[Run, Ended]]:
+        """Execute until a run has ended. Return all that have ended since the last call."""
+        found: list[tuple[Run, Ended]] = []
+        while self._calls and not found:
             self._start()
             for ended in self._pool.wait(self._receive, POLL):
                 call = self._end(ended)
                 if isinstance(call, Run):
-                    yield call, ended
+                    found.append((call, ended))
             self._show()
+        return found
+
+    @property
+    def unfinished(self) -> int:
+        """The number of runs that were added and have not ended."""
+        return self._runs - self._ended
+
+    def expect(self, runs: int) -> None:
+        """Show as many further runs as if they had been added. They probably will be."""
+        self._expected = runs
 
     def _start(self) -> None:
         while self._pool.free and (number := self._queue.take()) is not None:
@@ -158,8 +174,15 @@ class Sweep:
 
     def _show(self) -> None:
         pace = self._pace
-        left = pace.left()
-        self._display.show(Progress(self._runs, self._ended, pace.epochs, pace.trained, left, self._best))
+        progress = Progress(
+            runs=self._runs + self._expected,
+            ended=self._ended,
+            epochs=pace.epochs,
+            trained=pace.trained,
+            left=pace.left(self._ended, self._expected),
+            best=self._best,
+        )
+        self._display.show(progress)
 
 
 class Texts:

@@ -9,8 +9,7 @@ replaced by the nearest combination that has not been tried.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,10 +36,17 @@ AGAIN, INSTEAD = "again_for", "instead_of"  # attributes of trials whose combina
 
 @dataclass(frozen=True)
 class Claim:
-    """The trials that this process has to run now, and whether other processes are running trials."""
+    """The trials that this process has to start now.
+
+    Attributes:
+        trials: The trials.
+        others: Whether other trials are running, here or in other processes.
+        left: The number of trials that nobody has started yet.
+    """
 
     trials: list[Trial]
     others: bool
+    left: int = 0
 
 
 def open_study(url: URL, name: str, goals: Sequence[Objective], definition: Definition, heartbeat: float) -> Study:
@@ -129,13 +135,11 @@ class Ledger:
             claimed: list[Trial] = []
             while len(claimed) < min(most, left) and (trial := self._new()) is not None:
                 claimed.append(trial)
-            return Claim(claimed, others=running > 0)
+            return Claim(claimed, others=running > 0, left=max(0, left - len(claimed)))
 
-    @contextmanager
-    def working_on(self, trials: Sequence[Trial]) -> Iterator[None]:
-        """Send heartbeats for `trials` to the database."""
-        with self.owner.holding([trial._trial_id for trial in trials]):
-            yield
+    def holding(self, trials: Iterable[Trial]) -> None:
+        """Send heartbeats for `trials` to the database from now on, and for no others."""
+        self.owner.holding([trial._trial_id for trial in trials])
 
     def record(self, number: int, outcome: Outcome) -> None:
         """Record the outcome of trial `number`, unless another process has taken the trial back."""

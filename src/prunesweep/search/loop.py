@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from prunesweep.results.run_directory import SEARCH_RESULTS, TRIALS, run_folders
 from prunesweep.search import progress
 from prunesweep.search.definition import Definition
 from prunesweep.search.evaluation import Outcome, TrialRun, has_settings, outcome
+from prunesweep.search.executing import Executor
 from prunesweep.search.ledger import Ledger, counts, open_study
 from prunesweep.search.owner import Owner
 from prunesweep.search.sampler import Propose
@@ -31,6 +33,8 @@ from prunesweep.search.sweep_directory import Sweep, before_the_first_run, check
 
 log = logging.getLogger("prunesweep")
 CONFIG, RUNNING = "multirun.yaml", ".running"
+LOG_EVERY = 30.0
+"""Seconds between two lines of progress."""
 POLL = 1.0  # seconds between looks at a study whose last trials other processes are running
 
 
@@ -46,7 +50,6 @@ class SearchSpec:
         settings: The section `search` of the configuration: objectives, seeds per trial, and the database.
         seed: The seed of the first run of each trial.
         total: The number of trials, over all processes and all starts.
-        batch: The number of trials that this process runs at a time.
         max_failure_rate: The fraction of `total` that may fail before the search ends.
         config: The configuration as YAML, for `multirun.yaml`.
         arguments: The arguments of the command line that started the search, without passwords.
@@ -61,7 +64,6 @@ class SearchSpec:
     settings: SearchSettings
     seed: int
     total: int
-    batch: int
     max_failure_rate: float
     config: str
     arguments: tuple[str, ...] = ()
@@ -79,14 +81,11 @@ class SearchSpec:
         return [self.seed + index for index in range(self.settings.replicates)]
 
 
-Launch = Callable[[Sequence[TrialRun], int], None]
-"""Executes runs, the first of which has the given number. Their results are read from their directories."""
-
 Settings = Callable[[TrialRun], Mapping[str, Any]]
 """Returns the complete settings of a run, nested, as they are saved in its directory."""
 
 
-def search(spec: SearchSpec, propose: Propose, launch: Launch, settings: Settings) -> None:
+def search(spec: SearchSpec, propose: Propose, executor: Executor, settings: Settings) -> None:
     """Run trials until a limit of `spec` is reached, together with all other processes that work on the study.
 
     Raises:
@@ -116,7 +115,7 @@ def search(spec: SearchSpec, propose: Propose, launch: Launch, settings: Setting
         def recover(trial: FrozenTrial) -> Outcome:
             return _recover(spec, trial, settings)
 
-        run_trials(spec, Ledger(study, url, spec.space, spec.total, propose, recover, owner), launch)
+        run_trials(spec, Ledger(study, url, spec.space, spec.total, propose, recover, owner), executor)
 
 
 def _sweep(spec: SearchSpec, url: URL) -> Sweep:
@@ -131,25 +130,36 @@ def _trial_directories(folder: Path) -> set[str]:
     return {first for run in run_folders(folder) if (first := run.partition("/")[0]).isdecimal()}
 
 
-def run_trials(spec: SearchSpec, ledger: Ledger, launch: Launch) -> None:
-    """Claim and run trials until the search ends, and write the tables after each batch.
+def run_trials(spec: SearchSpec, ledger: Ledger, executor: Executor) -> None:
+    """Claim trials while runs can be started, until the search ends. A trial that has ended is replaced at once.
 
     Raises:
         UsageError: Too many trials failed.
     """
-    started, done, waiting = time.monotonic(), 0, False
-    written: list[FrozenTrial] | None = None
+    watch, waiting = Watch(), False
+    active: dict[int, Trial] = {}
+    open_runs: dict[str, int] = {}  # directory of each run that has not ended -> its trial
     while True:
-        ended = _end(spec, ledger.trials, started)
-        claim = ledger.claim(0 if ended else spec.batch)
+        ended = _end(spec, ledger.trials, watch.started)
+        claim = ledger.claim(0 if ended else ceil(executor.free / len(spec.seeds)))
         if claim.trials:
-            with ledger.working_on(claim.trials):
-                _launch(spec, claim.trials, launch)
-            for trial in claim.trials:
-                ledger.record(trial.number, _outcome(spec, trial))
-            done += len(claim.trials)
-            written = ledger.trials
-            write_tables(spec, written, (time.monotonic() - started) / done)
+            started = {trial.number: trial_runs(spec, trial) for trial in claim.trials}
+            active |= {trial.number: trial for trial in claim.trials}
+            for number, runs in started.items():
+                _clear(spec, runs)
+                open_runs |= {run.directory: number for run in runs}
+            executor.start(started, claim.left * len(spec.seeds))
+        if active:
+            ledger.holding(active.values())
+            for directory in executor.wait():
+                del open_runs[directory]
+            done = [trial for number, trial in active.items() if number not in open_runs.values()]
+            for trial in done:
+                ledger.record(active.pop(trial.number).number, _outcome(spec, trial))
+            ledger.holding(active.values())
+            if done:
+                watch.done += len(done)
+                write_tables(spec, ledger.trials, watch)
         elif claim.others and not (ended and ended.cause is Cause.TIMEOUT):
             if not waiting:
                 log.info("%s: waiting for trials that other processes are running", spec.name)
@@ -158,9 +168,36 @@ def run_trials(spec: SearchSpec, ledger: Ledger, launch: Launch) -> None:
         else:
             break
     trials = ledger.trials
-    if trials != written:  # other processes ended trials since, or nothing was left to run
-        write_tables(spec, trials, None)
-    _conclude(spec, trials, _end(spec, trials, started))
+    write_tables(spec, trials, None)
+    _conclude(spec, trials, _end(spec, trials, watch.started))
+
+
+@dataclass
+class Watch:
+    """The time and the trials of this process.
+
+    Attributes:
+        started: The time at which it started.
+        done: The number of trials that it has run.
+        logged: The time of the last line of progress. The first one is due some time after the start.
+    """
+
+    started: float = field(default_factory=lambda: time.monotonic())
+    done: int = 0
+    logged: float = field(default_factory=lambda: time.monotonic())
+
+    @property
+    def pace(self) -> float:
+        """Seconds per trial."""
+        return (time.monotonic() - self.started) / self.done
+
+    def is_due(self) -> bool:
+        """Return whether a line of progress is due, and assume that it is logged."""
+        now = time.monotonic()
+        if now < self.logged + LOG_EVERY:
+            return False
+        self.logged = now
+        return True
 
 
 def _end(spec: SearchSpec, trials: Sequence[FrozenTrial], started: float) -> End | None:
@@ -182,18 +219,10 @@ def _conclude(spec: SearchSpec, trials: Sequence[FrozenTrial], ended: End | None
     log.info("%s: ended after %s trials: %s", spec.name, sum(map(counts, trials)), ended.text)
 
 
-def _launch(spec: SearchSpec, trials: Sequence[Trial], launch: Launch) -> None:
-    """Launch all runs of `trials`. Errors of the launcher end no search: outcomes are read from the directories.
-
-    The directories are cleared first. If the database of an earlier search was lost, they contain its runs.
-    """
-    runs = [run for trial in trials for run in trial_runs(spec, trial)]
+def _clear(spec: SearchSpec, runs: Sequence[TrialRun]) -> None:
+    """Clear the directories of runs. If the database of an earlier search was lost, they contain its runs."""
     for run in runs:
         remove_run(spec.folder / run.directory)
-    try:
-        launch(runs, trials[0].number)
-    except Exception as error:  # a launcher fails if one of its workers is killed
-        log.warning("The launcher failed: %s: %s", type(error).__name__, str(error).partition("\n")[0])
 
 
 def trial_runs(spec: SearchSpec, trial: Trial | FrozenTrial) -> list[TrialRun]:
@@ -223,20 +252,21 @@ def _recover(spec: SearchSpec, trial: FrozenTrial, settings: Settings) -> Outcom
     return left
 
 
-def write_tables(spec: SearchSpec, trials: Sequence[FrozenTrial], pace: float | None) -> None:
-    """Write the table of all trials and the Pareto set, and log the progress.
+def write_tables(spec: SearchSpec, trials: Sequence[FrozenTrial], watch: Watch | None) -> None:
+    """Write the table of all trials and the Pareto set, and log the progress from time to time.
 
     Args:
         spec: The search.
         trials: All trials of the study.
-        pace: Seconds per trial, or None if unknown.
+        watch: The time of this process, or None at the end, when the progress is logged in any case.
     """
     goals = spec.settings.goals
     rows = [progress.row_of(trial) for trial in trials]
     write_atomically(spec.folder / TRIALS, progress.table(rows, spec.space.keys, goals).encode())
     _write_results(spec, rows, None)
-    left = min(spec.total, spec.space.size or spec.total) - sum(map(counts, trials))
-    log.info(progress.line(spec.name, rows, spec.total, goals, None if pace is None else pace * left))
+    if watch is None or watch.is_due():
+        left = min(spec.total, spec.space.size or spec.total) - sum(map(counts, trials))
+        log.info(progress.line(spec.name, rows, spec.total, goals, watch.pace * left if watch else None))
 
 
 def _write_results(spec: SearchSpec, rows: Sequence[progress.Row], ended: End | None) -> None:

@@ -6,12 +6,10 @@ The processes of other machines are known only by their heartbeats in the databa
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import socket
 import threading
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -52,14 +50,9 @@ class Owner:
         if error is None:  # after an error the unlocked file shows other processes that the trials are free
             (self.folder / self.name).unlink(missing_ok=True)
 
-    @contextlib.contextmanager
-    def holding(self, trials: list[int]) -> Iterator[None]:
-        """Send heartbeats for the trials with these database IDs."""
+    def holding(self, trials: list[int]) -> None:
+        """Send heartbeats for the trials with these database IDs from now on, and for no others."""
         self._trials = set(trials)
-        try:
-            yield
-        finally:
-            self._trials = set()
 
     def _send_heartbeats(self) -> None:
         while not self._stopped.wait(self.storage.get_heartbeat_interval()):
