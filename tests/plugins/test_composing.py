@@ -60,17 +60,21 @@ def test_every_config_is_the_one_that_hydra_composes_after_any_other(hydras: Con
     assert len(cache(composer).merged) == 5
 
 
-def test_a_checked_config_is_handed_out_once(hydras: ConfigLoader, master: DictConfig) -> None:
+def test_values_are_those_of_the_job_and_not_of_an_earlier_one(hydras: ConfigLoader, master: DictConfig) -> None:
     composer = JobComposer(hydras)
-    kept = composer.keep(master, ["seed=1"])
-    assert composer.load_sweep_config(master, ["seed=2"]) is not kept, "of another job"
-    assert composer.load_sweep_config(master, ["seed=1"]) is kept
-    again = composer.load_sweep_config(master, ["seed=1"])
-    assert again is not kept, "its job may have changed it"
-    assert again == kept
+    jobs = [["seed=1", "prune.amount=0.1"], ["seed=2", "prune.amount=0.2"], ["prune.amount=0.3", "seed=3"]]
+    jobs += [
+        ["seed=4", "study='a b'", "hydra.sweep.subdir='x/${seed}'"],
+        ["seed=5", "study=null", "hydra.sweep.subdir=y"],
+    ]
+    jobs += [["seed=6", "layers.include=[fc1]"], ["seed=7", "layers.include=[fc1]"], ["prune.amount=1", "seed=8"]]
+    for job in [*jobs, *jobs]:
+        assert composer.load_sweep_config(master, job) == hydras.load_sweep_config(master, job), job
+    assert len(composer.examples) == 4
+    assert composer.copies_verified
 
 
-def test_only_the_first_job_is_composed_by_hydra_as_well(
+def test_only_the_first_job_of_a_kind_is_composed_by_hydra_as_well(
     hydras: ConfigLoader, master: DictConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     composed: list[str] = []
@@ -81,9 +85,9 @@ def test_only_the_first_job_is_composed_by_hydra_as_well(
         return type(hydras).load_sweep_config(hydras, master, overrides)
 
     monkeypatch.setattr(hydras, "load_sweep_config", counting)
-    for seed in range(3):
-        composer.keep(master, [f"seed={seed}"])
-    assert composed == ["seed=0"]
+    for seed in range(4):
+        composer.load_sweep_config(master, [f"seed={seed}"])
+    assert composed == ["seed=0", "seed=1"], "the first config, and the first copy"
 
 
 def test_wrong_overrides_are_refused_as_by_hydra(
@@ -106,7 +110,7 @@ def test_files_are_read_once_for_all_jobs(
     hydras: ConfigLoader, master: DictConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     composer = JobComposer(hydras)
-    composer.verified = True  # the comparison reads files too
+    composer.verified = composer.copies_verified = True  # the comparison reads files too
     read: list[str] = []
     repository: Any = type(composer.repository)
     load = repository.load_config
@@ -125,15 +129,15 @@ def test_the_caches_are_bounded(hydras: ConfigLoader, master: DictConfig, monkey
     monkeypatch.setattr(composing, "KEPT", 2)
     composer = JobComposer(hydras)
     for name in ("lenet5", "lenet_300_100", "conv_lenet"):
-        composer.keep(master, [f"model={name}"])
-    assert len(composer.kept) == 2
+        composer.load_sweep_config(master, [f"model={name}"])
+    assert len(composer.examples) == 2
     assert len(cache(composer).merged) == 2
     assert composer.load_sweep_config(master, ["model=conv_lenet"]).model.name == "conv_lenet"
 
 
 def test_a_worker_process_gets_hydras_loader(hydras: ConfigLoader, master: DictConfig) -> None:
     composer = JobComposer(hydras)
-    kept = composer.keep(master, ["seed=1"])
+    kept = composer.load_sweep_config(master, ["seed=1"])
     sent = pickle.loads(pickle.dumps(composer))
     assert type(sent) is type(hydras)
     assert sent.load_sweep_config(master, ["seed=1"]) == kept
@@ -188,6 +192,5 @@ def test_hydras_loader_is_used_if_the_configs_differ(
 def test_a_sweep_works_with_hydras_loader(hydras: ConfigLoader, master: DictConfig) -> None:
     composer = JobComposer(hydras)
     composer.cached = None
-    kept = composer.keep(master, ["seed=1"])
-    assert composer.load_sweep_config(master, ["seed=1"]) is kept
+    assert composer.load_sweep_config(master, ["seed=1"]).seed == 1
     assert composer.load_sweep_config(master, ["seed=2"]).seed == 2

@@ -109,7 +109,7 @@ def test_a_search_of_fewer_combinations_than_trials_says_that_all_were_tried(
     assert [row["status"] for row in rows].count("completed") == 4
     assert ended(spec.folder) == "all 4 combinations were tried"
     assert caplog.messages[-1] == "mine: ended after 4 trials: all 4 combinations were tried"
-    assert [text.rpartition(", ")[2] for text in caplog.messages if "4/40 trials" in text][0] == "00:00 left"
+    assert next(text.rpartition(", ")[2] for text in caplog.messages if "4/40 trials" in text) == "00:00 left"
 
 
 def test_no_trial_is_started_after_the_time_limit(spec: SearchSpec, monkeypatch: pytest.MonkeyPatch) -> None:

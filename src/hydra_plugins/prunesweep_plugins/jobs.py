@@ -1,11 +1,15 @@
-"""Execute jobs of a sweep as Hydra does, in this process or in a worker."""
+"""Execute jobs of a sweep as Hydra does, in this process or in a worker.
+
+Hydra imports this module at each start, so everything slow is imported where it is used.
+"""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, configure_log, run_job, setup_globals
@@ -13,11 +17,11 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from hydra_plugins.prunesweep_plugins.composing import JobComposer
-from prunesweep.data.sharing import share_in
-from prunesweep.experiment.progress import Printed, listening
-from prunesweep.experiment.shared import Shared, compute
-from prunesweep.experiment.sweep import Run
-from prunesweep.workers import Send
+
+if TYPE_CHECKING:
+    from prunesweep.experiment.shared import Shared
+    from prunesweep.experiment.sweep import Run
+    from prunesweep.workers import Send
 
 
 class JobHandler:
@@ -40,10 +44,13 @@ class JobHandler:
 
     def __call__(self, call: Run | Shared, send: Send) -> JobReturn | None:
         """Execute `call`, and send what it reports and prints."""
+        from prunesweep.experiment.progress import listening
+        from prunesweep.experiment.shared import Shared, compute
+
         output = _Output(send)
         try:
             with listening(send), redirect_stdout(output), redirect_stderr(output):
-                if isinstance(call, Run):
+                if not isinstance(call, Shared):
                     return self._run(call)
                 compute(call)
                 return None
@@ -73,6 +80,8 @@ class JobHandler:
 def _in_worker(
     context: HydraContext, config: DictConfig, task_function: TaskFunction, data: str | None, state: Any
 ) -> JobHandler:
+    from prunesweep.data.sharing import share_in
+
     setup_globals()
     Singleton.set_state(state)
     if data is not None:
@@ -92,7 +101,9 @@ class _Output(io.TextIOBase):
     """A standard stream that sends each line that is written to it."""
 
     def __init__(self, send: Send) -> None:
-        self._send = send
+        from prunesweep.experiment.progress import Printed
+
+        self._send: Callable[[str], None] = lambda text: send(Printed(text))
         self._rest = ""
 
     def writable(self) -> bool:
@@ -101,7 +112,7 @@ class _Output(io.TextIOBase):
     def write(self, text: str) -> int:
         lines, end, self._rest = (self._rest + text).rpartition("\n")
         if end:
-            self._send(Printed(lines + end))
+            self._send(lines + end)
         return len(text)
 
     def end(self) -> None:

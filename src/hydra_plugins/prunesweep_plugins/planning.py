@@ -68,7 +68,7 @@ def waves(jobs: Sequence[list[str]], forecast: Forecast | None, config: DictConf
 def show_worst_case_before_search(
     space: Space, run_of: Callable[[list[str]], RunConfig], trials: int, config: DictConfig
 ) -> None:
-    """Print the worst case of a search that starts now. It never stops the search. Arguments as of `show_worst_case`."""
+    """Print the worst case of a search that starts now. Never stops it. Arguments as of `show_worst_case`."""
     try:
         show_worst_case(space, run_of, trials, config)
     except Exception as error:

@@ -129,7 +129,7 @@ class GridSweeper(BasicSweeper):
             parser = OverridesParser.create(config_loader=self.composer)  # type: ignore[arg-type]
             values = values_of(parser.parse_overrides([*self._parse_config(), *arguments]))
             jobs = [list(job) for job in itertools.product(*values.values())]
-            runs = [build(self.composer.keep(self.config, job)) for job in jobs]
+            runs = [build(self.composer.load_sweep_config(self.config, job)) for job in jobs]
             record = self._record(values, runs)
             if any(run.dry_run for run in runs):
                 planning.show_plan(runs, self.config)
