@@ -9,6 +9,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
+from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from optuna.samplers import CmaEsSampler, GPSampler, NSGAIISampler, QMCSampler, RandomSampler, TPESampler
 from support import ROOT, SPACE, TINY, Command, results, trials
@@ -20,6 +21,7 @@ from prunesweep.errors import UsageError
 from prunesweep.search.dimensions import Choice, Continuous, Dimension
 from prunesweep.search.sampler import Exact, Fixed
 from prunesweep.search.space import Space
+from prunesweep.search.stopping import Limits
 
 PARAMS = {"prune.amount": "range(0.1,0.5,step=0.1)", "finetune.epochs": "3"}
 SCHEDULES = {"schedule": "choice(one_shot,iterative,gradual)", "prune.amount": "range(0.5,0.9,step=0.1)"}
@@ -203,6 +205,16 @@ def test_the_grid_sampler_enumerates_the_space(loader: ConfigLoader) -> None:
     assert isinstance(proposals(settings, space, 0)(0), Fixed)
 
 
+def test_the_limits_of_a_search_are_those_of_the_command_line(loader: ConfigLoader) -> None:
+    limits = ("n_trials=9", "timeout=60", "patience=5", "max_failure_rate=0", "n_jobs=1")
+    overrides = ["search=tradeoff", "study=mine", *(f"hydra.sweeper.{each}" for each in limits)]
+    config = loader.load_configuration("config", overrides, run_mode=RunMode.MULTIRUN)
+    sweeper = instantiate(config.hydra.sweeper, _recursive_=False, _execution_whitelist_=["hydra_plugins.*"])
+    sweeper.config = config
+    spec = sweeper._spec(build(config), Space(()), {})
+    assert spec.limits == Limits(total=9, max_failure_rate=0, timeout=60, patience=5)
+
+
 def test_a_search_continues_to_its_total_and_overwrites_nothing(run_py: Command, tmp_path: Path) -> None:
     folder = tmp_path / "multirun" / "mine"
     first = run_py(*TINY, *SPACE, "study=mine", "hydra.sweeper.n_trials=1")
@@ -245,6 +257,8 @@ def test_failures_are_recorded_and_too_many_end_the_search(run_py: Command, tmp_
     assert {key: row["status"] for key, row in rows.items()} == {
         ("fc", "0.1"): "completed", ("fc", "1e+30"): "failed", ("conv", "0.1"): "failed", ("conv", "1e+30"): "failed"
     }  # fmt: skip
+    assert results(tmp_path / "multirun" / "s")["ended"] == "all 4 combinations were tried"
+    assert "s: ended after 4 trials: all 4 combinations were tried" in done.out
     assert "selects no layer" in rows["conv", "0.1"]["note"]
     assert "training diverged" in rows["fc", "1e+30"]["note"]
     enough = run_py(*bad, "study=t", "hydra.sweeper.n_trials=20", "hydra.sweeper.max_failure_rate=0")

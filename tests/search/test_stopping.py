@@ -119,6 +119,15 @@ def test_patience_counts_completed_trials_since_the_last_larger_hypervolume() ->
     assert no_progress(trials, None, GOALS) is None
 
 
+def test_a_running_trial_postpones_the_decision_because_it_may_improve() -> None:
+    first, same = complete(0.9, 0.1), complete(0.9, 0.1)
+    assert no_progress(study(first, RUNNING, same, same), 2, GOALS) is None
+    assert no_progress(study(first, complete(0.9, 0.5), same), 2, GOALS) is None
+    ended = no_progress(study(first, complete(0.8, 0.1), same), 2, GOALS)
+    assert ended is not None
+    assert "since trial 0" in ended.text
+
+
 def test_patience_without_any_hypervolume() -> None:
     ended = no_progress(study(complete(0, 0.5), complete(0.5, 0)), 2, GOALS)
     assert ended is not None

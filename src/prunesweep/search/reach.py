@@ -56,7 +56,7 @@ def distances(
     gap = costs[:, None] - costs[in_set]  # [points, members, objectives], above 0 where the member is better
     room = gain[:, None] + loss[in_set]
     needed = np.divide(gap, room, out=np.full(gap.shape, np.inf), where=room > 0)
-    escape = np.where(gap < 0, 0.0, needed).min(axis=2)  # [points, members]: one objective is enough
-    dominated = (gap >= 0).all(axis=2) & (gap > 0).any(axis=2)
-    found: NDArray[np.float64] = np.where(dominated, escape, 0.0).max(axis=1, initial=0.0)
+    dominated = (gap >= 0).all(axis=2) & (gap > 0).any(axis=2)  # [points, members]
+    escape = np.where(dominated, needed.min(axis=2), 0.0)  # one objective is enough, but from every member
+    found: NDArray[np.float64] = escape.max(axis=1, initial=0.0)
     return found
