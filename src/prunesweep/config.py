@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -193,14 +193,14 @@ def _assembled(options: tuple[type, ...], plain: dict[str, Any]) -> RunConfig:
     values = {key: value for key, value in plain.items() if key not in sections}
     if plain.keys() != {each.name for each in fields(RunConfig)}:
         raise ValueError("some settings are missing or unknown")
-    objects = {key: _object(options, key, pickle.dumps(value)) for key, value in sections.items()}
+    objects = {key: _object(options, key, json.dumps(value)) for key, value in sections.items()}
     return RunConfig(**objects, **_objects(options, values))
 
 
 @lru_cache(maxsize=1_000)
-def _object(options: tuple[type, ...], key: str, value: bytes) -> Any:
-    """Return the object of one section, given its plain values as a pickle. To build one takes milliseconds."""
-    return _objects(options, {key: pickle.loads(value)})[key]
+def _object(options: tuple[type, ...], key: str, value: str) -> Any:
+    """Return the object of one section, given its plain values as JSON. To build one takes milliseconds."""
+    return _objects(options, {key: json.loads(value)})[key]
 
 
 def _objects(options: tuple[type, ...], plain: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,12 @@ from prunesweep.errors import UsageError
 SOURCE_FILES = sorted((ROOT / "src").rglob("*.py"))
 FORBIDDEN = ("eval", "exec", "compile", "os.system", "os.popen", "numpy.load", "np.load", "tempfile.mktemp")
 FORBIDDEN_MODULES = ("pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve")
+IN_MEMORY = {
+    "prunesweep/workers.py": {"import pickle", "import cloudpickle"},  # what parent and worker send to each other
+    "hydra_plugins/prunesweep_plugins/composing.py": {"import pickle"},  # copies of objects of this process
+    "hydra_plugins/prunesweep_plugins/launching.py": {"import joblib"},  # the number of cores
+}
+"""Modules that may import these, because what they load does not come from a file."""
 SAFE_LOADERS = ("SafeLoader", "CSafeLoader")
 
 
@@ -44,7 +50,8 @@ def dangers(source: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", SOURCE_FILES, ids=lambda path: path.relative_to(ROOT / "src").as_posix())
 def test_no_source_file_executes_code_from_a_file(path: Path) -> None:
-    assert list(dangers(path.read_text("utf-8"))) == []
+    allowed = IN_MEMORY.get(path.relative_to(ROOT / "src").as_posix(), set())
+    assert set(dangers(path.read_text("utf-8"))) == allowed
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,7 @@ def die(spec: SearchSpec, leave: Callable[[TrialRun], None]) -> TrialRun:
         raise KeyboardInterrupt
 
     with contextlib.suppress(KeyboardInterrupt):
-        run_search(replace(spec, batch=1), launch)
+        run_search(spec, launch, batch=1)
     return started[0]
 
 
@@ -323,7 +323,7 @@ STUDY = {
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory of a search with four completed trials, numbered from 0."""
     folder = tmp_path_factory.mktemp("search") / "mine"
-    run_search(search_spec(folder, batch=4))
+    run_search(search_spec(folder), batch=4)
     return folder
 
 

@@ -79,15 +79,18 @@ class SweepTable(Callback):
 
         Runs in the process that started the sweep. A sweep that was refused leaves its directory as it is.
         """
-        from prunesweep.results.run_directory import run_folders
+        from prunesweep.results.run_directory import planned_runs, run_folders
         from prunesweep.search.sweep_directory import Refused, report_directory
 
         sweep, error = Path(config.hydra.sweep.dir), sys.exc_info()[1]
-        if config.get("dry_run") or isinstance(error, Refused) or next(run_folders(sweep), None) is None:
+        if config.get("dry_run") or isinstance(error, Refused):
+            return
+        has_runs = next(run_folders(sweep), None) is not None
+        if not has_runs and not (isinstance(error, KeyboardInterrupt) and planned_runs(sweep)):
             return  # no job has started
-        report_directory(sweep)
         if isinstance(error, KeyboardInterrupt):
             _add_directory(error, config)
+        report_directory(sweep)
         from prunesweep.report.console.terminal import conclude
 
         try:

@@ -25,7 +25,7 @@ from prunesweep.data.settings import (
     NamedDataset,
     check_channels,
 )
-from prunesweep.data.sharing import shared
+from prunesweep.data.sharing import is_sharing, shared
 from prunesweep.data.sources import SOURCES, checksums, download_missing
 from prunesweep.data.splits import SPLIT_SEED, stratified_split
 from prunesweep.errors import UsageError, printable
@@ -284,7 +284,7 @@ def load(dataset: Dataset, device: str, layout: str = CHANNELS_LAST) -> Data:
 
 def _shared(dataset: Dataset, device: str, layout: str) -> Data:
     """Return the data set, in the CPU's memory once for all workers of a sweep."""
-    if device != "cpu":
+    if device != "cpu" or not is_sharing():
         return _load(dataset, device, layout)
 
     def make() -> dict[str, Tensor]:

@@ -25,6 +25,11 @@ def share_in(folder: Path) -> None:
     _folders[:] = [folder]
 
 
+def is_sharing() -> bool:
+    """Return whether this process shares tensors with others."""
+    return bool(_folders)
+
+
 def shared(key: str, make: Callable[[], Tensors]) -> Tensors:
     """Return the tensors `make()`, from the files of another process if there are any.
 
@@ -35,7 +40,7 @@ def shared(key: str, make: Callable[[], Tensors]) -> Tensors:
         key: Identifies the tensors.
         make: Returns dense tensors on the CPU.
     """
-    if not _folders:
+    if not is_sharing():
         return make()
     folder = _folders[0] / hashlib.sha256(key.encode()).hexdigest()
     try:
@@ -60,6 +65,6 @@ def _write(folder: Path, tensors: Tensors) -> None:
 def _read(folder: Path) -> Tensors:
     layouts = json.loads((folder / "tensors.json").read_bytes())
     return {
-        name: torch.from_numpy(np.load(folder / file, mmap_mode="c")).as_strided(shape, stride)
+        name: torch.from_numpy(np.load(folder / file, mmap_mode="c", allow_pickle=False)).as_strided(shape, stride)
         for name, (file, shape, stride) in layouts.items()
     }
