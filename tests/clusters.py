@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -57,19 +57,43 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def running(log: Path, *command: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """A program in a process group of its own, which is killed in the end."""
+def running(log: Path, *command: str, folder: Path | None = None) -> Iterator["subprocess.Popen[bytes]"]:
+    """A program, which is killed in the end with all its processes."""
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+        process = subprocess.Popen(command, stdout=output, stderr=output, cwd=folder)
     try:
         yield process
     finally:
-        process.terminate()
+        kill(process.pid)
+        process.wait()
+
+
+def processes() -> Iterator[tuple[int, int, str]]:
+    """The ID, the parent and the command line of each process."""
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
+            yield int(entry.name), int(parent), (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+        except OSError:
+            continue  # it has ended
+
+
+def tree(root: int) -> dict[int, str]:
+    """The command lines of a process and its descendants, by ID."""
+    found = list(processes())
+    commands = {pid: command for pid, _, command in found if pid == root}
+    for parent in (pending := list(commands)):
+        children = {pid: command for pid, above, command in found if above == parent}
+        commands.update(children)
+        pending += children
+    return commands
+
+
+def kill(root: int) -> None:
+    """Kill a process and its descendants."""
+    for pid in tree(root):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def slurm(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -105,3 +129,29 @@ def output(*command: str) -> str:
     """What a command prints, or nothing if it fails."""
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def ray(folder: Path) -> Iterator[str]:
+    """The address of a head and the nodes `one` and `two`, with one core each."""
+    port, sockets = free_ports(1)[0], f"/tmp/ray-{os.getpid()}"  # the path of a socket must be short
+    shared = ("--num-cpus=1", "--object-store-memory=100000000", "--disable-usage-stats", "--block")
+    shared += ("--min-worker-port=0", "--max-worker-port=0")
+    address = f"{socket.gethostbyname(socket.gethostname())}:{port}"
+    head = ("--head", f"--port={port}", f"--temp-dir={sockets}", "--include-dashboard=false")
+    node = (f"--address={address}",)
+    command = (sys.executable, "-m", "ray.scripts.scripts", "start", *shared)
+    try:
+        with ExitStack() as stack:
+            for name, role in (("head", head), ("one", node), ("two", node)):  # nodes of one host start in turn
+                log = folder / f"{name}.log"
+                stack.enter_context(running(log, *command, *role, f"--node-name={name}"))
+                until(lambda log=log: "Ray runtime started" in log.read_text(), f"{name} does not start")
+            yield address
+    finally:
+        shutil.rmtree(sockets, ignore_errors=True)
+
+
+def kill_node(name: str) -> None:
+    """Kill a node of the Ray cluster with all its workers, without a warning."""
+    commands = {pid: command.split() for pid, command in tree(os.getpid()).items()}
+    kill(next(pid for pid, words in commands.items() if words[0].endswith("raylet") and f"--node-name={name}" in words))

@@ -1,17 +1,18 @@
 """Slurm and Ray clusters as processes on this machine: what happens to a search that loses jobs and nodes."""
 
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from clusters import output, slurm, until
-from support import ROOT, Command, results, trials
+from clusters import kill_node, output, ray, running, slurm, until
+from support import ROOT, Command, trials
 
 SHORT = ("model=lenet_300_100", "train.epochs=1", "threads=1")
+SPACE = ("prune.amount=range(0.1,0.9,step=0.1)", "finetune.epochs=choice(40)", "layers=choice(all)")
 SLURM = ("hydra/launcher=slurm", "hydra.launcher.array_parallelism=2")
 
 
@@ -22,9 +23,10 @@ def slurm_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield from slurm(tmp_path_factory.mktemp("slurm"), monkeypatch)
 
 
-def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, str(ROOT / "run.py"), *arguments, f"store.dir={folder / 'store'}"]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def search(folder: Path, *arguments: str) -> AbstractContextManager["subprocess.Popen[bytes]"]:
+    """A search in `folder`, whose output is in `folder/log`."""
+    common = ("-m", "search=tradeoff", "study=s", *SHORT, *SPACE, f"store.dir={folder / 'store'}")
+    return running(folder / "log", sys.executable, str(ROOT / "run.py"), *common, *arguments, folder=folder)
 
 
 def stored(folder: Path) -> set[str]:
@@ -32,8 +34,12 @@ def stored(folder: Path) -> set[str]:
     return {path.stem for path in (folder / "store").glob("*/*.safetensors")}
 
 
-def states(*jobs: str) -> list[str]:
-    return [output("squeue", "--noheader", "--array", f"--jobs={job}", "--format=%T") for job in jobs]
+def state(job: str) -> str:
+    return output("squeue", "--noheader", "--array", f"--jobs={job}", "--format=%T")
+
+
+def steps_cached(run: Path) -> int:
+    return int(json.loads((run / "result.json").read_text())["steps_cached"])
 
 
 @pytest.mark.usefixtures("slurm_cluster")
@@ -47,27 +53,44 @@ def test_slurm_runs_a_grid(run_py: Command, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("slurm_cluster")
 def test_a_canceled_slurm_job_is_a_failed_trial_and_a_requeued_one_continues(tmp_path: Path) -> None:
-    space = ("prune.amount=range(0.1,0.9,step=0.1)", "finetune.epochs=choice(40)", "layers=choice(all)")
-    search = start(
-        tmp_path, "-m", "search=tradeoff", "study=s", *SHORT, *space, *SLURM, "hydra.sweeper.n_trials=3",
-        "hydra.sweeper.max_failure_rate=0.5",
-    )  # fmt: skip
     folder = tmp_path / "multirun" / "s"
-    until(lambda: len(list(folder.glob("*/.hydra"))) == 2, "two jobs do not start")
-    until(lambda: len(stored(tmp_path)) > 4, "the first steps are not computed")
-    canceled, requeued = sorted(path.name for path in folder.glob(".submitit/*_[01]"))
-    subprocess.run(["scancel", canceled], check=True)
-    steps = len(stored(tmp_path))
-    until(lambda: len(stored(tmp_path)) > steps + 12, "the jobs do not continue")
-    before = stored(tmp_path)
-    subprocess.run(["scontrol", "requeue", requeued], check=True)
-    until(lambda: states(requeued) == ["PENDING"], "the job is not requeued")
-    output("scontrol", "update", f"jobid={requeued}", "StartTime=now")  # Slurm waits for two minutes
-    out, _ = search.communicate()
-    assert search.returncode == 0, out
-    assert [row["status"] for row in trials(folder)] == ["failed", "completed", "completed"], out
-    assert f"Slurm job {canceled} ended without a result" in out
-    result = json.loads((folder / "1" / "result.json").read_text())
+    with search(tmp_path, *SLURM, "hydra.sweeper.n_trials=3", "hydra.sweeper.max_failure_rate=0.5") as process:
+        until(lambda: len(list(folder.glob("*/.hydra"))) == 2, "two jobs do not start")
+        until(lambda: len(stored(tmp_path)) > 4, "the first steps are not computed")
+        canceled, requeued = sorted(path.name for path in folder.glob(".submitit/*_[01]"))
+        subprocess.run(["scancel", canceled], check=True)
+        steps = len(stored(tmp_path))
+        until(lambda: len(stored(tmp_path)) > steps + 12, "the jobs do not continue")
+        before = stored(tmp_path)
+        subprocess.run(["scontrol", "requeue", requeued], check=True)
+        until(lambda: state(requeued) == "PENDING", "the job is not requeued")
+        output("scontrol", "update", f"jobid={requeued}", "StartTime=now")  # otherwise Slurm waits for two minutes
+        assert process.wait() == 0, (tmp_path / "log").read_text()
+    assert [row["status"] for row in trials(folder)] == ["failed", "completed", "completed"]
+    assert f"Slurm job {canceled} ended without a result" in (tmp_path / "log").read_text()
     provenance = json.loads((folder / "1" / "provenance.json").read_text())
     early = before & {step["digest"] for step in provenance["steps"]}
-    assert result["steps_cached"] >= len(early) > 3, "the requeued job continued"
+    assert steps_cached(folder / "1") >= len(early) > 3, "the requeued job continued"
+
+
+@pytest.fixture(scope="module")
+def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    pytest.importorskip("hydra_plugins.hydra_ray_launcher", reason="needs the extra [ray]")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("RAY_health_check_period_ms", "1000")  # a lost node is noticed within seconds
+        monkeypatch.setenv("RAY_health_check_failure_threshold", "3")
+        monkeypatch.setenv("RAY_health_check_initial_delay_ms", "1000")
+        yield from ray(tmp_path_factory.mktemp("ray"))
+
+
+def test_a_killed_ray_node_costs_no_trial(ray_cluster: str, tmp_path: Path) -> None:
+    folder = tmp_path / "multirun" / "s"
+    ray = ("hydra/launcher=ray", f"hydra.launcher.ray.init.address={ray_cluster}", "hydra.sweeper.n_jobs=3")
+    with search(tmp_path, *ray, "hydra.sweeper.n_trials=4") as process:
+        until(lambda: len(list(folder.glob("*/.hydra"))) == 3, "three jobs do not start")
+        until(lambda: len(stored(tmp_path)) > 20, "the first steps are not computed")
+        kill_node("two")
+        assert process.wait() == 0, (tmp_path / "log").read_text()
+    assert [row["status"] for row in trials(folder)] == ["completed"] * 4
+    cached = [steps_cached(folder / str(number)) for number in range(4)]
+    assert sum(steps > 3 for steps in cached) == 1, "the lost job was repeated, and continued"
