@@ -6,14 +6,100 @@ import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from clusters import kill_node, output, ray, running, slurm, until
+from hydra.core.utils import JobStatus
 from support import ROOT, Command, trials
+
+from hydra_plugins.prunesweep_plugins import clusters as clusters_module
+from hydra_plugins.prunesweep_plugins.clusters import SlurmLauncher, _ray_result, _slurm_result, wait
 
 SHORT = ("model=lenet_300_100", "train.epochs=1", "threads=1")
 SPACE = ("prune.amount=range(0.1,0.9,step=0.1)", "finetune.epochs=choice(40)", "layers=choice(all)")
 SLURM = ("hydra/launcher=slurm", "hydra.launcher.array_parallelism=2")
+
+
+class Job:
+    """A job of submitit, which has a result or not."""
+
+    def __init__(self, job_id: str, folder: Path) -> None:
+        self.job_id = job_id
+        self.paths = SimpleNamespace(result_pickle=folder / job_id, stderr=folder / "log")
+
+    def finish(self) -> None:
+        self.paths.result_pickle.touch()
+
+    def exception(self) -> Exception | None:
+        return ValueError("out of memory")
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+    """Two running jobs."""
+    monkeypatch.setattr(clusters_module, "POLL", 0)
+    return [Job("7_0", tmp_path), Job("7_1", tmp_path)]
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, jobs: list[Job], *queues: set[str] | None) -> Iterator[set[str] | None]:
+    """Let `squeue` answer with `queues`, one after the other. Then the second job finishes."""
+
+    def look() -> Iterator[set[str] | None]:
+        yield from queues
+        jobs[1].finish()
+        yield set()
+
+    left = look()
+    monkeypatch.setattr(clusters_module, "queue", lambda: next(left))
+    return left
+
+
+BOTH, SECOND = {"7_0", "7_1"}, {"7_1"}
+
+
+@pytest.mark.parametrize(
+    "queues",
+    [(BOTH, SECOND, SECOND, SECOND), (SECOND, None, SECOND, SECOND), (SECOND, BOTH, SECOND, SECOND)],
+    ids=["canceled", "Slurm does not answer", "not listed once"],
+)
+def test_a_job_that_left_the_queue_does_not_end_the_wait_for_the_other(
+    queues: tuple[set[str] | None, ...], jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = answers(monkeypatch, jobs, *queues)
+    wait(jobs)
+    assert not list(left), "until the second job finished"
+
+
+def test_a_job_that_is_listed_again_has_not_ended(jobs: list[Job], monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs[1].finish()
+    left = answers(monkeypatch, jobs, set(), {"7_0"}, set(), {"7_0"}, set(), set(), BOTH)
+    wait(jobs)
+    assert next(left) == BOTH, "two looks in a row decide"
+
+
+def test_a_lost_job_is_a_failed_job(jobs: list[Job], caplog: pytest.LogCaptureFixture) -> None:
+    jobs[1].finish()
+    for job, reason in zip(jobs, ("ended without a result", "7_1: out of memory"), strict=True):
+        result = _slurm_result(job, ["seed=1"])
+        assert (result.status, result.overrides) == (JobStatus.FAILED, ["seed=1"])
+        assert reason in caplog.text
+        with pytest.raises(RuntimeError, match=reason):
+            _ = result.return_value
+
+
+def test_an_interruption_cancels_the_jobs(jobs: list[Job], monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(jobs: list[Job]) -> None:
+        raise KeyboardInterrupt
+
+    canceled: list[str] = []
+    monkeypatch.setattr(clusters_module, "wait", interrupt)
+    monkeypatch.setattr(Job, "cancel", lambda job, check: canceled.append(job.job_id), raising=False)
+    launcher = SlurmLauncher()
+    monkeypatch.setattr(launcher, "_submit", lambda overrides, first: jobs)
+    with pytest.raises(KeyboardInterrupt):
+        launcher.launch([["seed=0"], ["seed=1"]], 0)
+    assert canceled == ["7_0", "7_1"]
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +157,19 @@ def test_a_canceled_slurm_job_is_a_failed_trial_and_a_requeued_one_continues(tmp
     provenance = json.loads((folder / "1" / "provenance.json").read_text())
     early = before & {step["digest"] for step in provenance["steps"]}
     assert steps_cached(folder / "1") >= len(early) > 3, "the requeued job continued"
+
+
+def test_a_lost_ray_task_is_a_failed_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = pytest.importorskip("ray", reason="needs the extra [ray]")
+
+    def lose(task: str) -> None:
+        raise library.exceptions.WorkerCrashedError
+
+    monkeypatch.setattr(library, "get", lose)
+    result = _ray_result("task", ["seed=1"])
+    assert (result.status, result.overrides) == (JobStatus.FAILED, ["seed=1"])
+    with pytest.raises(RuntimeError, match="WorkerCrashedError"):
+        _ = result.return_value
 
 
 @pytest.fixture(scope="module")

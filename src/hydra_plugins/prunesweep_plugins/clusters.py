@@ -85,13 +85,16 @@ def wait(jobs: Sequence[submitit.Job[Any]]) -> None:
 
     submitit asks `sacct`, which needs a database that not every cluster has. A requeued job stays in the queue.
     """
-    running, absent = list(jobs), set[str]()
+    running, absent, silent = list(jobs), set[str](), False
     while running:
         time.sleep(POLL)
         queued = queue()
-        if queued is None:  # the controller does not answer
+        if queued is None:
+            if not silent:
+                log.warning("squeue fails: waiting until Slurm answers")
+            silent = True
             continue
-        absent, before = {job.job_id for job in running} - queued, absent
+        absent, before, silent = {job.job_id for job in running} - queued, absent, False
         running = [job for job in running if not job.paths.result_pickle.exists() and job.job_id not in absent & before]
 
 
@@ -161,6 +164,7 @@ def _ray_result(task: Any, overrides: Sequence[str]) -> JobReturn:
     import ray
 
     try:
-        return ray.get(task)
+        result: JobReturn = ray.get(task)
     except ray.exceptions.RayError as error:
         return lost(overrides, f"Ray task: {type(error).__name__}: {str(error).partition(chr(10))[0]}")
+    return result
