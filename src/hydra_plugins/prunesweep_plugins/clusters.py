@@ -81,9 +81,10 @@ def _parameter(key: str) -> str:
 
 
 def wait(jobs: Sequence[submitit.Job[Any]]) -> None:
-    """Return when each job has written its result, or has twice in a row not been in the queue.
+    """Return when no job is in the queue any more. One without a result must be absent twice in a row.
 
-    submitit asks `sacct`, which needs a database that not every cluster has. A requeued job stays in the queue.
+    submitit asks `sacct`, which needs a database that not every cluster has. A requeued job stays in the queue, and is
+    run again even if it wrote its result before Slurm ended it.
     """
     running, absent, silent = list(jobs), set[str](), False
     while running:
@@ -95,7 +96,8 @@ def wait(jobs: Sequence[submitit.Job[Any]]) -> None:
             silent = True
             continue
         absent, before, silent = {job.job_id for job in running} - queued, absent, False
-        running = [job for job in running if not job.paths.result_pickle.exists() and job.job_id not in absent & before]
+        finished = {job.job_id for job in running if job.paths.result_pickle.exists()}
+        running = [job for job in running if job.job_id not in absent & (before | finished)]
 
 
 def queue() -> Set[str] | None:
