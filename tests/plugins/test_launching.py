@@ -89,3 +89,10 @@ def test_a_launcher_that_is_not_installed() -> None:
     absent = config({"_target_": "hydra_plugins.hydra_absent_launcher.x.Y"}, "ray")
     with pytest.raises(UsageError, match=r"hydra/launcher=ray: is not installed. pip install -e '.\[ray\]'"):
         launching.check_installed(absent)
+
+
+def test_a_cluster_launcher_needs_the_one_of_hydra(monkeypatch: pytest.MonkeyPatch) -> None:
+    clusters = config({"_target_": "hydra_plugins.prunesweep_plugins.clusters.RayLauncher"}, "ray")
+    monkeypatch.setattr(launching, "find_spec", lambda name: None if "hydra_ray_launcher" in name else True)
+    with pytest.raises(UsageError, match=r"hydra/launcher=ray: is not installed. pip install -e '.\[ray\]'"):
+        launching.check_installed(clusters)

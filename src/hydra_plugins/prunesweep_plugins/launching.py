@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 SHORT = 5.0
 """With less work in seconds, `workers=auto` starts no processes."""
+EXTENDED = {
+    "RayLauncher": "hydra_plugins.hydra_ray_launcher",
+    "SlurmLauncher": "hydra_plugins.hydra_submitit_launcher",
+}
+"""The launchers of `clusters`, and the packages of Hydra's launchers that they extend."""
 
 
 def check_installed(config: DictConfig) -> None:
@@ -24,7 +29,8 @@ def check_installed(config: DictConfig) -> None:
         UsageError: It is not. The message contains the command that installs it.
     """
     option = config.hydra.runtime.choices.get("hydra/launcher")
-    package = ".".join(config.hydra.launcher["_target_"].split(".")[:2])
+    target = config.hydra.launcher["_target_"]
+    package = EXTENDED.get(target.rpartition(".")[2], ".".join(target.split(".")[:2]))
     if find_spec(package) is None:
         raise UsageError(f"hydra/launcher={option}: is not installed. pip install -e '.[{EXTRAS.get(option, option)}]'")
 
