@@ -1,12 +1,13 @@
-"""Compare 40 trials of each sampler with the exhaustive grid: hypervolume, and epochs of training.
+"""Compare searches with the exhaustive grid: hypervolume, and epochs of training.
 
     PRUNESWEEP_DATA=… python benchmarks/search.py --work /tmp/search-benchmark
 
 Evaluates the grid over the space of search=tradeoff once. Its runs share their steps, so that this takes one epoch for
 each amount, layer group and epoch of fine-tuning. Then each sampler searches the same space, and its trials take their
-values from the grid. An epoch that several trials of a search need is counted once, as the store keeps it. Prints a
-table as Markdown. Takes about a quarter of an hour with full MNIST on two cores. The same --work continues an
-interrupted benchmark.
+values from the grid. An epoch that several trials of a search need is counted once, as the store keeps it; the epochs of
+the dense network are counted too. With several workers, a trial is proposed while the others are still running. Prints a
+table as Markdown. Takes about half an hour with full MNIST on two cores. The same --work continues an interrupted
+benchmark.
 """
 
 from __future__ import annotations
