@@ -123,10 +123,11 @@ def test_one_in_two_trials_of_a_rung_is_promoted() -> None:
 
 
 def test_the_highest_rung_comes_first() -> None:
-    low = [trial(size, 0, (0.5, size / 10)) for size in range(1, 5)]
+    low = [trial(size, 0, (0.5, size / 10)) for size in range(1, 7)]
     high = [trial(1, 1, (0.6, 0.1)), trial(2, 1, (0.6, 0.2))]
-    assert promoted(*low, high[0]) == (4, 1)
+    assert promoted(*low, high[0]) == (6, 1)
     assert promoted(*low, *high) == (2, 2)
+    assert promoted(*low, *high, trial(2, 2, (0.7, 0.2))) == (6, 1)
 
 
 def test_trials_that_no_other_dominates_come_first() -> None:
