@@ -73,8 +73,8 @@ class Ladder:
 def ladder(space: Space, key: str, factor: int) -> Ladder:
     """Return the rungs of a search over `key`.
 
-    The options of a choice are the rungs. In a range, the highest rung is the largest value; each lower rung is the one
-    above divided by `factor` and rounded to the nearest value, down to the smallest value.
+    The options of a choice are the rungs. The rungs of a range are its largest value, the largest value divided by
+    `factor`, by `factor` squared and so on, rounded to values of the range, and its smallest value.
 
     Raises:
         UsageError: `key` does not have several numbers as values, or takes part in a condition.
