@@ -66,6 +66,7 @@ LONG_TESTS = (
     "tests/plugins/test_clusters.py::test_slurm_runs_a_grid",
     "tests/plugins/test_launchers.py",
     "tests/plugins/test_sweepers.py::test_a_search_continues",
+    "tests/plugins/test_sweepers.py::test_a_search_with_halving",
     "tests/plugins/test_sweepers.py::test_failures_are_recorded",
     "tests/report/render/test_page.py::test_ten_thousand_runs",
     "tests/test_faults.py",

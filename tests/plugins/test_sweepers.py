@@ -295,6 +295,7 @@ BAD = [
     ("hydra.sweeper.n_trials=0", "hydra.sweeper.n_trials=0: must be at least 1"),
     ("hydra.sweeper.timeout=0", "hydra.sweeper.timeout=0.0: must be above 0"),
     ("hydra.sweeper.patience=0", "hydra.sweeper.patience=0: must be at least 1"),
+    ("+hydra.sweeper.halving={factor: 1}", "hydra.sweeper.halving.factor=1: must be at least 2"),
     (
         '+hydra.sweeper.conditions={finetune.epochs: "optimizer=adam"}',
         "conditions: finetune.epochs: optimizer=adam: optimizer is not searched",
@@ -309,6 +310,40 @@ def test_bad_input(override: str, message: str, run_py: Command, tmp_path: Path)
     assert message in done.err
     assert "Traceback" not in done.out + done.err
     assert list(tmp_path.iterdir()) == []
+
+
+HALVING_BAD = [
+    ("hydra/sweeper/sampler=nsgaii", "hydra.sweeper.halving: cannot be combined with this sampler"),
+    ("hydra.sweeper.halving.key=layers", "halving.key=layers: is searched over choice(all,conv,fc). Halving needs"),
+    (
+        "finetune.decay=cosine",
+        "the run prune.amount=0.4 finetune.epochs=5 layers=all does not continue the run prune.amount=0.4 "
+        "finetune.epochs=3 layers=all, so halving would save nothing",
+    ),
+]
+
+
+@pytest.mark.parametrize(("override", "message"), HALVING_BAD, ids=[override for override, _ in HALVING_BAD])
+def test_halving_that_cannot_work_is_refused(override: str, message: str, run_py: Command, tmp_path: Path) -> None:
+    done = run_py("-m", "search=halving", override)
+    assert done.code == 1
+    assert message in done.err
+    assert "Traceback" not in done.out + done.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_search_with_halving_promotes_and_continues(run_py: Command, tmp_path: Path) -> None:
+    short = ("-m", "search=halving", *TINY[2:], *SPACE[::2], "finetune.epochs=choice(0,1)", "study=h")
+    folder = tmp_path / "multirun" / "h"
+    first = run_py(*short, "hydra.sweeper.n_trials=2")
+    assert first.code == 0, first.err
+    assert [row["finetune.epochs"] for row in trials(folder)] == ["0", "0"]
+    again = run_py(*short, "hydra.sweeper.n_trials=4")
+    assert again.code == 0, again.err
+    rows = [row for row in trials(folder) if row["status"] == "completed"]
+    assert [row["finetune.epochs"] for row in rows] == ["0", "0", "1", "0"]
+    assert (rows[2]["prune.amount"], rows[2]["layers"]) in [(row["prune.amount"], row["layers"]) for row in rows[:2]]
+    assert "h: 4/4 trials" in again.out
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "conf" / "search").glob("*.yaml")))

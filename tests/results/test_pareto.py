@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from prunesweep.results.pareto import attainment, hypervolume, improving, knee, pareto
+from prunesweep.results.pareto import attainment, hypervolume, improving, knee, pareto, ranks
 
 LESS = (False, False)
 NAN = float("nan")
@@ -165,3 +165,13 @@ def test_each_set_attains_what_all_sets_attain(rows: list[tuple[float, float, in
     for x, y in attainment(points, sets, 1, LESS):
         for one in set(sets):
             assert any(a <= x and b <= y for (a, b), label in zip(points, sets, strict=True) if label == one)
+
+
+def test_the_rank_counts_the_pareto_sets_that_come_before() -> None:
+    assert ranks(NETWORKS, FEW_AND_ACCURATE) == [0, 0, 1, 0]
+    assert ranks(NETWORKS, LESS) == [0, 1, 1, 2]
+
+
+@given(points=clouds, maximize=directions)
+def test_rank_zero_is_the_pareto_set(points: list[tuple[float, float]], maximize: tuple[bool, bool]) -> None:
+    assert [rank == 0 for rank in ranks(points, maximize)] == pareto(points, maximize).tolist()

@@ -32,10 +32,12 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
     from prunesweep.config import RunConfig
+    from prunesweep.results.objectives import Objective
     from prunesweep.search.conditions import Condition
     from prunesweep.search.definition import Definition
     from prunesweep.search.dimensions import Dimension
     from prunesweep.search.evaluation import TrialRun
+    from prunesweep.search.halving import Ladder
     from prunesweep.search.loop import SearchSpec
     from prunesweep.search.sampler import Propose
     from prunesweep.search.space import Space
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
 HERE = "hydra_plugins.prunesweep_plugins.sweepers"
 SAMPLERS = ("hydra_plugins.hydra_optuna_sweeper.*", "optuna.samplers.*")
 """The code that a sampler's config may name."""
+STATELESS = ("TPESampler", "GPSampler", "RandomSampler", "GridSampler")
+"""Samplers that need only the parameters and values of earlier trials."""
 NOT_FOR_RUNS = ("search.storage", "study")
 """Settings that are not passed to runs as given: a storage's URL can contain a password, `study` is always passed."""
 
@@ -74,6 +78,20 @@ class GridSettings:
 
 
 @dataclass
+class HalvingSettings:
+    """Settings of successive halving.
+
+    Attributes:
+        key: The searched key whose value grows from rung to rung.
+        factor: One in `factor` trials of a rung is tried again at the next rung, whose value is about `factor` times as
+            large.
+    """
+
+    key: str = "finetune.epochs"
+    factor: int = 2
+
+
+@dataclass
 class SweeperSettings:
     """The settings of a search that are not in the sections `search` and `study`.
 
@@ -86,6 +104,7 @@ class SweeperSettings:
         patience: Number of completed trials without a larger hypervolume that ends the search. None for no limit.
         params: The searched keys, each with its values in Hydra's sweep syntax.
         conditions: Keys that are searched only under a condition, such as `finetune.epochs: schedule=one_shot,gradual`.
+        halving: Successive halving. None: all trials are proposed by the sampler.
     """
 
     _target_: str = f"{HERE}.SearchSweeper"
@@ -98,6 +117,7 @@ class SweeperSettings:
     patience: int | None = None
     params: dict[str, str] | None = None
     conditions: dict[str, str] | None = None
+    halving: HalvingSettings | None = None
 
 
 class GridSweeper(BasicSweeper):
@@ -222,6 +242,7 @@ class SearchSweeper(Sweeper):
         patience: int | None,
         params: Mapping[str, str] | None,
         conditions: Mapping[str, str] | None,
+        halving: DictConfig | None,
     ) -> None:
         self.sampler = sampler
         self.n_trials = n_trials
@@ -231,6 +252,7 @@ class SearchSweeper(Sweeper):
         self.patience = patience
         self.params = params or {}
         self.conditions = conditions or {}
+        self.halving = halving
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Check the settings of the sweeper itself."""
@@ -263,19 +285,29 @@ class SearchSweeper(Sweeper):
         from prunesweep.config import build
         from prunesweep.search.definition import definition, shared_settings
         from prunesweep.search.executing import Batches
+        from prunesweep.search.halving import ladder
         from prunesweep.search.loop import search
         from prunesweep.search.sweep_directory import before_the_first_run
 
         with before_the_first_run():
             run = build(self.config)
             space, fixed = parse(self.params, self.conditions, arguments, self.config, self.composer)
-            propose = proposals(self.sampler, space, run.seed)
+            rungs = None if self.halving is None else ladder(space, self.halving.key, self.halving.factor)
+            if rungs is None:
+                propose = proposals(self.sampler, space, run.seed)
+            else:
+                propose = halved(self.sampler, rungs, run.seed, run.search.goals)
             corners = [[*fixed, *overrides] for overrides in space.corners()]
             settings = shared_settings(build(self.composer.load_sweep_config(self.config, each)) for each in corners)
 
             def run_of(overrides: list[str]) -> RunConfig:
                 return build(self.composer.load_sweep_config(self.config, [*fixed, *overrides]))
 
+            if rungs is not None:
+                # Imported here because it imports torch, which other searches with launchers of their own do not need.
+                from prunesweep.search.continuation import check_continues
+
+                check_continues(rungs, run_of)
             trials = min(self.n_trials, space.size or self.n_trials)
             if run.dry_run:
                 planning.show_worst_case(space, run_of, trials, self.config)
@@ -313,6 +345,8 @@ class SearchSweeper(Sweeper):
         if run.study is None:
             option = self.config.hydra.runtime.choices.get("search", "search")
             sampler: Any = OmegaConf.to_container(self.sampler)
+            if self.halving is not None:
+                sampler["halving"] = OmegaConf.to_container(self.halving)
             with open_dict(self.config):
                 self.config.study = default_name(option, shared, sampler)
         return SearchSpec(
@@ -467,6 +501,23 @@ def proposals(settings: DictConfig, space: Space, seed: int) -> Propose:
         return sampler
 
     return sampled(make, space, seed)
+
+
+def halved(settings: DictConfig, rungs: Ladder, seed: int, goals: Sequence[Objective]) -> Propose:
+    """Return the proposals of successive halving, whose new combinations come from the sampler with these settings.
+
+    Raises:
+        UsageError: The sampler needs records that only its own trials contain.
+    """
+    from prunesweep.errors import UsageError
+    from prunesweep.search.halving import SETTING, halving
+
+    if settings["_target_"].rpartition(".")[2] not in STATELESS:
+        raise UsageError(
+            f"{SETTING}: cannot be combined with this sampler, which continues its own trials. Choose "
+            "hydra/sweeper/sampler=tpe, gp, random or grid."
+        )
+    return halving(rungs, proposals(settings, rungs.start, seed), goals)
 
 
 for _group, _name, _node in (

@@ -37,6 +37,16 @@ def pareto(points: ArrayLike, maximize: Sequence[bool]) -> Mask:
     return mask
 
 
+def ranks(points: ArrayLike, maximize: Sequence[bool]) -> list[int]:
+    """Return the non-dominated rank of each point: 0 for the Pareto set, 1 for that of the other points, and so on.
+
+    Args:
+        points: [points, objectives], at least one point, without NaN.
+        maximize: One bool per objective.
+    """
+    return [int(rank) for rank in moocore.pareto_rank(_costs(points, maximize))]
+
+
 def hypervolume(points: ArrayLike, reference: Sequence[float], maximize: Sequence[bool]) -> float:
     """Return the volume of the region between `reference` and `points`. Larger is better.
 
