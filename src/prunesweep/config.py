@@ -193,18 +193,19 @@ def _assembled(options: tuple[type, ...], plain: dict[str, Any]) -> RunConfig:
     values = {key: value for key, value in plain.items() if key not in sections}
     if plain.keys() != {each.name for each in fields(RunConfig)}:
         raise ValueError("some settings are missing or unknown")
-    objects = {key: _object(options, key, json.dumps(value)) for key, value in sections.items()}
-    return RunConfig(**objects, **_objects(options, values))
+    parts = [values, *({key: value} for key, value in sections.items())]
+    return RunConfig(**{key: value for part in parts for key, value in _objects(options, json.dumps(part))})
 
 
 @lru_cache(maxsize=1_000)
-def _object(options: tuple[type, ...], key: str, value: str) -> Any:
-    """Return the object of one section, given its plain values as JSON. To build one takes milliseconds."""
-    return _objects(options, {key: json.loads(value)})[key]
+def _objects(options: tuple[type, ...], plain: str) -> list[tuple[str, Any]]:
+    """Return the objects of some sections or values by key, given as JSON. To build them takes milliseconds."""
+    values = json.loads(plain)
+    merged: Any = OmegaConf.to_object(OmegaConf.merge(_part(options, tuple(values)), values))
+    return list(merged.items())
 
 
-def _objects(options: tuple[type, ...], plain: dict[str, Any]) -> dict[str, Any]:
-    """Return the objects of some sections and values."""
-    schema = OmegaConf.masked_copy(_complete(options), list(plain))
-    merged: dict[str, Any] = OmegaConf.to_object(OmegaConf.merge(schema, plain))  # type: ignore[assignment]
-    return merged
+@lru_cache
+def _part(options: tuple[type, ...], keys: tuple[str, ...]) -> DictConfig:
+    """Return a part of the schema of a run. Cached, so it must not be modified."""
+    return OmegaConf.masked_copy(_complete(options), list(keys))

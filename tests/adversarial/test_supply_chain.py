@@ -22,6 +22,7 @@ FORBIDDEN_MODULES = ("pickle", "cPickle", "dill", "cloudpickle", "joblib", "mars
 IN_MEMORY = {
     "prunesweep/workers.py": {"import pickle", "import cloudpickle"},  # what parent and worker send to each other
     "hydra_plugins/prunesweep_plugins/composing.py": {"import pickle"},  # copies of objects of this process
+    "hydra_plugins/prunesweep_plugins/jobs.py": {"import pickle"},  # the same
     "hydra_plugins/prunesweep_plugins/launching.py": {"import joblib"},  # the number of cores
 }
 """Modules that may import these, because what they load does not come from a file."""

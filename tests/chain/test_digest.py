@@ -18,6 +18,7 @@ from prunesweep.chain.environment import digests, environment, extend
 from prunesweep.chain.observations import Count, Evaluate
 from prunesweep.chain.prune_steps import Prune, RampEpoch
 from prunesweep.chain.schedules.plan import plan
+from prunesweep.chain.state import tensor_hash
 from prunesweep.chain.steps import Described, Init, Reinitialize, Rewind, TrainEpoch
 from prunesweep.code.hashing import code_hash
 from prunesweep.config import RunConfig, build
@@ -28,6 +29,7 @@ from prunesweep.data.sources import DataFile, Source
 from prunesweep.experiment.run import initial_step, prepare
 from prunesweep.models.build import build as build_network
 from prunesweep.models.settings import ConvLeNet, CustomModel, LeNet5, LeNet5Caffe, Model
+from prunesweep.models.tensors import own_tensors
 from prunesweep.roles import Role, role_of
 
 BASE = ("train.epochs=3", "finetune.epochs=2", "device=cpu")
@@ -180,7 +182,9 @@ def test_given_weights_count_and_their_file_does_not(settings: DictConfig, base:
 def test_settings_of_a_network_and_the_shape_of_images_count(composed: Compose) -> None:
     def described(model: Model, dataset: NamedDataset) -> str:
         context = Context(model, dataset, "cpu")
-        step = initial_step(RunConfig(model=model, dataset=dataset), context.initial(0), context.shape)
+        step = initial_step(
+            RunConfig(model=model, dataset=dataset), tensor_hash(own_tensors(context.initial(0))), context.shape
+        )
         return extend("", step.describe())
 
     color = NamedDataset("cifar10", mean=[0.5] * 3, std=[0.5] * 3)

@@ -11,6 +11,7 @@ import logging
 import pickle
 from collections.abc import Mapping
 from dataclasses import astuple
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -80,7 +81,7 @@ class JobComposer:
 
         cached: Any = self.cached
         composed = None if cached.files else cached.load_sweep_config(master_config, texts)  # reads the files
-        overrides = OverridesParser.create().parse_overrides(texts)
+        overrides = [parsed(text) for text in texts]
         values = [each for each in overrides if _is_scalar(each) and not cached.files.group_exists(each.key_or_group)]
         kind = tuple(each.key_or_group if each in values else each.input_line for each in overrides)
         example = self.examples.get(kind)
@@ -105,6 +106,12 @@ class JobComposer:
             type(error).__name__,
             error,
         )
+
+
+@lru_cache(maxsize=KEPT)
+def parsed(text: str) -> Override:
+    """Return an override. The jobs of a sweep share most of theirs."""
+    return OverridesParser.create().parse_override(text)
 
 
 def _is_scalar(override: Override) -> bool:

@@ -6,15 +6,22 @@ Hydra imports this module at each start, so everything slow is imported where it
 from __future__ import annotations
 
 import io
+import logging
+import os
+import pickle
+import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
+from hydra._internal.execution_policy import execution_whitelist
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.singleton import Singleton
-from hydra.core.utils import JobReturn, configure_log, run_job, setup_globals
+from hydra.core.utils import JobReturn, JobStatus, configure_log, env_override, setup_globals
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from hydra_plugins.prunesweep_plugins.composing import JobComposer
 
@@ -22,6 +29,9 @@ if TYPE_CHECKING:
     from prunesweep.experiment.shared import Shared
     from prunesweep.experiment.sweep import Run
     from prunesweep.workers import Send
+
+log = logging.getLogger(__name__)
+DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # the C library is many times as fast
 
 
 class JobHandler:
@@ -65,16 +75,80 @@ class JobHandler:
         with open_dict(config):
             config.hydra.job.id = str(run.number)
             config.hydra.job.num = run.number
-        task = self._task_function if run.error is None else _failing(run.error)
-        job = run_job(
-            hydra_context=self._context,
-            task_function=task,
-            config=config,
-            job_dir_key="hydra.sweep.dir",
-            job_subdir_key="hydra.sweep.subdir",
-        )
-        job.cfg = job.hydra_cfg = None  # only their values are used, and a sweep can have thousands of jobs
+        return execute(self._context, config, self._task_function if run.error is None else _failing(run.error))
+
+
+def execute(context: HydraContext, config: DictConfig, task_function: TaskFunction) -> JobReturn:
+    """Execute a job, with the same effects as `hydra.core.utils.run_job`.
+
+    Hydra copies the config six times for each job, which takes longer than a run whose steps are all stored. Here the
+    job owns `config`. What is returned does not contain it, because a sweep can have thousands of jobs.
+
+    Args:
+        context: The callbacks of the sweep.
+        config: The complete config of the job.
+        task_function: The function of the job.
+    """
+    task = pickle.loads(pickle.dumps(config))
+    with read_write(task), open_dict(task):
+        del task["hydra"]
+    job = JobReturn(overrides=list(config.hydra.overrides.task), task_name=config.hydra.job.name)
+    current: Any = HydraConfig.instance()
+    before, folder = current.cfg, Path.cwd()
+    current.cfg = config
+    try:
+        output = Path(config.hydra.sweep.dir) / str(config.hydra.sweep.subdir)
+        with read_write(config.hydra), open_dict(config.hydra):
+            config.hydra.runtime.output_dir = str(output.absolute())
+            OmegaConf.resolve(config.hydra.job.env_set)
+        OmegaConf.set_readonly(config.hydra, True)
+        output.mkdir(parents=True, exist_ok=True)
+        if config.hydra.job.chdir:
+            os.chdir(output)
+        job.working_dir = str(output) if config.hydra.job.chdir else str(folder)
+        configure_log(config.hydra.job_logging, config.hydra.verbose, context.execution_whitelist)
+        _save(config, task)
+        with env_override(config.hydra.job.env_set), execution_whitelist(context.execution_whitelist, reset=True):
+            context.callbacks.on_job_start(config=config, task_function=task_function)
+            try:
+                _call(task_function, task, job)
+            finally:
+                context.callbacks.on_job_end(config=config, job_return=job)
         return job
+    finally:
+        current.cfg = before
+        os.chdir(folder)
+
+
+def _save(config: DictConfig, task: DictConfig) -> None:
+    """Write the three files in `.hydra/`."""
+    if config.hydra.output_subdir is None:
+        return
+    folder = Path(config.hydra.runtime.output_dir) / config.hydra.output_subdir
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.yaml").write_text(OmegaConf.to_yaml(task), "utf-8")
+    own = {"hydra": OmegaConf.to_container(config.hydra, resolve=False, enum_to_str=True)}
+    (folder / "hydra.yaml").write_text(yaml.dump(own, Dumper=DUMPER, sort_keys=False, allow_unicode=True), "utf-8")
+    (folder / "overrides.yaml").write_text(OmegaConf.to_yaml(config.hydra.overrides.task), "utf-8")
+
+
+def _call(task_function: TaskFunction, task: DictConfig, job: JobReturn) -> None:
+    """Call the function of the job, and put what it returns or raises into `job`."""
+    try:
+        job.return_value = task_function(task)
+        job.status = JobStatus.COMPLETED
+    except Exception as error:
+        job.return_value, job.status = error, JobStatus.FAILED
+        record = log.makeRecord(log.name, logging.ERROR, __file__, 0, "Job failed", (), sys.exc_info())
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, logging.FileHandler):
+                handler.handle(record)
+    except BaseException as error:
+        job.return_value, job.status = error, JobStatus.FAILED
+        raise
+    finally:
+        for handler in logging.getLogger().handlers:
+            handler.flush()
 
 
 def _in_worker(

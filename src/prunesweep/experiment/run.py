@@ -44,6 +44,10 @@ Progress = Callable[[int], AbstractContextManager[OnStep]]
 """Given the number of steps, returns a context that yields a callback after each computed step."""
 
 
+MAX_STARTS = 8
+"""The number of initial networks that a process keeps."""
+
+
 def silent(total: int) -> AbstractContextManager[OnStep]:  # noqa: ARG001
     """Show no progress."""
     return nullcontext(ignore_step)
@@ -147,7 +151,7 @@ def plan_run(config: RunConfig) -> Planning:
 
 def prepare(config: RunConfig, context: Context) -> Parts:
     """Check everything that can be checked before training, and return the parts of the chain."""
-    network = context.start(config.seed)
+    network, weights = _start(config, context)
     traits = context.traits
     parameters = dict(network.named_parameters())
     output = output_layer(network, traits.executed)
@@ -159,7 +163,7 @@ def prepare(config: RunConfig, context: Context) -> Parts:
     selected = {name: tuple(parameters[name].shape) for name in names}
     total = sum(parameter.numel() for parameter in parameters.values())
     return Parts(
-        init=initial_step(config, network, context.shape, traits.layout),
+        init=initial_step(config, weights, context.shape, traits.layout),
         data=fingerprint(config.dataset),
         selected=selected,
         output=output,
@@ -172,14 +176,38 @@ def prepare(config: RunConfig, context: Context) -> Parts:
     )
 
 
-def initial_step(config: RunConfig, network: nn.Module, shape: Shape, layout: str = CHANNELS_LAST) -> Init:
-    """Return the step that builds `network`, the network from which a run with `config` starts."""
+_starts: dict[str, tuple[nn.Module, str]] = {}
+
+
+def _start(config: RunConfig, context: Context) -> tuple[nn.Module, str]:
+    """Return the network from which a run with `config` starts, and the hash of its weights.
+
+    The network must not be changed. A process keeps some of them, because the runs of a sweep share them.
+    """
+    key = repr((config.model, config.dataset, config.seed, context.device))
+    if key not in _starts or config.model.weights:  # a file of weights can change
+        network = context.start(config.seed)
+        if len(_starts) >= MAX_STARTS:
+            _starts.clear()
+        _starts[key] = (network, tensor_hash(own_tensors(network)))
+    return _starts[key]
+
+
+def initial_step(config: RunConfig, weights: str, shape: Shape, layout: str = CHANNELS_LAST) -> Init:
+    """Return the step that builds the network from which a run with `config` starts.
+
+    Args:
+        config: The settings.
+        weights: The hash of the initial weights.
+        shape: Channels, height and width of an image.
+        layout: The memory layout in which the network runs.
+    """
     model = config.model
     return Init(
         model,
         shape,
         0 if model.weights else config.seed,  # all seeds start from the same given weights
-        weights=tensor_hash(own_tensors(network)),
+        weights=weights,
         user_code=user_code_hash("model.target", model.target) if isinstance(model, CustomModel) else None,
         layout=layout,
     )
