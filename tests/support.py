@@ -1,6 +1,7 @@
 """Paths and types shared by the tests and their fixtures."""
 
 import csv
+import hashlib
 import json
 import sys
 from collections.abc import Callable
@@ -121,3 +122,21 @@ def trials(folder: Path) -> list[dict[str, str]]:
 
 def results(folder: Path) -> Any:
     return OmegaConf.to_container(OmegaConf.load(folder / "optimization_results.yaml"))
+
+
+def _without_times(value: Any) -> Any:
+    """Return `value` without times."""
+    if isinstance(value, dict):
+        return {key: _without_times(each) for key, each in value.items() if key != "seconds"}
+    return [_without_times(each) for each in value] if isinstance(value, list) else value
+
+
+def outcomes(sweep: Path, but: tuple[str, ...] = ()) -> list[Any]:
+    """Return the results and the hashes of the weights of all runs, without times and without the fields `but`."""
+    found = []
+    for folder in sorted(sweep.glob("*/result.json")):
+        result = _without_times(json.loads(folder.read_text()))
+        result = {key: value for key, value in result.items() if key not in but}
+        result["overrides"] = [each for each in result["overrides"] if "workers" not in each and "store" not in each]
+        found.append((result, hashlib.sha256(folder.with_name("model.safetensors").read_bytes()).hexdigest()))
+    return found

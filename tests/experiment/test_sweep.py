@@ -12,7 +12,7 @@ from trees import moves, tree_of, without_code_hashes
 from prunesweep.chain.tasks import Part
 from prunesweep.experiment.forecast import Forecast
 from prunesweep.experiment.progress import Completed, Printed, Stepped
-from prunesweep.experiment.shared import Shared
+from prunesweep.experiment.shared import Busy, Shared
 from prunesweep.experiment.sweep import ATTEMPTS, Progress, Run, Sweep, Texts
 from prunesweep.workers import Send, ThisProcess, WorkerDied, Workers
 
@@ -50,7 +50,9 @@ def test_shared_steps_come_before_their_runs_and_are_computed_once() -> None:
     sweep = Sweep(ThisProcess(lambda call, _: calls.append(call)), Display())
     planned(sweep)
     ended = [run.number for run, _ in sweep.ended()]
-    assert calls == [Shared("a", Part(0, 1)), *runs(3)]  # type: ignore[arg-type]
+    shared, *rest = calls
+    assert shared == Shared("a", Part(0, 1))  # type: ignore[arg-type]
+    assert [(run.number, run.config) for run in rest if isinstance(run, Run)] == [(0, "a"), (1, "b"), (2, "c")]
     assert ended == [0, 1, 2]
 
 
@@ -63,6 +65,22 @@ def test_without_a_plan_each_run_is_executed_and_more_runs_can_be_added() -> Non
         if len(numbers) < 4:
             sweep.add(runs(1, first=len(numbers)))
     assert numbers == [0, 1, 2, 3]
+
+
+def test_what_another_process_computes_comes_last_and_is_then_awaited() -> None:
+    calls: list[tuple[str, bool]] = []
+
+    def handle(call: Run | Shared, _: Send) -> None:
+        patient = call.patient if isinstance(call, Shared) else call.config is None
+        calls.append((str(call.part if isinstance(call, Shared) else call.number), patient))
+        if not patient and calls[-1][0] != "2":
+            raise Busy
+
+    sweep = Sweep(ThisProcess(handle), Display())
+    planned(sweep)
+    assert [run.number for run, _ in sweep.ended()] == [2, 0, 1]
+    part = str(Part(0, 1))
+    assert calls == [(part, False), ("2", False), (part, True), ("0", False), ("1", False), ("0", True), ("1", True)]
 
 
 def test_an_error_of_shared_steps_is_that_of_their_runs() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import ROOT, SPACE, TINY, Command, results, trials
+from support import ROOT, SPACE, TINY, Command, outcomes, results, trials
 
 SEARCH = (*TINY[:-1], *SPACE, "study=s", "hydra.sweeper.n_trials=4")
 
@@ -32,6 +32,18 @@ def test_two_at_a_time(launcher: str, package: str, settings: list[str], run_py:
     assert results(folder)["trials"]["completed"] == 4
     assert "4 of 4 runs completed" in done.out
     assert len(list(folder.glob("*/result.json"))) == 4
+
+
+def test_a_grid_in_waves_has_the_bits_of_the_default_launcher(run_py: Command, tmp_path: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="hydra-joblib-launcher is not installed")
+    short = ("model=lenet_300_100", "dataset.validation=3500", "train.epochs=1", "device=cpu")
+    grid = ("-m", *short, "prune.amount=0.5,0.9", "finetune.epochs=0,1")
+    for name, launcher in (("local", []), ("joblib", ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"])):
+        options = [f"hydra.sweep.dir={name}", f"store.dir={tmp_path / name}-store"]
+        done = run_py(*grid, *launcher, *options, store=False, fresh=name == "joblib")
+        assert done.code == 0, done.err
+    assert len(outcomes(tmp_path / "local")) == 4
+    assert outcomes(tmp_path / "local", but=("steps_cached",)) == outcomes(tmp_path / "joblib", but=("steps_cached",))
 
 
 def _postgres() -> Path | None:

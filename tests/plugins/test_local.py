@@ -1,21 +1,17 @@
 """Sweeps in several processes, from the command line."""
 
-import hashlib
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-from support import ROOT, Command
+from support import ROOT, Command, outcomes
 
 SHORT = ("model=lenet_300_100", "dataset.validation=3500", "train.epochs=1", "device=cpu")
 SWEEP = ("-m", *SHORT, "prune.amount=0.5,0.9", "finetune.epochs=0,1")
-TIMES = {"seconds"}
 
 NETWORK = """
 import multiprocessing
@@ -48,23 +44,6 @@ def misbehave():
         return
     os.kill(os.getpid(), signal.SIGKILL)
 """
-
-
-def without_times(value: Any) -> Any:
-    """Return `value` without the entries whose name says that they are times."""
-    if isinstance(value, dict):
-        return {key: without_times(each) for key, each in value.items() if key not in TIMES}
-    return [without_times(each) for each in value] if isinstance(value, list) else value
-
-
-def outcomes(sweep: Path) -> list[Any]:
-    """Return the results and the hashes of the weights of all runs, without times."""
-    found = []
-    for folder in sorted(sweep.glob("*/result.json")):
-        result = without_times(json.loads(folder.read_text()))
-        result["overrides"] = [each for each in result["overrides"] if "workers" not in each and "store" not in each]
-        found.append((result, hashlib.sha256(folder.with_name("model.safetensors").read_bytes()).hexdigest()))
-    return found
 
 
 def test_results_do_not_depend_on_the_number_of_workers(run_py: Command, tmp_path: Path) -> None:

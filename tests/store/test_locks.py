@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from prunesweep.store import locks
-from prunesweep.store.locks import Owner, file_lock, locked
+from prunesweep.store.locks import Owner, file_lock, is_locked, locked
 
 
 def refuse(owner: Owner | None) -> None:
@@ -74,6 +74,13 @@ def test_a_lock_that_is_released_in_time_is_acquired(path: Path, monkeypatch: py
 def test_an_owner_that_cannot_be_parsed_is_unknown(content: bytes, path: Path) -> None:
     path.with_suffix(".owner").write_bytes(content)
     assert Owner.read(path) is None
+
+
+def test_whether_a_lock_is_held(path: Path) -> None:
+    assert not is_locked(path)
+    with file_lock(path):
+        assert is_locked(path)
+    assert not is_locked(path)
 
 
 def test_control_characters_of_an_owner_are_escaped() -> None:

@@ -11,7 +11,7 @@ import os
 import pickle
 import sys
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from hydra_plugins.prunesweep_plugins.composing import JobComposer
+from prunesweep.errors import UsageError
 
 if TYPE_CHECKING:
     from prunesweep.experiment.shared import Shared
@@ -55,12 +56,15 @@ class JobHandler:
     def __call__(self, call: Run | Shared, send: Send) -> JobReturn | None:
         """Execute `call`, and send what it reports and prints."""
         from prunesweep.experiment.progress import listening
-        from prunesweep.experiment.shared import Shared, compute
+        from prunesweep.experiment.shared import Shared, check_not_busy, compute
 
         output = _Output(send)
         try:
             with listening(send), redirect_stdout(output), redirect_stderr(output):
                 if not isinstance(call, Shared):
+                    if call.config is not None and call.error is None:
+                        with suppress(UsageError):  # the run has the same error
+                            check_not_busy(call.config)
                     return self._run(call)
                 compute(call)
                 return None

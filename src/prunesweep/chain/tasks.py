@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -116,9 +117,9 @@ class Queue:
         """Remove and return the number of the next task, or None if no task can be started now."""
         return heapq.heappop(self._ready)[1] if self._ready else None
 
-    def put_back(self, number: int) -> None:
-        """Let a task that was taken be started again."""
-        heapq.heappush(self._ready, (self._priorities[number], number))
+    def put_back(self, number: int, *, last: bool = False) -> None:
+        """Let a task that was taken be started again, at its place or after all that can be started now."""
+        heapq.heappush(self._ready, (math.inf if last else self._priorities[number], number))
 
     def complete(self, number: int) -> None:
         """Let the tasks that depend on `number` be started."""

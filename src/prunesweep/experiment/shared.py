@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
+from prunesweep.chain.environment import digests
 from prunesweep.chain.execution import Execution
 from prunesweep.chain.steps import Record, Step
 from prunesweep.chain.tasks import Part
@@ -23,10 +24,35 @@ class Shared:
     Attributes:
         config: The settings of one of the runs.
         part: The positions of the steps.
+        patient: Whether to wait for another process that is computing them.
     """
 
     config: RunConfig
     part: Part
+    patient: bool = False
+
+
+class Busy(Exception):
+    """Another process is computing the step that would be computed next."""
+
+
+def check_not_busy(config: RunConfig, last: int | None = None) -> None:
+    """Check that the first missing step of a run is not being computed by another process.
+
+    Args:
+        config: The settings of the run.
+        last: The position of the last step that is needed, by default the last one of the run.
+
+    Raises:
+        Busy: It is.
+        UsageError: The settings do not fit each other, the data or the machine.
+    """
+    planning = plan_run(config)
+    after = digests(planning.root, planning.plan.chain)[: None if last is None else last + 1]
+    store = open_store(config.store)
+    stored = next((position for position in reversed(range(len(after))) if store.holds(after[position])), -1)
+    if stored + 1 < len(after) and store.is_locked(after[stored + 1]):
+        raise Busy
 
 
 class _NotStored(Exception):
@@ -37,9 +63,12 @@ def compute(shared: Shared) -> None:
     """Store the states and the measurements of `shared`. Stops if the store cannot be written to.
 
     Raises:
+        Busy: Another process is computing the steps, and `shared` is not patient.
         UsageError: The settings do not fit each other, the data or the machine.
         Diverged: The training loss is not a finite number.
     """
+    if not shared.patient:
+        check_not_busy(shared.config, shared.part.last)
     planning = plan_run(shared.config)
     store, part = open_store(shared.config.store), shared.part
 

@@ -12,7 +12,7 @@ from prunesweep.config import RunConfig
 from prunesweep.experiment.forecast import Forecast
 from prunesweep.experiment.pace import Pace
 from prunesweep.experiment.progress import Completed, Printed, Report, Stepped
-from prunesweep.experiment.shared import Shared
+from prunesweep.experiment.shared import Busy, Shared
 from prunesweep.results.objectives import NEAR
 from prunesweep.workers import Ended, Message, Pool, WorkerDied
 
@@ -30,11 +30,13 @@ class Run:
         number: Its number in the sweep.
         overrides: Its settings.
         error: The error of the steps that it shares with other runs. The run fails with the same error.
+        config: Its settings if another process may be computing its steps, for `shared.check_not_busy`. Else None.
     """
 
     number: int
     overrides: tuple[str, ...]
     error: Exception | None = None
+    config: RunConfig | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ class Sweep:
     """The runs of a sweep. More can be added while it is executed.
 
     A step that several runs share is computed before these runs are started. If it fails, they fail with its error. A
-    task whose worker is killed is started again, up to `ATTEMPTS` times in total.
+    task whose worker is killed is started again, up to `ATTEMPTS` times in total. A task whose next step is being
+    computed by another process, such as the same sweep in another terminal, comes last.
     """
 
     def __init__(self, pool: Pool, display: Display) -> None:
@@ -101,7 +104,7 @@ class Sweep:
             after = frozenset(numbers[each] for each in task.after)
             self._pace.add(number, replace(task, after=after), is_known=is_known)
             if task.part is None:
-                self._calls[number] = runs[task.run]
+                self._calls[number] = replace(runs[task.run], config=configs[task.run] if task.steps else None)
                 self._texts.expect(number)
             else:
                 self._calls[number] = Shared(configs[task.run], task.part)
@@ -144,6 +147,11 @@ class Sweep:
         if isinstance(ended.error, WorkerDied) and self._deaths[number] + 1 < ATTEMPTS:
             self._deaths[number] += 1
             self._queue.put_back(number)
+            return None
+        if isinstance(ended.error, Busy):
+            call = self._calls[number]
+            self._calls[number] = replace(call, config=None) if isinstance(call, Run) else replace(call, patient=True)
+            self._queue.put_back(number, last=True)
             return None
         call = self._calls.pop(number)
         if ended.error is not None and isinstance(call, Shared):

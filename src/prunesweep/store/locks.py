@@ -91,6 +91,17 @@ def locked(path: Path, announce: Callable[[Owner | None], None]) -> Iterator[boo
         lock.release()
 
 
+def is_locked(path: Path) -> bool:
+    """Return whether a process holds the lock `path`."""
+    if not path.exists():
+        return False
+    lock = FileLock(path)
+    if not _acquire(lock, 0):
+        return True
+    lock.release()
+    return False
+
+
 def _acquire(lock: FileLock, timeout: float) -> bool:
     try:
         lock.acquire(timeout=timeout)

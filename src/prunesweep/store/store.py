@@ -33,7 +33,7 @@ from prunesweep.store.entries import (
     read_entry,
     usage,
 )
-from prunesweep.store.locks import ANNOUNCE_AFTER, GIVE_UP_AFTER, Owner, file_lock, locked
+from prunesweep.store.locks import ANNOUNCE_AFTER, GIVE_UP_AFTER, Owner, file_lock, is_locked, locked
 from prunesweep.store.settings import StoreSettings
 from prunesweep.store.tally import Tally
 
@@ -170,6 +170,13 @@ class Store:
                         self._unlocked.add(digest)
                         log.warning("The step %s is still locked: it is computed without storing.", digest[:12])
             yield
+
+    def is_locked(self, digest: str) -> bool:
+        """Return whether a process is computing the entry `digest`. False if that cannot be found out."""
+        try:
+            return self.folder is not None and is_locked(entry_path(self.folder, digest, LOCK))
+        except OSError:
+            return False
 
     def _announce(self, owner: Owner | None) -> None:
         """Log once for each process that this one waits for it. The same process can compute many steps."""
