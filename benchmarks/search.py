@@ -30,7 +30,8 @@ from omegaconf import DictConfig
 from sweeps import spread
 
 from hydra_plugins.prunesweep_plugins.composing import JobComposer
-from hydra_plugins.prunesweep_plugins.sweepers import halved, parse, proposals
+from hydra_plugins.prunesweep_plugins.proposing import halved, proposals
+from hydra_plugins.prunesweep_plugins.ranges import parse
 from prunesweep import config
 from prunesweep.experiment.run import run
 from prunesweep.files import write_atomically

@@ -14,42 +14,31 @@ from typing import TYPE_CHECKING, Any
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep, Transformer
+from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from hydra.utils import instantiate
 from hydra_plugins.hydra_optuna_sweeper.config import NSGAIISamplerConfig, SamplerConfig, TPESamplerConfig
 from omegaconf import MISSING, DictConfig, OmegaConf, open_dict
 
 from hydra_plugins.prunesweep_plugins import launching, planning
 from hydra_plugins.prunesweep_plugins.composing import JobComposer
 from hydra_plugins.prunesweep_plugins.local import LocalLauncher
+from hydra_plugins.prunesweep_plugins.proposing import halved, proposals
+from hydra_plugins.prunesweep_plugins.ranges import parse
 
 if TYPE_CHECKING:
     from hydra.core.utils import JobReturn
-    from optuna.samplers import BaseSampler
 
     from prunesweep.config import RunConfig
-    from prunesweep.results.objectives import Objective
-    from prunesweep.search.conditions import Condition
     from prunesweep.search.definition import Definition
-    from prunesweep.search.dimensions import Dimension
     from prunesweep.search.evaluation import TrialRun
-    from prunesweep.search.halving import Ladder
     from prunesweep.search.loop import SearchSpec
-    from prunesweep.search.sampler import Propose
     from prunesweep.search.space import Space
     from prunesweep.search.sweep_directory import Sweep
 
 HERE = "hydra_plugins.prunesweep_plugins.sweepers"
-SAMPLERS = ("hydra_plugins.hydra_optuna_sweeper.*", "optuna.samplers.*")
-"""The code that a sampler's config may name."""
-STATELESS = ("TPESampler", "GPSampler", "RandomSampler", "GridSampler")
-"""Samplers that need only the parameters and values of earlier trials."""
-NOT_FOR_RUNS = ("search.storage", "study")
-"""Settings that are not passed to runs as given: a storage's URL can contain a password, `study` is always passed."""
 
 
 @dataclass
@@ -363,161 +352,6 @@ class SearchSweeper(Sweeper):
             timeout=self.timeout,
             patience=self.patience,
         )
-
-
-def parse(
-    params: Mapping[str, str],
-    conditions: Mapping[str, str],
-    arguments: Sequence[str],
-    config: DictConfig,
-    loader: JobComposer,
-) -> tuple[Space, list[str]]:
-    """Separate the searched keys from the fixed settings. A range in `arguments` replaces one in `params`.
-
-    Args:
-        params: The section `hydra.sweeper.params`.
-        conditions: The section `hydra.sweeper.conditions`.
-        arguments: The overrides of the command line.
-        config: The config of the sweep.
-        loader: Composes the configs of jobs, and knows the options of each group.
-
-    Returns:
-        The search space, and the overrides that all runs share.
-
-    Raises:
-        UsageError: A key is both fixed and searched, a range contains no value, a condition is not possible, or nothing
-            is searched.
-    """
-    from prunesweep.errors import UsageError
-    from prunesweep.search.conditions import check_keys, narrow, requirements
-    from prunesweep.search.space import Space
-
-    parser = OverridesParser.create(config_loader=loader)  # type: ignore[arg-type]
-    own = parser.parse_overrides([f"{key}={value}" for key, value in params.items()])
-    overrides = [*own, *parser.parse_overrides(list(arguments))]
-    searched = {each.get_key_element(): each for each in overrides if each.is_sweep_override()}
-    fixed = [each for each in overrides if not each.is_sweep_override()]
-    for each in fixed:
-        _check_not_searched(each, searched)
-    if not searched:
-        raise UsageError(
-            "hydra.sweeper.params={}: nothing to search. Give a key a range, like prune.amount: range(...)."
-        )
-    if "seed" in searched and config.search.replicates > 1:
-        raise UsageError(
-            f"{searched['seed'].input_line}: search.replicates={config.search.replicates} sets the seeds. "
-            "Search over the seed or use replicates, not both."
-        )
-    allowed = {key: _condition(key, text, parser) for key, text in conditions.items()}
-    check_keys(allowed, list(searched))
-    shared = [each.input_line for each in fixed if each.input_line and each.get_key_element() not in NOT_FOR_RUNS]
-    dimensions = {}
-    for key, each in searched.items():
-        needed = requirements(key, allowed)
-        context = config
-        if needed and each.is_interval_sweep():  # the type of the key decides, and `config` may not contain the key
-            context = loader.load_sweep_config(config, [*shared, *needed])
-        dimensions[key] = dimension(each, OmegaConf.select(context, key))
-    declared = {each.get_key_element(): dimension(each, None) for each in own if each.is_sweep_override()}
-    return Space.of(*narrow(dimensions, allowed, declared)), shared
-
-
-def _check_not_searched(fixed: Override, searched: Mapping[str, Override]) -> None:
-    from prunesweep.errors import UsageError
-
-    key = fixed.get_key_element()
-    if key in searched:
-        raise UsageError(
-            f"{key}: is both fixed ({fixed.input_line}) and searched ({searched[key].input_line}). "
-            f"Remove one of them, or search over one value: {key}=choice({fixed.get_value_element_as_str()})."
-        )
-
-
-def _condition(key: str, text: str, parser: OverridesParser) -> Condition:
-    """Return the condition `text`, such as `schedule=one_shot,iterative`, of the searched `key`."""
-    from prunesweep.errors import UsageError
-    from prunesweep.search.conditions import SETTING, Condition
-
-    parent, _, values = text.partition("=")
-    found: Dimension | None = None
-    if parent and values:
-        override = parser.parse_override(text)
-        if not override.is_sweep_override():
-            override = parser.parse_override(f"{parent}=choice({values})")
-        found = dimension(override, None)
-    if found is None or found.values is None:
-        raise UsageError(
-            f"{SETTING}: {key}: {text}: write a searched key and the values under which {key} is searched, "
-            "such as schedule=one_shot,iterative."
-        )
-    return Condition(parent, found.values)
-
-
-def dimension(override: Override, current: Any) -> Dimension:
-    """Return what the sweep `override` searches.
-
-    Args:
-        override: An override in Hydra's sweep syntax.
-        current: The present value of the key. Its type is the type of the values of an interval.
-
-    Raises:
-        UsageError: The range contains no value.
-    """
-    from prunesweep.errors import UsageError
-    from prunesweep.search.dimensions import Choice, interval, stepped
-
-    key, value = override.get_key_element(), override.value()
-    if isinstance(value, IntervalSweep):
-        assert value.start is not None
-        assert value.end is not None
-        return interval(key, value.start, value.end, log="log" in value.tags, current=current)
-    if isinstance(value, RangeSweep) and not value.transformers and not value.shuffle:
-        assert value.start is not None
-        assert value.stop is not None
-        return stepped(key, value.start, value.stop, value.step)
-    options: tuple[Any, ...] = tuple(dict.fromkeys(override.sweep_iterator(transformer=Transformer.encode)))
-    if not options:
-        raise UsageError(f"{override.input_line}: contains no value.")
-    return Choice(key, options)
-
-
-def proposals(settings: DictConfig, space: Space, seed: int) -> Propose:
-    """Return the proposals of the sampler with these settings; `seed` is used unless they contain a seed.
-
-    Raises:
-        UsageError: The sampler `grid` cannot enumerate the space.
-    """
-    from prunesweep.search.sampler import every_combination, sampled
-
-    seed = seed if settings.get("seed") is None else settings["seed"]
-    if settings["_target_"].endswith(".GridSampler"):
-        return every_combination(space, seed)
-    options: Any = OmegaConf.to_container(settings, resolve=True)
-    if space.conditions and options.get("warn_independent_sampling"):
-        options["warn_independent_sampling"] = False  # a key under a condition is always sampled independently
-
-    def make(seed: int) -> BaseSampler:
-        sampler: BaseSampler = instantiate({**options, "seed": seed}, _execution_whitelist_=SAMPLERS)
-        return sampler
-
-    return sampled(make, space, seed)
-
-
-def halved(settings: DictConfig, rungs: Ladder, seed: int, goals: Sequence[Objective]) -> Propose:
-    """Return the proposals of successive halving, whose new combinations come from the sampler with these settings.
-
-    Raises:
-        UsageError: The sampler needs records that only its own trials contain.
-    """
-    from prunesweep.errors import UsageError
-    from prunesweep.search.halving import SETTING, halving
-
-    if settings["_target_"].rpartition(".")[2] not in STATELESS:
-        raise UsageError(
-            f"{SETTING}: cannot be combined with this sampler, which continues its own trials. Choose "
-            "hydra/sweeper/sampler=tpe, gp, random or grid."
-        )
-    return halving(rungs, proposals(settings, rungs.start, seed), goals)
 
 
 for _group, _name, _node in (

@@ -185,7 +185,8 @@ def _start(config: RunConfig, context: Context) -> tuple[nn.Module, str]:
     The network must not be changed. A process keeps some of them, because the runs of a sweep share them.
     """
     key = repr((config.model, config.dataset, config.seed, context.device))
-    if key not in _starts or config.model.weights:  # a file of weights can change
+    can_change = isinstance(config.model, CustomModel) or config.model.weights  # files that are read each time
+    if key not in _starts or can_change:
         network = context.start(config.seed)
         if len(_starts) >= MAX_STARTS:
             _starts.clear()
