@@ -40,11 +40,11 @@ PartitionName=cpu Nodes=one Default=YES
 """
 
 
-def until(condition: Callable[[], object], reason: str) -> None:
-    """Wait until `condition` is true."""
+def until(condition: Callable[[], object], reason: str, log: Path | None = None) -> None:
+    """Wait until `condition` is true. A failure shows the log of the program that was waited for."""
     end = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < end, reason
+        assert time.monotonic() < end, f"{reason}\n{log.read_text() if log else ''}"
         time.sleep(0.1)
 
 
@@ -119,7 +119,7 @@ def slurm(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         until((folder / "munge.socket").exists, "munged does not start")
         stack.enter_context(running(folder / "slurmctld.log", "slurmctld", "-D", "-i"))
         stack.enter_context(running(folder / "slurmd.log", "slurmd", "-D", "-N", "one"))
-        until(lambda: output("sinfo", "--noheader", "--format=%T") == "idle", "the node does not start")
+        until(lambda: output("sinfo", "--noheader", "--format=%T") == "idle", "the node does not start", folder / "slurmd.log")
         yield
         subprocess.run(["scancel", "--me"], check=True)
         until(lambda: not output("squeue", "--noheader"), "the jobs do not end")
@@ -145,7 +145,7 @@ def ray(folder: Path) -> Iterator[str]:
             for name, role in (("head", head), ("one", node), ("two", node)):  # nodes of one host start in turn
                 log = folder / f"{name}.log"
                 stack.enter_context(running(log, *command, *role, f"--node-name={name}"))
-                until(lambda log=log: "Ray runtime started" in log.read_text(), f"{name} does not start")
+                until(lambda log=log: "Ray runtime started" in log.read_text(), f"{name} does not start", log)
             yield address
     finally:
         shutil.rmtree(sockets, ignore_errors=True)

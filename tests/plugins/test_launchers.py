@@ -85,7 +85,7 @@ def database() -> Iterator[str]:
 def start(folder: Path, database: str, *overrides: str) -> "subprocess.Popen[str]":
     folder.mkdir(exist_ok=True)
     command = [sys.executable, str(ROOT / "run.py"), *SEARCH, "threads=1", f"search.storage={database}"]
-    command += [f"store.dir={folder.parent / 'store'}", "search.heartbeat=4", *overrides]
+    command += [f"store.dir={folder.parent / 'store'}", "search.heartbeat=4", "hydra.sweeper.n_jobs=1", *overrides]
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
