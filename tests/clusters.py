@@ -118,8 +118,9 @@ def slurm(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         stack.enter_context(running(folder / "munged.log", *munge))
         until((folder / "munge.socket").exists, "munged does not start")
         stack.enter_context(running(folder / "slurmctld.log", "slurmctld", "-D", "-i"))
-        stack.enter_context(running(folder / "slurmd.log", "slurmd", "-D", "-N", "one"))
-        until(lambda: output("sinfo", "--noheader", "--format=%T") == "idle", "the node does not start", folder / "slurmd.log")
+        log = folder / "slurmd.log"
+        stack.enter_context(running(log, "slurmd", "-D", "-N", "one"))
+        until(lambda: output("sinfo", "--noheader", "--format=%T") == "idle", "the node does not start", log)
         yield
         subprocess.run(["scancel", "--me"], check=True)
         until(lambda: not output("squeue", "--noheader"), "the jobs do not end")

@@ -70,6 +70,17 @@ def pool(request: pytest.FixtureRequest) -> Any:
             yield workers
 
 
+def test_workers_get_their_own_variables_in_turn() -> None:
+    variables = [{"CUDA_VISIBLE_DEVICES": "4"}, {"CUDA_VISIBLE_DEVICES": "5"}]
+    with Workers(3, lambda _, __: os.environ["CUDA_VISIBLE_DEVICES"], environments=variables) as pool:
+        for key in range(3):
+            pool.submit(key, None)
+        found: dict[int, object] = {}
+        while len(found) < 3:
+            found.update({end.key: end.value for end in pool.wait(print)})
+    assert found == {0: "4", 1: "5", 2: "4"}
+
+
 def test_calls_return_values_raise_errors_and_send_messages(pool: Pool) -> None:
     ended, messages = finish(pool, 7, "fail", ("say", "a", "b"))
     assert (ended[0].value, ended[0].error) == (7, None)

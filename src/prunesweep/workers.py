@@ -15,10 +15,11 @@ import queue
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle, islice
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
@@ -122,16 +123,25 @@ class Workers:
     They also end if this process ends in any way.
     """
 
-    def __init__(self, count: int, handler: Handler, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        count: int,
+        handler: Handler,
+        folder: Path | None = None,
+        environments: Sequence[Mapping[str, str]] = (),
+    ) -> None:
         """Start `count` processes.
 
         Args:
             count: The number of processes.
             handler: Executes the calls. It is sent to each process once, by cloudpickle.
             folder: A folder with files of the workers. If this process dies, the workers remove it.
+            environments: Environment variables that the processes get in turn, beside those of this process.
         """
-        self._start = partial(_Worker, cloudpickle.dumps(handler), folder)
-        self._workers = [self._start() for _ in range(count)]
+        content = cloudpickle.dumps(handler)
+        own = islice(cycle(environments or [{}]), count)
+        self._starts = [partial(_Worker, content, folder, variables) for variables in own]
+        self._workers = [start() for start in self._starts]
 
     @property
     def free(self) -> int:
@@ -158,7 +168,7 @@ class Workers:
                 ended.append(event)
             if worker.dead:
                 worker.kill()
-                self._workers[number] = self._start()
+                self._workers[number] = self._starts[number]()
         return ended
 
     @property
@@ -195,10 +205,10 @@ def _context() -> BaseContext:
 class _Worker:
     """A worker as its parent sees it."""
 
-    def __init__(self, handler: bytes, folder: Path | None) -> None:
+    def __init__(self, handler: bytes, folder: Path | None, variables: Mapping[str, str]) -> None:
         context = _context()
         self.connection, theirs = context.Pipe()
-        arguments = (theirs, handler, folder, dict(os.environ))
+        arguments = (theirs, handler, folder, {**os.environ, **variables})
         self.process = context.Process(target=_work, args=arguments, daemon=True)  # type: ignore[attr-defined]
         self.process.start()
         theirs.close()  # so that the pipe ends with the worker

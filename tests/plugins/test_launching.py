@@ -96,3 +96,32 @@ def test_a_cluster_launcher_needs_the_one_of_hydra(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(launching, "find_spec", lambda name: None if "hydra_ray_launcher" in name else True)
     with pytest.raises(UsageError, match=r"hydra/launcher=ray: is not installed. pip install -e '.\[ray\]'"):
         launching.check_installed(clusters)
+
+
+@pytest.mark.parametrize(
+    ("device", "gpus", "visible", "workers", "variables"),
+    [
+        ("auto", 0, None, 8, []),
+        ("cpu", 4, None, 8, []),
+        ("auto", 1, None, 1, []),
+        ("cuda:1", 4, None, 1, []),
+        ("cuda", 2, None, 2, ["0", "1"]),
+        ("auto", 2, "5,7", 2, ["5", "7"]),
+    ],
+)
+def test_one_worker_uses_a_gpu(
+    device: str,
+    gpus: int,
+    visible: str | None,
+    workers: int,
+    variables: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    local = config({"_target_": "x.LocalLauncher"})
+    local.device = device
+    assert launching.workers(local) == workers
+    assert launching.environments(local) == [{"CUDA_VISIBLE_DEVICES": name} for name in variables]

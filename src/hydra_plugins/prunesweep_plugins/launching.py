@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -57,11 +58,12 @@ def is_local(config: DictConfig) -> bool:
 def workers(config: DictConfig, forecast: Forecast | None = None) -> int:
     """Return the number of processes of the default launcher: with `workers=auto`, as many as have work.
 
-    Starting processes takes a second or two. If less than `SHORT` seconds of work are left, this process does it.
+    If runs use GPUs, each GPU has one process. Starting processes takes a second or two. If less than `SHORT` seconds
+    of work are left, this process does it.
     """
     if config.workers != AUTO:
         return int(config.workers)
-    most = max(1, cores() // int(config.threads))
+    most = gpus(config) or max(1, cores() // int(config.threads))
     if forecast is None:
         return most
     is_short = not forecast.tree.unknown and forecast.seconds() < SHORT
@@ -73,6 +75,22 @@ def cores() -> int:
     from joblib import cpu_count
 
     return int(cpu_count())
+
+
+def gpus(config: DictConfig) -> int:
+    """Return the number of GPUs that runs choose from: 0 if they use the CPU, 1 if `device` gives its number."""
+    if config.device not in ("auto", "cuda"):
+        return int(config.device != "cpu")
+    import torch
+
+    return torch.cuda.device_count()
+
+
+def environments(config: DictConfig) -> list[dict[str, str]]:
+    """Return the environment variables of processes that divide several GPUs among them, one for each GPU."""
+    count = gpus(config)
+    names = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(count)))
+    return [{"CUDA_VISIBLE_DEVICES": name} for name in names.split(",")[:count]] if count > 1 else []
 
 
 def _parallel_ray_runs(launcher: DictConfig) -> int:
@@ -87,7 +105,5 @@ def device(config: DictConfig, number: int) -> list[str]:
     """
     if OmegaConf.select(config.hydra.launcher, "n_jobs") is None or config.device not in ("auto", "cuda"):
         return []
-    import torch
-
-    count = torch.cuda.device_count()
+    count = gpus(config)
     return [f"device=cuda:{number % count}"] if count > 1 else []

@@ -99,7 +99,8 @@ class LocalLauncher(Launcher):
                 else:
                     data = stack.enter_context(tempfile.TemporaryDirectory(prefix="prunesweep-"))
                     handler = JobHandler(self.context, self.config, self.task_function, data)
-                    pool = stack.enter_context(Workers(workers, handler, Path(data)))
+                    gpus = launching.environments(self.config)
+                    pool = stack.enter_context(Workers(workers, handler, Path(data), gpus))
                 display = stack.enter_context(SweepDisplay())
                 self._log_as_hydra()  # above the bar
                 yield Sweep(pool, display)
