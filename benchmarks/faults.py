@@ -35,6 +35,7 @@ from prunesweep.experiment.reproduce import compare
 from prunesweep.results.run_directory import read_run
 from prunesweep.store.entries import Entry
 from prunesweep.store.store import verify
+from prunesweep.store.tally import Tally
 
 ROOT = Path(__file__).resolve().parent.parent
 NOT_COMPARED = ("seconds", "steps_cached")
@@ -268,18 +269,18 @@ def together(folder: Path, sweep: Sequence[str] = TOGETHER, times: int = 1, seed
 
 
 def run_twice(folder: Path, sweep: Sequence[str], attacks: Attacks) -> None:
-    names = ("one", "other")
+    names, before = ("one", "other"), Tally.read(folder / "store").computed
     finish(folder, *[start(folder, (*sweep, f"hydra.sweep.dir={name}")) for name in names])
     tables = [read_table(folder / name / "results.csv") for name in names]
-    computed = [sum(int(row["steps_total"]) - int(row["steps_cached"]) for row in table) for table in tables]
+    computed = Tally.read(folder / "store").computed - before
     records = [Entry.from_bytes(path.read_bytes()) for path in (folder / "store").glob("??/*.json")]
     steps = sum(entry.tensors is not None for entry in records)
     attacks.add(
-        f"{len(tables[0])} runs each; {computed[0]} and {computed[1]} steps computed, {steps} steps stored",
+        f"{len(tables[0])} runs each; {computed} steps computed, {steps} steps stored",
         lost_runs(folder / "one", folder / "other"),
         [
             *wrong_table(folder / "one", folder / "other"),
-            *([] if sum(computed) == steps else ["a step was computed twice"]),
+            *([] if computed == steps else ["a step was computed twice"]),
             *store_faults(folder),
         ],
     )
