@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -101,6 +102,7 @@ class LocalLauncher(Launcher):
                     handler = JobHandler(self.context, self.config, self.task_function, data)
                     gpus = launching.environments(self.config)
                     pool = stack.enter_context(Workers(workers, handler, Path(data), gpus))
+                    threading.Thread(target=_import_report).start()  # while this process waits for the workers
                 display = stack.enter_context(SweepDisplay())
                 self._log_as_hydra()  # above the bar
                 yield Sweep(pool, display)
@@ -142,6 +144,11 @@ class LocalExecutor:
 
     def wait(self) -> list[str]:
         return [self._directories.pop(run.overrides) for run, _ in self._sweep.wait()]
+
+
+def _import_report() -> None:
+    """Import what the end of the sweep needs."""
+    import prunesweep.report.render.files  # noqa: F401
 
 
 def _failed(overrides: Sequence[str], error: Exception) -> JobReturn:
