@@ -359,7 +359,8 @@ def kill_processes(
     wait_for(process, lambda: bool(workers_of(process.pid)))
     process.send_signal(signal.SIGINT)
     if process.wait():  # otherwise it has ended before
-        command = (folder / "log").read_text().rpartition(CONTINUE)[2].splitlines()[1]
+        logs = "".join(path.read_text() for path in sorted(folder.glob("log*")))
+        command = logs.rpartition(CONTINUE)[2].splitlines()[1]
         finish(folder, start(folder, shlex.split(command)[2:]))
 
 
