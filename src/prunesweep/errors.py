@@ -29,12 +29,12 @@ def printable(value: object, *, lines: bool = False) -> str:
 
     Args:
         value: Any value.
-        lines: Keep line breaks. By default the text is on one line.
+        lines: Keep line breaks and tabs. By default the text is on one line.
     """
     text = str(value)
     if text.isprintable():
         return text
-    kept = "\n" if lines else ""
+    kept = "\n\t" if lines else ""
     return "".join(char if char.isprintable() or char in kept else ascii(char)[1:-1] for char in text)
 
 

@@ -31,9 +31,14 @@ def console() -> Console:
     return terminal if terminal.is_terminal else Console(width=WIDTH_OF_LOG)
 
 
-def plain(value: object) -> Text:
-    """Return `value` for `console`, without markup and escape sequences. It may come from other people's files."""
-    return Text(printable(value))
+def plain(value: object, *, lines: bool = False) -> Text:
+    """Return `value` for `console`, without markup and escape sequences. It may come from other people's files.
+
+    Args:
+        value: Any value.
+        lines: Keep line breaks. By default the text is on one line.
+    """
+    return Text(printable(value, lines=lines))
 
 
 def percent(fraction: float, digits: int = 2) -> str:
