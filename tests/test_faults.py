@@ -74,7 +74,7 @@ def test_an_interrupted_sweep_prints_a_summary_and_the_command_that_continues_it
         process.send_signal(number)
         err = tmp_path / f"{number.name}.err"
         assert process.wait() == code, err.read_text()
-        assert "runs completed, 1 did not" in (tmp_path / number.name).read_text()
+        assert "runs completed, 1 unfinished" in (tmp_path / number.name).read_text()
         assert "Traceback" not in err.read_text()
         assert err.read_text().count("interrupted") == 1
         command = shlex.split(err.read_text().splitlines()[-1])

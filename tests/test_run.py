@@ -55,8 +55,8 @@ def test_a_failing_job_does_not_stop_the_others(run_py: Command, tmp_path: Path)
     )
     assert done.code == 1
     assert [result["status"] for result in results(tmp_path / "s")] == ["failed", "completed", "completed"]
-    assert "2 of 3 runs completed, 1 did not" in done.out
-    assert "run 0 failed (model=lenet_300_100 layers=conv" in done.out
+    assert "2 of 3 runs completed, 1 failed" in done.out
+    assert "run 0 failed (layers=conv): " in done.out
     assert "selects no layer" in done.out
     assert "Traceback" not in done.out + done.err
 

@@ -229,7 +229,7 @@ def _add_export(verbs: Verbs) -> None:
 def _export(options: argparse.Namespace) -> int:
     from prunesweep.experiment.saved import Files, completed_run, load_config
     from prunesweep.export.write import export
-    from prunesweep.report.console.terminal import percent
+    from prunesweep.report.console.text import percent
 
     run = completed_run(options.run)
     config, notes = load_config(run, Files(options.root), trust=_trust(options), to_run=False)
@@ -267,7 +267,7 @@ def _add_evaluate(verbs: Verbs) -> None:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from prunesweep.export.evaluate import evaluate
-    from prunesweep.report.console.terminal import percent
+    from prunesweep.report.console.text import percent
 
     accuracy, notes = evaluate(options.file, options.dataset, options.root, options.split, trust=_trust(options))
     _print_notes(notes)

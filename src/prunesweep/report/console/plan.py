@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prunesweep.experiment.forecast import Forecast
 from prunesweep.report.console.store import size
-from prunesweep.report.console.terminal import console, plain
+from prunesweep.report.console.text import console, plain
 
 
 def duration(seconds: float) -> str:

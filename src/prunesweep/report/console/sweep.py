@@ -15,7 +15,7 @@ from prunesweep.errors import printable
 from prunesweep.experiment.sweep import Progress
 from prunesweep.process import Lines
 from prunesweep.report.console.plan import counted, duration
-from prunesweep.report.console.terminal import cut, percent, plain
+from prunesweep.report.console.text import cut, percent, plain
 
 LOG_EVERY = 30.0
 """Seconds between two lines in a log."""
