@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prunesweep.errors import UsageError, check_choice, check_range
+from prunesweep.errors import UsageError, check_choice, check_range, printable
 from prunesweep.process import CONTINUE, Interrupts, exit_with_message
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parser.parse_args(arguments)
         code: int = options.execute(options)
     except (UsageError, ArithmeticError, OSError) as error:  # includes diverged training and read-only folders
-        print(f"prunesweep: {error}", file=sys.stderr)
+        print(f"prunesweep: {printable(error, lines=True)}", file=sys.stderr)
         return 1
     return code
 
@@ -354,4 +354,4 @@ def _trust(options: argparse.Namespace) -> bool:
 
 def _print_notes(notes: Iterable[str]) -> None:
     for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+        print(f"note: {printable(note, lines=True)}", file=sys.stderr)

@@ -8,8 +8,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from prunesweep.report.console.plan import counted, duration
-from prunesweep.report.console.text import cut, percent
+from prunesweep.report.console.text import counted, cut, duration, percent
 from prunesweep.results import pareto as frontier
 from prunesweep.results.objectives import NEAR, Objective
 from prunesweep.results.tables import csv_text

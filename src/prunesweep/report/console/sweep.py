@@ -14,8 +14,7 @@ from rich.progress import Progress as Bar
 from prunesweep.errors import printable
 from prunesweep.experiment.sweep import Progress
 from prunesweep.process import Lines
-from prunesweep.report.console.plan import counted, duration
-from prunesweep.report.console.text import cut, percent, plain
+from prunesweep.report.console.text import counted, cut, duration, percent, plain
 
 LOG_EVERY = 30.0
 """Seconds between two lines in a log."""
