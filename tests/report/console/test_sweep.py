@@ -1,4 +1,5 @@
 import io
+import re
 import sys
 import threading
 from contextlib import redirect_stderr
@@ -79,6 +80,8 @@ def test_a_terminal_has_one_bar_and_the_lines_of_runs_go_where_output_goes(
         display._bar.refresh()
     assert "10/36 runs" in err.getvalue()
     assert "140/331 epochs  2 min 10 s left" in err.getvalue()
+    drawn = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", err.getvalue())
+    assert max(len(text.rstrip()) for text in re.split("[\r\n]", drawn)) <= 100 - len("^C"), "room for ^C"
     printed = err.getvalue() if stdout.isatty() else stdout.getvalue()
     assert "run [0]\n" in printed
     assert "loss \\x1b[31m1\n" in printed

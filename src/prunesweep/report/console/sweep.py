@@ -20,6 +20,8 @@ LOG_EVERY = 30.0
 """Seconds between two lines in a log."""
 MIN_BAR = 10
 """Columns of a terminal that remain for the bar itself."""
+MARGIN = 6
+"""Columns that remain free: between the parts, and at the end, where the terminal writes `^C`."""
 
 
 class SweepDisplay:
@@ -34,15 +36,16 @@ class SweepDisplay:
         self._next = clock() + LOG_EVERY
         # The thread that draws the bar needs the real stream. Runs in this process redirect sys.stderr.
         console = Console(file=sys.stderr)
-        columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), TextColumn("{task.fields[state]}"))
+        self._column = BarColumn()
         self._bar = Bar(
-            *columns,
+            TextColumn("{task.description}"),
+            self._column,
+            TextColumn("{task.fields[state]}"),
             console=console,
             transient=True,
             disable=not console.is_terminal,
             redirect_stdout=False,
             redirect_stderr=False,
-            expand=True,
         )
         self._task = self._bar.add_task("starting", total=None, state="")
         self._above = Lines(self._print_above)
@@ -66,7 +69,9 @@ class SweepDisplay:
         if not self._bar.disable:
             done, total = progress.trained + progress.ended, progress.epochs + progress.runs
             runs = f"{progress.ended:,}/{progress.runs:,} runs"
-            state = short(progress, self._bar.console.width - len(runs) - MIN_BAR - 2)
+            width = self._bar.console.width - len(runs) - MARGIN
+            state = short(progress, width - MIN_BAR)
+            self._column.bar_width = max(MIN_BAR, width - len(state))
             self._bar.update(self._task, completed=done, total=total, description=runs, state=state)
         elif self._clock() >= self._next and progress.ended < progress.runs:
             self._next = self._clock() + LOG_EVERY
@@ -81,7 +86,7 @@ class SweepDisplay:
             self._print_above(text)
 
     def _print_above(self, text: str) -> None:
-        self._bar.console.print(plain(text, lines=True), end="", soft_wrap=True)
+        self._bar.console.print(plain(text.removesuffix("\n"), lines=True), overflow="fold")
 
 
 def line(progress: Progress) -> str:
