@@ -98,7 +98,7 @@ def test_an_interrupted_sweep_prints_a_summary_and_the_command_that_continues_it
         process.send_signal(number)
         err = tmp_path / f"{number.name}.err"
         assert process.wait() == code, err.read_text()
-        summary = r"(\d) of 4 runs completed(?:, (\d) did not)?(?:, (\d) not started)?"
+        summary = r"(\d) of 4 runs completed(?:, (\d) unfinished)?(?:, (\d) not started)?"
         (counts,) = re.findall(summary, (tmp_path / number.name).read_text())
         assert sum(int(count or 0) for count in counts) == 4
         assert int(counts[0]) < 4

@@ -13,7 +13,7 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -138,6 +138,32 @@ class Output(io.RawIOBase):
             except OSError as error:
                 self.error = error
         return len(data)
+
+
+class Lines(io.TextIOBase):
+    """A text stream that passes on complete lines, each call as one text.
+
+    Attributes:
+        rest: The incomplete last line.
+    """
+
+    def __init__(self, receive: Callable[[str], None]) -> None:
+        self._receive = receive
+        self.rest = ""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        lines, end, self.rest = (self.rest + text).rpartition("\n")
+        if end:
+            self._receive(lines + end)
+        return len(text)
+
+    def end(self) -> None:
+        """Pass on the last line if it is incomplete."""
+        if self.rest:
+            self.write("\n")
 
 
 def _text(output: Output, encoding: str) -> io.TextIOWrapper:

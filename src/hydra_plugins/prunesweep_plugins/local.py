@@ -121,6 +121,8 @@ class LocalLauncher(Launcher):
 class LocalExecutor:
     """Executes the runs of trials in the workers of a session. Satisfies `prunesweep.search.executing.Executor`."""
 
+    shows_progress = True
+
     def __init__(
         self, launcher: LocalLauncher, sweep: Sweep, workers: int, job_of: Callable[[TrialRun], list[str]]
     ) -> None:
