@@ -166,6 +166,29 @@ def test_leaving_the_pool_ends_workers_that_are_busy() -> None:
     assert not any(map(alive, pids))
 
 
+def test_an_interrupt_while_workers_start_prints_nothing_else(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(
+        textwrap.dedent("""
+        from multiprocessing.connection import Connection
+        from prunesweep.workers import Workers
+
+        def interrupted(self, content):
+            self._send(content[:10])  # the beginning of a message
+            raise KeyboardInterrupt
+
+        if __name__ == "__main__":
+            Connection._send_bytes = interrupted
+            try:
+                Workers(1, print)
+            except KeyboardInterrupt:
+                print("interrupted")
+        """)
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=TIMEOUT)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted\n", "")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.skipif(not FORKS, reason="reads /proc")
 def test_a_terminal_cannot_interrupt_workers_and_the_process_that_they_are_forked_from() -> None:

@@ -226,13 +226,16 @@ class _Worker:
     def __init__(self, handler: bytes, folder: Path | None, variables: Mapping[str, str]) -> None:
         context = _context()
         self.connection, theirs = context.Pipe()
-        arguments = (theirs, handler, folder, {**os.environ, **variables})
+        arguments = (theirs, folder, {**os.environ, **variables})
         self.process = context.Process(target=_work, args=arguments, daemon=True)  # type: ignore[attr-defined]
         with _interrupts_blocked():
             self.process.start()
         theirs.close()  # so that the pipe ends with the worker
         self.key: int | None = None
         self.dead = False
+        # Not an argument: if this process ends while it writes a long one, the new process prints a traceback.
+        with suppress(OSError):  # as in `submit`
+            self.connection.send_bytes(handler)
 
     def submit(self, key: int, argument: Any) -> None:
         self.key = key
@@ -259,8 +262,8 @@ class _Worker:
         self.connection.close()
 
 
-def _work(connection: Connection, handler: bytes, folder: Path | None, environment: dict[str, str]) -> None:
-    """Execute calls until the other end of the pipe is closed."""
+def _work(connection: Connection, folder: Path | None, environment: dict[str, str]) -> None:
+    """Receive the handler, and execute calls until the other end of the pipe is closed."""
     os.environ.clear()  # the process that this one was forked from can be older than the parent's variables
     os.environ.update(environment)
     for number in SIGNALS:
@@ -268,7 +271,7 @@ def _work(connection: Connection, handler: bytes, folder: Path | None, environme
             signal.signal(number, signal.SIG_IGN)  # they are blocked only where signals can be blocked
     calls: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(connection, calls, folder), daemon=True).start()
-    execute = _loaded(handler)
+    execute = _loaded(calls.get())
     while True:
         argument = pickle.loads(calls.get())
         try:
