@@ -1,0 +1,3 @@
+// What was pruned, as pictures.
+
+export const pictures = () => [];
