@@ -20,6 +20,7 @@ from prunesweep.report.compute.frontiers import Frontier, value_of
 from prunesweep.report.compute.gather import short_path
 from prunesweep.report.compute.groups import Experiment, Spread
 from prunesweep.report.compute.lines import Line, lines, stages
+from prunesweep.report.compute.pictures import dense_weights_of, histograms, pictures, selected, weights_of
 from prunesweep.report.compute.ticks import error_ticks, log_ticks
 from prunesweep.report.compute.values import Task, Values
 from prunesweep.report.render.tables import label
@@ -33,6 +34,8 @@ NUMBERS = (
 )
 NUMERICS = ("device", "threads")
 """Settings that runs of one experiment may differ in besides the seed, shown if they vary."""
+MAX_PICTURED = 24
+"""How many runs have pictures of their weights, which take up to 40 kB each."""
 MARGIN = 0.06
 """The part of an axis that stays free at each of its ends."""
 LEADING = 0.5
@@ -68,7 +71,31 @@ def payload(values: Values, folder: Path) -> dict[str, Any]:
         "settings": _settings(runs),
         "experiments": [_experiment(values, experiment) for experiment in values.experiments],
         "tasks": [_task(values, task) for task in values.tasks],
+        "pictures": (shown := _pictures(values)),
+        "pictured": len(shown),
     }
+
+
+def _pictures(values: Values) -> dict[int, dict[str, Any]]:
+    """Return the pictures of at most `MAX_PICTURED` runs."""
+    runs = values.runs.completed
+    front = [
+        run
+        for task in values.tasks
+        for index in task.frontiers["params_nonzero"].members
+        for run in values.experiments[index].runs
+    ]
+    found: dict[int, dict[str, Any]] = {}
+    for index in selected(front, len(runs), MAX_PICTURED):
+        run = runs[index]
+        weights, layers = weights_of(run), [layer["name"] for layer in run.result["layers"]]
+        if weights:
+            dense = dense_weights_of(run)
+            found[index] = {
+                "pictures": [asdict(each) for each in pictures(weights, layers)],
+                "histograms": [asdict(each) for each in histograms(weights, dense, layers)],
+            }
+    return found
 
 
 class _Distinct:

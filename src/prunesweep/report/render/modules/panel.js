@@ -3,7 +3,7 @@
 import { data, experimentOf, labelOf } from "page/data";
 import { $, button, copyable, element } from "page/dom";
 import { difference, number, percent, range, safe } from "page/format";
-import { pictures } from "page/pictures";
+import { drawHistograms, pictures } from "page/pictures";
 import { draw } from "page/plot";
 import { color, css } from "page/theme";
 import { MAX_PINS, open, pin, view } from "page/view";
@@ -24,7 +24,7 @@ export async function showPanel(run) {
     element("h3", {}, "Files"), element("p", {}, "Directory: ", element("a", { href: data.runs.link[run] }, data.runs.name[run])),
     element("p", {}, "Run it again: ", copyable(data.runs.command[run])), config(run),
   );
-  await Promise.all([drawCurves("panel-curves", [run]), drawLosses("panel-loss", [run]), drawBars("panel-layers", [run])]);
+  await Promise.all([drawCurves("panel-curves", [run]), drawLosses("panel-loss", [run]), drawBars("panel-layers", [run]), drawHistograms(run)]);
 }
 
 const chart = (id) => element("div", { id, class: "chart small" });
