@@ -27,9 +27,9 @@ export const drawHistograms = (run) => Promise.all((data.pictures[run]?.histogra
 const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 const TEXTS = {
   kernels: ({ count, shape }) => `${number(count)} of ${number(shape[0] * shape[1])} kernels. Crossed: pruned. Blue: negative, orange: positive.`,
-  input: ({ shape }) => `The input image: the part of the ${number(shape[0])} weights of each pixel that is left. Dark: all, empty: none.`,
+  input: ({ shape }) => `The input image: the part of the ${number(shape[0])} weights of each pixel that is left. The darker, the more.`,
   matrix: ({ rows, columns, shape }) => `${number(shape[0])} outputs (rows) by ${number(shape[1])} inputs (columns). Filled: left, empty: pruned.`
-    + (rows === shape[0] && columns === shape[1] ? "" : " One pixel for each block of weights: the part that is left."),
+    + (rows === shape[0] && columns === shape[1] ? "" : " One pixel for each block of weights: the part that is left, the darker, the more."),
 };
 
 function figure(picture) {
@@ -52,7 +52,8 @@ function image({ rows, columns }, content) {
   context.fillStyle = css("--wash");
   context.fillRect(0, 0, columns, rows);
   context.fillStyle = css("--accent");
-  content.forEach((value, place) => { context.globalAlpha = value / 255; context.fillRect(place % columns, Math.floor(place / columns), 1, 1); });
+  const most = content.reduce((a, b) => Math.max(a, b), 1);
+  content.forEach((value, place) => { context.globalAlpha = value / most; context.fillRect(place % columns, Math.floor(place / columns), 1, 1); });
   return node;
 }
 
