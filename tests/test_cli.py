@@ -17,7 +17,7 @@ from prunesweep.results.result import write_failed
 from prunesweep.store.entries import entry_path
 from prunesweep.store.store import Store
 
-VERBS = ("run", "report", "confirm", "reproduce", "export", "evaluate", "store")
+VERBS = ("run", "report", "compare", "confirm", "reproduce", "export", "evaluate", "store")
 
 
 def test_the_installed_command_lists_its_verbs() -> None:

@@ -28,7 +28,7 @@ MAX_METHODS = 20
 
 
 @dataclass(frozen=True)
-class Test:
+class Contrast:
     """The difference between two methods, `first` minus `second`, under one condition or over a whole curve.
 
     Attributes:
@@ -99,7 +99,7 @@ class Comparison:
     methods: list[str]
     belonging: list[str]
     pairs: list[tuple[str, str]]
-    tests: list[Test]
+    tests: list[Contrast]
     areas: list[Area]
     ranks: Mapping[str, float]
     ranked: int
@@ -110,7 +110,7 @@ class Comparison:
         """The number of tests for which p-values are corrected."""
         return sum(test.p is not None for test in self.tests)
 
-    def of_pair(self, first: str, second: str) -> list[Test]:
+    def of_pair(self, first: str, second: str) -> list[Contrast]:
         """Return the tests of a pair of methods."""
         return [test for test in self.tests if (test.first, test.second) == (first, second)]
 
@@ -138,7 +138,7 @@ def compare(
         names = [focus, *(name for name in names if name != focus)]
     pairs = list(itertools.combinations(names, 2) if all_pairs else ((names[0], other) for other in names[1:]))
     resolution = 1 / _images(runs.completed, split)
-    tests = [test for first, second in pairs for test in _tests(first, second, found.conditions, resolution)]
+    tests = [test for first, second in pairs for test in _contrasts(first, second, found.conditions, resolution)]
     if not tests:
         raise UsageError(_nothing_in_common(found, pairs))
     ranks, ranked = _ranks(found)
@@ -187,19 +187,19 @@ def _by_context(conditions: Sequence[Condition]) -> dict[Context, list[Condition
     return groups
 
 
-def _tests(first: str, second: str, conditions: Sequence[Condition], resolution: float) -> Iterator[Test]:
+def _contrasts(first: str, second: str, conditions: Sequence[Condition], resolution: float) -> Iterator[Contrast]:
     for context, members in _by_context(conditions).items():
         shared = [condition for condition in members if _common(condition, first, second)]
         curves = [_curve_heights(name, shared, (first, second)) for name in (first, second)]
         if curves[0]:
-            yield _test(first, second, context, None, curves[0], curves[1], 0.0)
+            yield _contrast(first, second, context, None, curves[0], curves[1], 0.0)
         for condition in shared:
             seeds = _common(condition, first, second)
             scores = [[condition.scores[name][seed] for seed in seeds] for name in (first, second)]
-            yield _test(first, second, context, condition.amount, scores[0], scores[1], resolution)
+            yield _contrast(first, second, context, condition.amount, scores[0], scores[1], resolution)
 
 
-def _test(
+def _contrast(
     first: str,
     second: str,
     context: Context,
@@ -207,10 +207,10 @@ def _test(
     ours: Sequence[float],
     theirs: Sequence[float],
     resolution: float,
-) -> Test:
+) -> Contrast:
     differences = [one - other for one, other in zip(ours, theirs, strict=True)]
     means = fmean(ours), fmean(theirs)
-    return Test(first, second, context, amount, means, paired(differences, LEVEL, resolution))
+    return Contrast(first, second, context, amount, means, paired(differences, LEVEL, resolution))
 
 
 def _curve_heights(name: str, conditions: Sequence[Condition], needed: Sequence[str]) -> list[float]:
@@ -223,9 +223,7 @@ def _curve_heights(name: str, conditions: Sequence[Condition], needed: Sequence[
     if len(set(amounts)) < 2 or len(set(amounts)) < len(amounts):
         return []
     seeds = set.intersection(*(set(condition.scores.get(each, {})) for condition in conditions for each in needed))
-    return [
-        mean_height(amounts, [condition.scores[name][seed] for condition in conditions]) for seed in sorted(seeds)
-    ]
+    return [mean_height(amounts, [condition.scores[name][seed] for condition in conditions]) for seed in sorted(seeds)]
 
 
 def _areas(found: Methods) -> Iterator[Area]:
@@ -238,7 +236,7 @@ def _areas(found: Methods) -> Iterator[Area]:
                 yield Area(name, context, amounts, paired(heights, LEVEL))
 
 
-def _corrected(tests: Sequence[Test]) -> list[Test]:
+def _corrected(tests: Sequence[Contrast]) -> list[Contrast]:
     """Return the tests with p-values corrected together, and the seeds that each needs at the level of all tests."""
     known = [test.difference.p for test in tests if test.difference.p is not None]
     corrected = iter(holm(known))

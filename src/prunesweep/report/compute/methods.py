@@ -97,7 +97,9 @@ def methods(runs: Runs, key: str, measure: Measure) -> Methods:
     return Methods(
         key=key,
         names=list(members),
-        belonging=[each for each in belonging if each != key and not each.endswith(tuple(f".{name}" for name in NAMES))],
+        belonging=[
+            each for each in belonging if each != key and not each.endswith(tuple(f".{name}" for name in NAMES))
+        ],
         conditions=sorted(conditions, key=lambda one: (order.index(one.context), one.amount)),
     )
 

@@ -24,10 +24,12 @@ from urllib.parse import quote
 from plotly.offline import get_plotlyjs
 
 from prunesweep.errors import printable
+from prunesweep.report.compute.comparison import compare_automatically
 from prunesweep.report.compute.costs import AXES, as_of_round
 from prunesweep.report.compute.gather import short_path
 from prunesweep.report.compute.groups import Spread
 from prunesweep.report.compute.values import Values
+from prunesweep.report.render.comparison_panel import panel
 from prunesweep.report.render.header import facts, failures, title
 from prunesweep.report.render.tables import label
 from prunesweep.results.history import after_dense, phase
@@ -50,6 +52,7 @@ def page(values: Values, folder: Path) -> str:
         title=escape(title(values)),
         style=parts["css"],
         facts=facts(values),
+        comparison=panel(compare_automatically(values.runs)),
         failures=failures(values),
         plotly=_plotly(),
         data=_packed(json.dumps(payload(values, folder), allow_nan=False, separators=(",", ":")).encode()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 
 def mean_height(x: Sequence[float], y: Sequence[float]) -> float:
@@ -13,5 +14,5 @@ def mean_height(x: Sequence[float], y: Sequence[float]) -> float:
         y: The height at each of them.
     """
     points = sorted(zip(x, y, strict=True))
-    trapezoids = ((right - left) * (low + high) / 2 for (left, low), (right, high) in zip(points, points[1:]))
+    trapezoids = ((right - left) * (low + high) / 2 for (left, low), (right, high) in pairwise(points))
     return sum(trapezoids) / (points[-1][0] - points[0][0])
