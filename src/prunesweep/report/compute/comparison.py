@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
@@ -87,7 +87,7 @@ class Comparison:
         methods: The methods.
         belonging: Other settings in which the methods differ.
         pairs: The compared pairs of methods.
-        tests: The tests of all pairs: first the areas of a pair, then its amounts.
+        contrasts: The contrasts of all pairs: for each context the area, then the amounts.
         areas: The area of each method and context.
         ranks: Method -> mean rank, the best first. Empty if no condition has a common seed of all methods.
         ranked: The number of conditions that enter the ranks.
@@ -99,7 +99,7 @@ class Comparison:
     methods: list[str]
     belonging: list[str]
     pairs: list[tuple[str, str]]
-    tests: list[Contrast]
+    contrasts: list[Contrast]
     areas: list[Area]
     ranks: Mapping[str, float]
     ranked: int
@@ -108,11 +108,11 @@ class Comparison:
     @property
     def tested(self) -> int:
         """The number of tests for which p-values are corrected."""
-        return sum(test.p is not None for test in self.tests)
+        return sum(each.p is not None for each in self.contrasts)
 
     def of_pair(self, first: str, second: str) -> list[Contrast]:
-        """Return the tests of a pair of methods."""
-        return [test for test in self.tests if (test.first, test.second) == (first, second)]
+        """Return the contrasts of a pair of methods."""
+        return [each for each in self.contrasts if (each.first, each.second) == (first, second)]
 
 
 def compare(
@@ -138,8 +138,8 @@ def compare(
         names = [focus, *(name for name in names if name != focus)]
     pairs = list(itertools.combinations(names, 2) if all_pairs else ((names[0], other) for other in names[1:]))
     resolution = 1 / _images(runs.completed, split)
-    tests = [test for first, second in pairs for test in _contrasts(first, second, found.conditions, resolution)]
-    if not tests:
+    contrasts = [each for first, second in pairs for each in _contrasts(first, second, found.conditions, resolution)]
+    if not contrasts:
         raise UsageError(_nothing_in_common(found, pairs))
     ranks, ranked = _ranks(found)
     return Comparison(
@@ -148,7 +148,7 @@ def compare(
         methods=names,
         belonging=found.belonging,
         pairs=pairs,
-        tests=_corrected(tests),
+        contrasts=_corrected(contrasts),
         areas=list(_areas(found)),
         ranks=ranks,
         ranked=ranked,
@@ -236,17 +236,17 @@ def _areas(found: Methods) -> Iterator[Area]:
                 yield Area(name, context, amounts, paired(heights, LEVEL))
 
 
-def _corrected(tests: Sequence[Contrast]) -> list[Contrast]:
-    """Return the tests with p-values corrected together, and the seeds that each needs at the level of all tests."""
-    known = [test.difference.p for test in tests if test.difference.p is not None]
+def _corrected(contrasts: Sequence[Contrast]) -> list[Contrast]:
+    """Return the contrasts with p-values corrected together, and the seeds that each needs at that level."""
+    known = [each.difference.p for each in contrasts if each.difference.p is not None]
     corrected = iter(holm(known))
     return [
-        test
-        if test.difference.sd is None
+        each
+        if each.difference.sd is None
         else replace(
-            test, p=next(corrected), needed=pairs_needed(test.difference.mean, test.difference.sd, ALPHA / len(known))
+            each, p=next(corrected), needed=pairs_needed(each.difference.mean, each.difference.sd, ALPHA / len(known))
         )
-        for test in tests
+        for each in contrasts
     ]
 
 
@@ -269,8 +269,7 @@ def _nothing_in_common(found: Methods, pairs: Sequence[tuple[str, str]]) -> str:
     def seeds(name: str) -> str:
         return ", ".join(map(str, sorted({seed for one in found.conditions for seed in one.scores.get(name, {})})))
 
-    keys: Callable[[Context], set[str]] = lambda context: {key for key, _ in context}  # noqa: E731
-    differing = sorted(set().union(*(keys(condition.context) for condition in found.conditions)))
+    differing = sorted({key for condition in found.conditions for key, _ in condition.context})
     others = f" They also differ in: {', '.join(differing)}." if differing else ""
     return (
         f"--by={found.key}: no two runs of different methods have the same amount, seed and other settings, so nothing "

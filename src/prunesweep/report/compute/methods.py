@@ -94,12 +94,11 @@ def methods(runs: Runs, key: str, measure: Measure) -> Methods:
         groups[tuple(context), target].append((name, run))
     conditions = [_condition(context, target, pairs, measure) for (context, target), pairs in groups.items()]
     order = list(dict.fromkeys(condition.context for condition in conditions))
+    names_of_options = tuple(f".{name}" for name in NAMES)
     return Methods(
         key=key,
         names=list(members),
-        belonging=[
-            each for each in belonging if each != key and not each.endswith(tuple(f".{name}" for name in NAMES))
-        ],
+        belonging=[each for each in belonging if each != key and not each.endswith(names_of_options)],
         conditions=sorted(conditions, key=lambda one: (order.index(one.context), one.amount)),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,9 @@ AREA = "area"
 SHORT = ("amount", "against", "difference", "interval", "p", "result", "seeds needed")
 """The columns of a narrow table."""
 LONG = ("amount", "first %", "against", "second %", "difference", "interval", "seeds", "p", "result", "seeds needed")
-FEW_SEEDS = 2
+MAX_PLACES = 6
+"""The largest number of amounts that a sentence lists."""
+SMALL_P = 0.001
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ def tables(comparison: Comparison, *, narrow: bool = False) -> list[TextTable]:
         comparison: The comparison.
         narrow: Leave out the accuracies of the methods and the number of seeds.
     """
-    contexts = dict.fromkeys(contrast.context for contrast in comparison.tests)
+    contexts = dict.fromkeys(contrast.context for contrast in comparison.contrasts)
     areas = [_areas(comparison, context) for context in contexts]
     return [*(table for table in areas if table.rows), *(_contrasts(comparison, each, narrow) for each in contexts)]
 
@@ -118,7 +121,7 @@ def points(difference: float) -> str:
 
 def p_value(p: float) -> str:
     """Format a p-value."""
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
+    return f"<{SMALL_P:g}" if p < SMALL_P else f"{p:.3f}"
 
 
 def seeds_needed(contrast: Contrast) -> str:
@@ -150,12 +153,25 @@ def _sentence(comparison: Comparison, first: str, second: str) -> str:
         return f"{first} and {second} have no common seed."
     if all(contrast.p is None for contrast in contrasts):
         return f"{first} and {second}: one common seed. Nothing can be concluded; run at least three seeds."
-    at_amounts = [contrast.outcome for contrast in contrasts if contrast.amount is not None]
+    at_amounts = [contrast for contrast in contrasts if contrast.amount is not None]
+    count = Counter(contrast.outcome for contrast in at_amounts)
+    where = [
+        f"{word} at {_places([each for each in at_amounts if each.outcome == outcome])}"
+        for outcome, word in (("win", "better"), ("loss", "worse"), ("tie", "not distinguished"))
+        if count[outcome]
+    ]
     counts = ", ".join(
-        f"{at_amounts.count(outcome)} {plural if at_amounts.count(outcome) != 1 else outcome}"
+        f"{count[outcome]} {outcome if count[outcome] == 1 else plural}"
         for outcome, plural in (("win", "wins"), ("tie", "ties"), ("loss", "losses"))
     )
-    return f"{verdict(contrasts, first, second)}: {counts}{_area_text(contrasts)}."
+    return f"{first} against {second}: {', '.join(where)} ({counts}){_area_text(contrasts)}."
+
+
+def _places(contrasts: Sequence[Contrast]) -> str:
+    """Return the amounts of contrasts, or their number if it is large or if they differ in other settings as well."""
+    if len(contrasts) > MAX_PLACES or any(contrast.context for contrast in contrasts):
+        return f"{len(contrasts)} conditions" if len(contrasts) > 1 else "1 condition"
+    return ", ".join(f"{contrast.amount:g}" for contrast in contrasts)
 
 
 def _area_text(contrasts: Sequence[Contrast]) -> str:
@@ -163,24 +179,12 @@ def _area_text(contrasts: Sequence[Contrast]) -> str:
     if len(areas) != 1:
         return ""
     (area,) = areas
-    needed = f", {seeds_needed(area)} seeds needed" if area.outcome == "tie" else ""
     assert area.p is not None
+    result = {"win": "better", "loss": "worse"}.get(area.outcome, f"a tie, {seeds_needed(area)} seeds needed")
     return (
         f"; area {points(area.difference.mean)} points ({_interval(area.difference.interval)}), "
-        f"p {p_value(area.p).replace('<', '< ')}{needed}"
+        f"p {p_value(area.p) if area.p < SMALL_P else f'= {p_value(area.p)}'}: {result}"
     )
-
-
-def verdict(contrasts: Sequence[Contrast], first: str, second: str) -> str:
-    """Return which of two methods is better, from all of their contrasts."""
-    outcomes = {contrast.outcome for contrast in contrasts}
-    if {"win", "loss"} <= outcomes:
-        return f"{first} is better than {second} in places and worse in others"
-    if "win" in outcomes:
-        return f"{first} is better than {second}"
-    if "loss" in outcomes:
-        return f"{first} is worse than {second}"
-    return f"{first} and {second} are not distinguished"
 
 
 def notes(comparison: Comparison) -> list[str]:
@@ -198,8 +202,8 @@ def notes(comparison: Comparison) -> list[str]:
         found.append(f"The methods also differ in {', '.join(comparison.belonging)}.")
     if comparison.failed:
         found.append(f"Runs without a result, left out: {comparison.failed:,}.")
-    least = min(contrast.difference.pairs for contrast in comparison.tests)
-    if least < FEW_SEEDS:
+    least = min(contrast.difference.pairs for contrast in comparison.contrasts)
+    if least < 2:
         found.append("Differences with one common seed have no interval: nothing can be concluded from them.")
     return found
 
@@ -212,7 +216,7 @@ def heading(comparison: Comparison) -> str:
 def as_csv(comparison: Comparison) -> str:
     """Return one row per contrast, with accuracies as fractions."""
     rows = []
-    for contrast in comparison.tests:
+    for contrast in comparison.contrasts:
         found, interval = contrast.difference, contrast.difference.interval or (None, None)
         rows.append(
             {

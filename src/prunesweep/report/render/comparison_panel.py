@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 
 from prunesweep.errors import printable
@@ -30,12 +30,13 @@ def panel(comparison: Comparison | None) -> str:
         return ""
     sentences = "".join(f"<li>{_text(sentence)}</li>" for sentence in summary(comparison))
     hints = "".join(f'<p class="hint">{_text(note)}</p>' for note in notes(comparison))
+    shown = "".join(map(_table, tables(comparison)))
     command = f"prunesweep compare SWEEP_DIR --by {comparison.key} --focus NAME"
     return (
         f'<section aria-labelledby="comparison-title" id="comparison"><style>{STYLE}</style>'
         f'<h2 id="comparison-title">Methods compared by {_text(comparison.key)}</h2>'
         f"<ul>{sentences}</ul>{''.join(_plots(comparison))}"
-        f"<details><summary>Tables of the comparison</summary>{''.join(map(_table, tables(comparison)))}{hints}</details>"
+        f"<details><summary>Tables of the comparison</summary>{shown}{hints}</details>"
         f'<p class="hint">For another setting or another method, run <code>{_text(command)}</code>.</p></section>'
     )
 
@@ -90,8 +91,7 @@ def _ticks(low: float, high: float) -> list[tuple[float, str]]:
     return [(0.0, "middle"), *((end, anchor) for end, anchor in ends if abs(end) > 0.15 * (high - low))]
 
 
-def _row(contrast: Contrast, y: float, x: object) -> str:
-    assert callable(x)
+def _row(contrast: Contrast, y: float, x: Callable[[float], float]) -> str:
     low, high = contrast.difference.interval or (0.0, 0.0)
     name = AREA if contrast.amount is None else f"{contrast.amount:g}"
     context = "".join(f" {key}={value}" for key, value in contrast.context)
