@@ -12,11 +12,10 @@ from rich.table import Table
 from prunesweep.files import write_atomically
 from prunesweep.report.compute.comparison import Comparison
 from prunesweep.report.console.terminal import console, plain
-from prunesweep.report.render.comparison import FORMATS, TextTable, heading, notes, summary, tables
+from prunesweep.report.render.comparison import FORMATS, TEXTS, TextTable, heading, notes, summary, tables
 
 WIDE = 110
 """The width from which the table shows the accuracies of both methods."""
-TEXTS = ("method", "against", "methods", "result")
 
 
 def show_comparison(comparison: Comparison) -> None:

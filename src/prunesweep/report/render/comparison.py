@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ AREA = "area"
 SHORT = ("amount", "against", "difference", "interval", "p", "result", "seeds needed")
 """The columns of a narrow table."""
 LONG = ("amount", "first %", "against", "second %", "difference", "interval", "seeds", "p", "result", "seeds needed")
+TEXTS = ("method", "against", "methods", "result")
+"""The columns that contain texts."""
 MAX_PLACES = 6
 """The largest number of amounts that a sentence lists."""
 SMALL_P = 0.001
@@ -183,7 +186,7 @@ def _area_text(contrasts: Sequence[Contrast]) -> str:
     result = {"win": "better", "loss": "worse"}.get(area.outcome, f"a tie, {seeds_needed(area)} seeds needed")
     return (
         f"; area {points(area.difference.mean)} points ({_interval(area.difference.interval)}), "
-        f"p {p_value(area.p) if area.p < SMALL_P else f'= {p_value(area.p)}'}: {result}"
+        f"p {f'< {SMALL_P:g}' if area.p < SMALL_P else f'= {p_value(area.p)}'}: {result}"
     )
 
 
@@ -271,16 +274,15 @@ def as_latex(comparison: Comparison) -> str:
 
 
 def _latex_table(table: TextTable) -> Iterator[str]:
-    texts = ("method", "against", "methods", "result")
     yield f"% {_for_comment(table.title)}"
-    yield f"\\begin{{tabular}}{{{''.join('l' if column in texts else 'r' for column in table.columns)}}}"
+    yield f"\\begin{{tabular}}{{{''.join('l' if column in TEXTS else 'r' for column in table.columns)}}}"
     yield "\\toprule"
     yield f"{' & '.join(map(_for_latex, table.columns))} \\\\"
     yield "\\midrule"
     for number, row in enumerate(table.rows):
         if number in table.sections:
             yield "\\midrule"
-        yield f"{' & '.join(map(_for_latex, row))} \\\\"
+        yield f"{' & '.join(_latex_cell(*cell) for cell in zip(table.columns, row, strict=True))} \\\\"
     yield "\\bottomrule"
     yield "\\end{tabular}"
 
@@ -292,8 +294,13 @@ def _for_comment(text: str) -> str:
 def _for_latex(text: str) -> str:
     special = {"\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}"}
     special |= {"<": "\\textless{}", ">": "\\textgreater{}"}
-    escaped = "".join(special.get(each, f"\\{each}" if each in "&%$#_{}" else each) for each in text)
-    return f"${escaped}$" if escaped[:1] in "+-" and escaped[1:2].isdigit() and " " not in escaped else escaped
+    return "".join(special.get(each, f"\\{each}" if each in "&%$#_{}" else each) for each in text)
+
+
+def _latex_cell(column: str, text: str) -> str:
+    """Return a cell. Signed numbers are set in math mode, where a hyphen is a minus sign."""
+    escaped = _for_latex(text)
+    return escaped if column in TEXTS else re.sub(r"[+-][\d.]+", r"$\g<0>$", escaped)
 
 
 FORMATS: dict[str, Callable[[Comparison], str]] = {".csv": as_csv, ".md": as_markdown, ".tex": as_latex}

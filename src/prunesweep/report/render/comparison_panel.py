@@ -9,8 +9,9 @@ from prunesweep.errors import printable
 from prunesweep.report.compute.comparison import Comparison, Contrast
 from prunesweep.report.render.comparison import AREA, TextTable, notes, points, summary, tables
 
-WIDTH, LEFT, ROW = 640, 190, 18
+WIDTH, LEFT, ROW = 440, 140, 18
 """Sizes of a forest plot: its width, the space for labels, and the height of a row."""
+MAX_LABEL = 16
 STYLE = """
 #comparison ul { padding-left: 1.2rem; }
 #comparison svg { max-width: 100%; height: auto; display: block; margin: 0.6rem 0; font-size: 12px; }
@@ -96,7 +97,7 @@ def _row(contrast: Contrast, y: float, x: Callable[[float], float]) -> str:
     name = AREA if contrast.amount is None else f"{contrast.amount:g}"
     context = "".join(f" {key}={value}" for key, value in contrast.context)
     label = f"{name}{context}"
-    shown = label if len(label) <= 24 else f"{label[:23]}…"
+    shown = label if len(label) <= MAX_LABEL else f"{label[: MAX_LABEL - 1]}…"
     middle = x(contrast.difference.mean)
     return (
         f'<g class="{contrast.outcome.replace(" ", "-")}"><title>{_text(label)}: {points(contrast.difference.mean)} '
