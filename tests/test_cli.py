@@ -215,10 +215,14 @@ def test_compare_prints_the_verdict_and_writes_files(tmp_path: Path, capsys: pyt
     assert "random against l1: worse at 0.9" in Path(files[0]).read_text()
 
 
-def test_several_sweeps_are_compared_with_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    sweeps = [str(fake_methods(tmp_path / name, {"l1": METHODS["l1"]})) for name in "ab"]
-    assert main(["compare", *sweeps]) == 0
-    assert f"{sweeps[0]} against {sweeps[1]}: not distinguished at 0.5, 0.9" in capsys.readouterr().out
+def test_several_sweeps_are_compared_with_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in "ab":
+        fake_methods(tmp_path / name, {"l1": METHODS["l1"]})
+    assert main(["compare", "a", "b"]) == 0
+    assert "a against b: not distinguished at 0.5, 0.9" in capsys.readouterr().out
 
 
 BAD_COMPARISONS = [

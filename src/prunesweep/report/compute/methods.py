@@ -77,7 +77,7 @@ def methods(runs: Runs, key: str, measure: Measure) -> Methods:
         members[name].append(run)
     if len(members) < 2:
         raise UsageError(
-            f"--by={key}: has the single value {next(iter(members))}. A comparison needs at least two values."
+            f"--by={key}: has the single value {next(iter(members), None)}. A comparison needs at least two values."
             + _alternatives(runs, key)
         )
     keys = varied(completed)
