@@ -19,7 +19,9 @@ from string import Template
 
 from plotly.offline import get_plotlyjs
 
+from prunesweep.report.compute.comparison import compare_automatically
 from prunesweep.report.compute.values import Values
+from prunesweep.report.render.comparison_panel import panel
 from prunesweep.report.render.header import facts, failures, title
 from prunesweep.report.render.payload import payload
 
@@ -31,6 +33,7 @@ def page(values: Values, folder: Path) -> str:
         title=escape(title(values)),
         style=source.joinpath("page.css").read_text(encoding="utf-8"),
         facts=facts(values),
+        comparison=panel(compare_automatically(values.runs)),
         failures=failures(values),
         plotly=_plotly(),
         data=_packed(json.dumps(payload(values, folder), allow_nan=False, separators=(",", ":")).encode()),
