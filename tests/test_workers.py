@@ -191,7 +191,7 @@ def test_an_interrupt_while_workers_start_prints_nothing_else(tmp_path: Path) ->
 
 @pytest.mark.skipif(not FORKS, reason="reads /proc")
 def test_a_terminal_cannot_interrupt_workers_and_the_process_that_they_are_forked_from(tmp_path: Path) -> None:
-    script = tmp_path / "script.py"  # a new process: in this one, other tests may have started the server
+    script = tmp_path / "parent.py"  # a new process: the one of this test may have started other processes before
     script.write_text(
         textwrap.dedent("""
             import signal
@@ -200,19 +200,19 @@ def test_a_terminal_cannot_interrupt_workers_and_the_process_that_they_are_forke
 
             def blocked(pid):
                 status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
-                signals = int(status["SigBlk"], 16)
-                return [bool(signals & 1 << number - 1) for number in (signal.SIGINT, signal.SIGTERM)]
-
-            def parent(pid):
-                return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
+                mask = int(status["SigBlk"], 16)
+                return [bool(mask & 1 << number - 1) for number in (signal.SIGINT, signal.SIGTERM)]
 
             if __name__ == "__main__":
                 with Workers(1, print) as pool:
-                    print(blocked(pool.pids[0]), blocked(parent(pool.pids[0])), blocked("self"))
+                    worker = pool.pids[0]
+                    parent = Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1]
+                    print(blocked(worker), blocked(parent), blocked("self"))
         """)
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=TIMEOUT)
-    assert (done.stdout, done.stderr) == ("[True, False] [True, False] [False, False]\n", "")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "[True, False] [True, False] [False, False]\n"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

@@ -58,8 +58,8 @@ def test_concluding_prints_the_table_and_the_files_of_the_report(
     conclude([folder], folder)
     out = capsys.readouterr().out
     assert "61,706 -> 30,853" in out
-    files = ["results.csv", "frontier.csv", "frontier.png", "report.html"]
-    assert [Path(line).name for line in out.splitlines()[-4:]] == files
+    files = ["results.csv", "frontier.csv", "frontier.png", "frontier.pdf", "frontier.svg", "report.html"]
+    assert [Path(line).name for line in out.splitlines()[-6:]] == files
     lines = (folder / "results.csv").read_text().splitlines()
     assert len(lines) == 3
     assert "final.test_accuracy" in lines[0]
