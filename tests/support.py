@@ -75,6 +75,7 @@ LONG_TESTS = (
     "tests/test_golden.py::test_a_portable_run",
     "tests/test_own_data.py::test_a_published_data_set",
     "tests/test_own_data.py::test_a_sweep",
+    "tests/test_run.py::test_a_run_and_a_sweep_without_an_amount",
     "tests/test_run.py::test_two_processes",
     "tests/tracking/test_mlflow.py::test_parallel_jobs",
 )

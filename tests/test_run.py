@@ -61,6 +61,14 @@ def test_a_failing_job_does_not_stop_the_others(run_py: Command, tmp_path: Path)
     assert "Traceback" not in done.out + done.err
 
 
+def test_a_run_and_a_sweep_without_an_amount_say_how_much_is_pruned(run_py: Command) -> None:
+    short = ("model=lenet_300_100", "train.epochs=0", "finetune.epochs=0")
+    message = "prune.amount is not set: pruning 20 % of the selected weights, the default.\n"
+    assert run_py(*short).out.startswith(message)
+    assert run_py("-m", *short, "seed=0,1").out.count(message) == 1
+    assert message not in run_py(*short, "prune.amount=0.2").out
+
+
 def test_a_directory_never_holds_the_result_of_another_config(run_py: Command, tmp_path: Path) -> None:
     small = ("model=lenet_300_100", "train.epochs=0", "finetune.epochs=0", "hydra.run.dir=x")
     assert run_py(*small).code == 0

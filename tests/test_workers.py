@@ -189,7 +189,6 @@ def test_an_interrupt_while_workers_start_prints_nothing_else(tmp_path: Path) ->
     assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted\n", "")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.skipif(not FORKS, reason="reads /proc")
 def test_a_terminal_cannot_interrupt_workers_and_the_process_that_they_are_forked_from(tmp_path: Path) -> None:
     script = tmp_path / "parent.py"  # a new process: the one of this test may have started other processes before
@@ -216,6 +215,7 @@ def test_a_terminal_cannot_interrupt_workers_and_the_process_that_they_are_forke
     assert done.stdout == "[True, False] [True, False] [False, False]\n"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_workers_end_with_their_parent_and_remove_their_folder(tmp_path: Path) -> None:
     folder = tmp_path / "shared"
     folder.mkdir()

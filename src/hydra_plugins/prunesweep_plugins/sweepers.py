@@ -6,6 +6,7 @@ Hydra imports this module at each start, so everything slow is imported where it
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from prunesweep.search.space import Space
     from prunesweep.search.sweep_directory import Sweep
 
+log = logging.getLogger("prunesweep")
 HERE = "hydra_plugins.prunesweep_plugins.sweepers"
 
 
@@ -147,6 +149,7 @@ class GridSweeper(BasicSweeper):
         """
         from prunesweep.config import build
         from prunesweep.files import write_atomically
+        from prunesweep.report.console.text import DEFAULT_AMOUNT_USED
         from prunesweep.search.sweep_directory import before_the_first_run, claimed
 
         assert self.config is not None
@@ -164,6 +167,8 @@ class GridSweeper(BasicSweeper):
                 return []
         launching.prepare(self.config)
         with claimed(folder, record):
+            if all(run.prune.has_default_amount for run in runs):
+                log.info(DEFAULT_AMOUNT_USED)
             forecast = planning.plan_before_sweep(runs, self.config)
             write_atomically(folder / "multirun.yaml", OmegaConf.to_yaml(self.config).encode())
             if isinstance(self.launcher, LocalLauncher):
