@@ -11,7 +11,7 @@ from rich.table import Table
 
 from prunesweep.files import write_atomically
 from prunesweep.report.compute.comparison import Comparison
-from prunesweep.report.console.terminal import console, plain
+from prunesweep.report.console.text import console, plain
 from prunesweep.report.render.comparison import FORMATS, TEXTS, TextTable, heading, notes, summary, tables
 
 WIDE = 110
