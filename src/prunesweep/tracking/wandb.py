@@ -48,7 +48,7 @@ class WandB(Logger):
         for earlier in (run.folder / FOLDER).glob(f"*-{identity}"):
             shutil.rmtree(earlier)
         options: dict[str, Any] = {"project": self.project, "entity": self.entity, "mode": self.mode}
-        names = {"name": run_name(run, sweep), "group": "/".join(sweep.parts[-2:]) if sweep else None}
+        names: dict[str, Any] = {"name": run_name(run, sweep), "group": "/".join(sweep.parts[-2:]) if sweep else None}
         config = {**settings(run), "directory": str(run.folder.resolve())}
         with wandb.init(
             **options, **names, id=identity, dir=run.folder, config=config, reinit="create_new", settings=_quiet()

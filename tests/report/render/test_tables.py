@@ -43,8 +43,8 @@ def test_a_label_leaves_out_settings_that_the_experiment_does_not_have(tmp_path:
     fake_run(tmp_path / "2", fake_fields(0.5, 0), prune__criterion="snip", prune__iterations=None)
     values = compute(gather([tmp_path]))
     assert [label(values, experiment) for experiment in values.experiments] == [
-        "prune.criterion=l1",
-        "prune.criterion=snip prune.iterations=1",
-        "prune.criterion=snip prune.iterations=None",
+        "prune=l1",
+        "prune=snip prune.iterations=1",
+        "prune=snip prune.iterations=None",
     ]
     assert "prune.iterations 1 | None" in facts(values)

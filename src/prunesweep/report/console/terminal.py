@@ -164,7 +164,7 @@ def conclude(sweeps: Sequence[Path], folder: Path) -> Summary:
     runs = gather(sweeps)
     summary = summarize(runs.all, runs.not_started)
     try:
-        paths = write_report(runs, folder)
+        _, paths = write_report(runs, folder)
     except OSError as error:
         command = shlex.join(["prunesweep", "report", *map(str, map(short_path, sweeps))])
         raise UsageError(

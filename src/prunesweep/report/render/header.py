@@ -44,7 +44,7 @@ def facts(values: Values) -> str:
 def failures(values: Values) -> str:
     """Return the rows of the table of runs without a result, escaped; at most 500."""
     shown, more = values.runs.failed[:MAX_FAILURES], len(values.runs.failed) - MAX_FAILURES
-    last = f"<tr><td colspan=4>and {more:,} more in results.csv</td></tr>" if more > 0 else ""
+    last = f"<tr><td colspan=4>and {more:,} more in failed.csv</td></tr>" if more > 0 else ""
     return "".join(map(_failure, shown)) + last
 
 

@@ -24,9 +24,11 @@ def frontier_table(values: Values) -> str:
 
 def label(values: Values, experiment: Experiment) -> str:
     """Return the settings that distinguish `experiment` from the others on its data set."""
-    first = values.runs.completed[experiment.runs[0]]
-    (keys,) = (task.keys for task in values.tasks if task.dataset == first.result["dataset"])
-    return " ".join(f"{key}={_short(first.settings.get(key))}" for key in keys if key in first.settings)
+    runs = [values.runs.completed[index] for index in (*experiment.runs, *experiment.duplicates)]
+    (keys,) = (task.keys for task in values.tasks if task.dataset == runs[0].result["dataset"])
+    known = {key: {run.settings.get(key) for run in runs} for key in keys}  # several values: the setting has no effect
+    shared = {key: found.pop() for key, found in known.items() if len(found) == 1}
+    return " ".join(f"{key}={_short(value)}" for key, value in shared.items() if key in runs[0].settings)
 
 
 def _row(values: Values, task: Task, frontier: Frontier, index: int) -> dict[str, Any]:
