@@ -61,7 +61,8 @@ def test_the_hypervolume_with_a_minimized_objective() -> None:
 
 def test_the_line_shows_the_progress() -> None:
     assert line("s", ROWS, 10, GOALS, 65.0) == (
-        "s: 4/10 trials (1 failed), best within 0.5 points of dense: -20.00% parameters at 90.00% (trial 0), "
+        "s: 4/10 trials (1 failed), best within 0.5 points of dense: -20.00% parameters "
+        "at validation accuracy 90.00% (trial 0), "
         "hypervolume 0.5, 01:05 left"
     )
     assert line("s", [], 10, GOALS, None) == "s: 0/10 trials, hypervolume 0"

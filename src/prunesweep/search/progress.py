@@ -102,7 +102,7 @@ def line(name: str, rows: Sequence[Row], total: int, goals: Sequence[Objective],
         best = max(near, key=lambda row: row.noted["param_reduction"])
         parts.append(
             f"best within 0.5 points of dense: -{best.noted['param_reduction']:.2%} parameters "
-            f"at {best.noted['final.val_accuracy']:.2%} (trial {best.number})"
+            f"at validation accuracy {best.noted['final.val_accuracy']:.2%} (trial {best.number})"
         )
     parts.append(f"hypervolume {hypervolume(rows, goals):.5g}")
     if left is not None:

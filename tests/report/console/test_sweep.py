@@ -13,7 +13,7 @@ HALF = Progress(36, 10, 331, 140, 130.0, Completed(0.973, 0.972, 0.8))
 def test_progress_in_words() -> None:
     assert line(HALF) == (
         "10 of 36 runs, 140 of 331 epochs, 2 min 10 s left, "
-        "best within 0.5 points of dense: -80.00 % parameters at 97.20 %"
+        "best within 0.5 points of dense: -80.00 % parameters at validation accuracy 97.20 %"
     )
     assert line(Progress(1, 0, 0, 0, None, None)) == "0 of 1 run"
     assert short(HALF) == "140/331 epochs  2 min 10 s left  best -80.0 % at 97.2 %"

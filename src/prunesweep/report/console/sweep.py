@@ -74,7 +74,8 @@ def line(progress: Progress) -> str:
     if progress.best is not None:
         best = progress.best
         parts.append(
-            f"best within 0.5 points of dense: {cut(best.param_reduction)} parameters at {percent(best.final)}"
+            f"best within 0.5 points of dense: {cut(best.param_reduction)} parameters "
+            f"at validation accuracy {percent(best.final)}"
         )
     return ", ".join(parts)
 

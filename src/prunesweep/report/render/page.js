@@ -182,12 +182,12 @@ function drawFrontier() {
   const layout = {
     xaxis: costAxis(data.axes[axis].label, data.axes[axis].log, taskRuns().map((run) => data.runs[axis][run]).filter((cost) => cost > 0), $("frontier").clientWidth),
     yaxis: accuracyAxis(scale, `Test accuracy, % of ${task.test ? number(task.test) : "the test"} images`, best, [...taskRuns().map((run) => data.runs.final_test[run]), ...task.dense.map(({ test }) => test.mean)].map(y)),
-    shapes: task.dense.map((dense) => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: y(dense.test.mean), y1: y(dense.test.mean), line: { color: css("--ink"), width: 1.2, dash: "dash" } })),
+    shapes: task.dense.flatMap((dense) => [{ type: "rect", xref: "paper", x0: 0, x1: 1, y0: y(dense.band[0]), y1: y(dense.band[1]), fillcolor: css("--ink"), opacity: 0.08, layer: "below", line: { width: 0 } }, { type: "line", xref: "paper", x0: 0, x1: 1, y0: y(dense.test.mean), y1: y(dense.test.mean), line: { color: css("--ink"), width: 1.2, dash: "dash" } }]),
     annotations: task.dense.map((dense) => ({ xref: "paper", ...(data.axes[axis].more ? { x: 1, xanchor: "right" } : { x: 0, xanchor: "left" }), yanchor: "bottom", showarrow: false, y: scale === "error" ? Math.log10(y(dense.test.mean)) : y(dense.test.mean), text: `dense ${safe(dense.model)} ${percent(dense.test.mean)}`, font: { size: 12 } })),
     uirevision: `${axis} ${scale} ${task.dataset}`,
   };
   $("frontier-hint").textContent = (scale === "error" ? "Equal distances on the accuracy axis are equal ratios of error. " : "")
-    + (data.axes[axis].more ? "Better is up and right." : "Better is up and left.") + " Dashed line: the dense network, mean over the trained ones."
+    + (data.axes[axis].more ? "Better is up and right." : "Better is up and left.") + " Dashed line: the dense network, mean over the trained ones; band: its standard error, by test images and seeds."
     + (lines.length > 1 ? " There is one frontier per color." : "");
   return draw("frontier", traces, layout);
 }

@@ -1,6 +1,6 @@
 """`report.html`: one file that contains its data, its code and plotly.js, and needs no network connection.
 
-Its parts are the files `page.html`, `page.css` and `page.js` in this folder. Data and plotly.js are embedded as base64
+Its parts are the files `page.*` and `verdict.*` in this folder. Data and plotly.js are embedded as base64
 of gzip, which takes a third of the space and contains nothing that a browser could read as markup.
 """
 
@@ -12,7 +12,7 @@ import json
 import os
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -24,12 +24,14 @@ from urllib.parse import quote
 from plotly.offline import get_plotlyjs
 
 from prunesweep.errors import printable
+from prunesweep.report.compute.confirmation import Confirmation
 from prunesweep.report.compute.costs import AXES, as_of_round
 from prunesweep.report.compute.gather import short_path
 from prunesweep.report.compute.groups import Spread
 from prunesweep.report.compute.values import Values
 from prunesweep.report.render.header import facts, failures, title
 from prunesweep.report.render.tables import label
+from prunesweep.report.render.verdict import slider, verdict
 from prunesweep.results.history import after_dense, phase
 from prunesweep.results.published import published
 from prunesweep.results.run_directory import RunDirectory, Value
@@ -46,9 +48,14 @@ def page(values: Values, folder: Path) -> str:
     """Return the page for a report in `folder`. Its links to runs are relative to `folder`."""
     source = files("prunesweep.report.render")
     parts = {name: source.joinpath(f"page.{name}").read_text(encoding="utf-8") for name in ("html", "css", "js")}
+    first = {name: source.joinpath(f"verdict.{name}").read_text(encoding="utf-8") for name in ("css", "js")}
     return Template(parts["html"]).substitute(
         title=escape(title(values)),
-        style=parts["css"],
+        style=parts["css"] + first["css"],
+        verdict=verdict(values),
+        verdict_code=first["js"],
+        noise=slider(values),
+        opened=" open" if values.runs.failed or not values.tasks else "",
         facts=facts(values),
         failures=failures(values),
         plotly=_plotly(),
@@ -93,12 +100,13 @@ def payload(values: Values, folder: Path) -> dict[str, Any]:
                 "seeds": experiment.seeds,
                 "costs": {axis: _short(cost) for axis, cost in experiment.costs.items()},
                 **{name: _spread(getattr(experiment, name)) for name in ("val", "test", "val_drop", "test_drop")},
+                **_confirmed(values.confirmed.get(index)),
             }
-            for experiment in values.experiments
+            for index, experiment in enumerate(values.experiments)
         ],
         "tasks": [
             {
-                **asdict(task),
+                **{each.name: _plain(getattr(task, each.name)) for each in fields(task) if each.name != "verdict"},
                 "published": {
                     dense.model: [asdict(row) for row in published(dense.model, task.dataset)] for dense in task.dense
                 },
@@ -106,6 +114,15 @@ def payload(values: Values, folder: Path) -> dict[str, Any]:
             for task in values.tasks
         ],
     }
+
+
+def _plain(value: Any) -> Any:
+    """Return dataclasses at any depth as dictionaries."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
 
 
 def _link(run: RunDirectory, folder: str) -> str:
@@ -147,6 +164,14 @@ def _short(value: Any) -> Any:
 
 def _spread(spread: Spread) -> list[float | None]:
     return [_short(spread.mean), _short(spread.sd)]
+
+
+def _confirmed(found: Confirmation | None) -> dict[str, Any]:
+    """Return the results of `prunesweep confirm` for an experiment, if there are any."""
+    if found is None:
+        return {}
+    scores = {"val": _spread(found.val), "test": _spread(found.test)}
+    return {"confirmed": {"seeds": found.seeds, **scores, "difference": _short(found.difference)}}
 
 
 def _curve(result: Mapping[str, Any]) -> list[float]:
