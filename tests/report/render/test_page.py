@@ -3,80 +3,18 @@
 import base64
 import gzip
 import json
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
 
 import pytest
+from browser import Tab, report
 from fakes import Sweep, fake_fields, fake_round, fake_run
-from playwright.sync_api import Browser, Page, sync_playwright
 
 from prunesweep.report.compute.gather import Runs, gather
 from prunesweep.report.compute.values import compute
 from prunesweep.report.render.page import page, payload
 from prunesweep.results.run_directory import RunDirectory
 
-CHROMIUM = shutil.which("chromium")
-QUIET = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync"),
-)
 EVIL = "</script><script>window.owned = true</script><img src=x onerror=window.owned=true>"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
-        yield browser
-        browser.close()
-
-
-class Tab:
-    """A tab of the browser, with the errors and the requests of its page as `complaints`.
-
-    One tab shows all pages at one address, because a browser then compiles Plotly only once.
-    """
-
-    def __init__(self, browser: Browser, path: Path) -> None:
-        self.path = path
-        self.page: Page = browser.new_context(offline=True).new_page()
-        self.complaints: list[str] = []
-        self.page.on("console", lambda entry: self.complaints.extend([entry.text] * (entry.type == "error")))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda request: self.complaints.append(request.url))
-
-    def open(self, path: Path, width: int = 1280, dark: bool = False) -> Self:
-        self.complaints.clear()
-        self.page.set_viewport_size({"width": width, "height": 900})
-        self.page.emulate_media(color_scheme="dark" if dark else "light")
-        shutil.copyfile(path, self.path)
-        self.page.goto(self.path.as_uri())
-        self.page.wait_for_selector("body[data-ready]")
-        assert self.complaints.pop(0) == self.path.as_uri()
-        return self
-
-    def chosen(self) -> str:
-        return self.page.locator("#chosen strong").inner_text()
-
-    def cells(self, column: str) -> list[str]:
-        heads = self.page.locator("#table thead th").all_inner_texts()
-        place = 1 + [head.rstrip(" ▲▼") for head in heads].index(column)
-        return self.page.locator(f"#table tbody tr:not(.detail) td:nth-child({place})").all_inner_texts()
-
-
-@pytest.fixture(scope="module")
-def tab(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Tab:
-    return Tab(browser, tmp_path_factory.mktemp("tab") / "report.html")
-
-
-def report(sweep: Path) -> Path:
-    path = sweep / "report.html"
-    path.write_text(page(compute(gather([sweep])), sweep))
-    return path
 
 
 CHARTS = ("frontier", "layers", "tuning", "sensitivity")
@@ -191,7 +129,7 @@ def test_values_from_configs_are_text(sweep: Sweep, tab: Tab) -> None:
     fake_run(folder / "9", fake_fields(0.7, 0, status="failed", overrides=[EVIL], error=EVIL))
     opened = tab.open(report(folder))
     shown = opened.page
-    shown.locator("#color").select_option("prune.criterion")
+    shown.locator("#color").select_option("prune")
     shown.locator("#table tbody button").last.click()
     assert EVIL in shown.locator("tr.detail").inner_text()
     assert EVIL in shown.locator("#failed").inner_text()

@@ -16,7 +16,8 @@ from prunesweep.results.objectives import NEAR
 from prunesweep.results.run_directory import RunDirectory
 
 ENOUGH_SEEDS = 3
-"""A setting with this number of seeds can be recommended, however many seeds others have."""
+"""A setting with this number of seeds can be recommended, however many seeds others have. With fewer, it needs as many
+seeds as any other setting within the limit."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,11 @@ def verdict(
 ) -> Verdict:
     """Return the verdict on the experiments `indices`, all on one data set.
 
-    - safest: the least drop of validation accuracy that remains if its uncertainty is added;
     - smallest: the fewest parameters within the limit;
-    - recommended: the same among the settings with enough seeds that cannot be told apart from the safest one.
+    - safest: the least drop of validation accuracy, its uncertainty added, within the limit and with enough seeds;
+    - recommended: the fewest parameters among these that cannot be told apart from the safest.
+
+    If no setting is within the limit, the safest of all is the only choice.
 
     Args:
         indices: Experiments on one data set.
@@ -104,13 +107,17 @@ def _roles(pruned: Mapping[int, Evidence], experiments: Sequence[Experiment], no
     def size(index: int) -> tuple[float, float]:
         return experiments[index].costs["params_nonzero"] or 0, pruned[index].drop
 
-    safest = min(pruned, key=lambda index: (pruned[index].drop + noise.margin(pruned[index]), size(index)))
+    def worst(index: int) -> tuple[float, tuple[float, float]]:
+        return pruned[index].drop + noise.margin(pruned[index]), size(index)
+
     within = [index for index, each in pruned.items() if each.drop <= NEAR + 1e-9]
     if not within:
-        return {"safest": safest}
+        return {"safest": min(pruned, key=worst)}
     enough = min(ENOUGH_SEEDS, max(pruned[index].seeds for index in within))
-    sure = [index for index in within if pruned[index].seeds >= enough and noise.tied(pruned[index], pruned[safest])]
-    return {"safest": safest, "recommended": min(sure or within, key=size), "smallest": min(within, key=size)}
+    sure = [index for index in within if pruned[index].seeds >= enough]
+    safest = min(sure, key=worst)
+    tied = [index for index in sure if index == safest or noise.tied(pruned[index], pruned[safest])]
+    return {"safest": safest, "recommended": min(tied, key=size), "smallest": min(within, key=size)}
 
 
 def _choice(

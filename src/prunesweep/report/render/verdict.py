@@ -20,7 +20,7 @@ from prunesweep.report.compute.verdict import Choice, accuracy
 from prunesweep.report.render.tables import label
 from prunesweep.results.run_directory import RunDirectory
 
-MAX_TIES = 3
+MAX_TIES = 8
 """How many tied settings are named."""
 ABOUT = {
     "safest": "least drop of validation accuracy, uncertainty included",
@@ -34,7 +34,8 @@ def verdict(values: Values) -> str:
     parts = []
     for sentence, task in zip(sentences(values), values.tasks, strict=True):
         cards = "".join(_card(values, task, choice) for choice in task.verdict.choices)
-        parts.append(f'<p class="sentence">{_escaped(sentence)}</p><div class="cards">{cards}</div>')
+        chance = f'<p class="hint">Noise of a validation accuracy: {noise(task)}.</p>' if cards else ""
+        parts.append(f'<p class="sentence">{_escaped(sentence)}</p>{chance}<div class="cards">{cards}</div>')
     failed = len(values.runs.failed) + values.runs.not_started
     if failed:
         runs = "1 run has" if failed == 1 else f"{failed:,} runs have"
@@ -52,19 +53,18 @@ def _card(values: Values, task: Task, choice: Choice) -> str:
     run = values.runs.completed[choice.run]
     left, total = experiment.costs["params_nonzero"] or 0, run.result["params_total"]
     settings = label(values, experiment) or "the only setting"
-    digits = 1 if (task.test or 0) <= 1_000 else 2
+    digits, val_digits = _digits(task.test), _digits(task.verdict.noise.images)
     confirmation = values.confirmed.get(choice.experiment)
     lines = [
         ("test accuracy", f"{accuracy(choice.test, digits)}, dense {accuracy(choice.dense, digits)}"),
-        ("validation accuracy", f"{accuracy(experiment.val)}, {_drop(experiment.val_drop)}"),
+        ("validation accuracy", f"{accuracy(experiment.val, val_digits)}, {_drop(experiment.val_drop, val_digits)}"),
         ("evidence", _evidence(values, choice)),
-        ("noise", noise(task)),
-        ("confirmed", _confirmed(confirmation)),
+        ("confirmed", _confirmed(confirmation, digits, val_digits)),
     ]
     terms = "".join(f"<dt>{term}</dt><dd>{text}</dd>" for term, text in lines if text)
     return (
         f'<article class="card" data-roles="{" ".join(choice.roles)}">'
-        f"<h2>{_roles(choice)}</h2><p class=hint>{'; '.join(ABOUT[role] for role in choice.roles)}</p>"
+        f"<h2>{_roles(choice)}</h2>{_about(choice)}"
         f"<p><code>{_escaped(settings)}</code></p>"
         f'<p class="figures"><strong>{100 * left / total:.3g} %</strong> of the parameters: '
         f"{left:,.0f} of {total:,}</p>"
@@ -72,17 +72,27 @@ def _card(values: Values, task: Task, choice: Choice) -> str:
     )
 
 
+def _about(choice: Choice) -> str:
+    return f'<p class="hint">{ABOUT[choice.roles[0]]}</p>' if len(choice.roles) == 1 else ""
+
+
 def _roles(choice: Choice) -> str:
     *first, last = choice.roles
     return f"{', '.join(first)} and {last}".capitalize() if first else last.capitalize()
 
 
+def _digits(images: int | None) -> int:
+    """Return the number of decimal places of a percentage that `images` images can resolve."""
+    return 1 if (images or 0) <= 1_000 else 2
+
+
 def _evidence(values: Values, choice: Choice) -> str:
     """Return the number of seeds, and which settings cannot be told apart from the chosen one; escaped."""
-    seeds = _seeds(choice.evidence.seeds)
-    if not choice.tied:
+    seeds, count = _seeds(choice.evidence.seeds), len(choice.tied)
+    if not count:
         return seeds
-    return f"{seeds}; tied with {_tied(values, choice.tied)}"
+    settings = "1 other setting" if count == 1 else f"{count:,} other settings"
+    return f"{seeds}<details><summary>tied with {settings}</summary>{_tied(values, choice.tied)}</details>"
 
 
 def _seeds(count: int) -> str:
@@ -96,18 +106,18 @@ def _tied(values: Values, indices: tuple[int, ...] | list[int]) -> str:
     return ", ".join([*names, *more])
 
 
-def _drop(drop: Spread) -> str:
-    sd = "" if drop.sd is None else f" ± {100 * drop.sd:.2f}"
-    return f"{abs(100 * drop.mean):.2f}{sd} points {'below' if drop.mean >= 0 else 'above'} its dense network"
+def _drop(drop: Spread, digits: int) -> str:
+    sd = "" if drop.sd is None else f" ± {100 * drop.sd:.{digits}f}"
+    return f"{abs(100 * drop.mean):.{digits}f}{sd} points {'below' if drop.mean >= 0 else 'above'} its dense network"
 
 
-def _confirmed(confirmation: Confirmation | None) -> str:
-    if confirmation is None:
+def _confirmed(found: Confirmation | None, digits: int, val_digits: int) -> str:
+    if found is None:
         return "not with new seeds"
-    points = 100 * confirmation.difference
+    points = 100 * found.difference
     return (
-        f"with {_plural(confirmation.seeds)}: validation {accuracy(confirmation.val)}, {abs(points):.2f} points "
-        f"{'lower' if points < 0 else 'higher'} than searched; test {accuracy(confirmation.test)}"
+        f"with {_plural(found.seeds)}: validation {accuracy(found.val, val_digits)}, {abs(points):.{val_digits}f} "
+        f"points {'lower' if points < 0 else 'higher'} than searched; test {accuracy(found.test, digits)}"
     )
 
 
@@ -147,16 +157,16 @@ def _beside_slider(values: Values, task: Task) -> dict[str, Any]:
     return {
         "images": spread.images,
         "noise": noise(task),
-        "evidence": {index: _beside(values, index, ties(compared, index, spread)) for index in members},
+        "evidence": {index: _beside(values, task, index, ties(compared, index, spread)) for index in members},
     }
 
 
-def _beside(values: Values, index: int, tied: list[int]) -> str:
+def _beside(values: Values, task: Task, index: int, tied: list[int]) -> str:
     experiment = values.experiments[index]
     confirmation = values.confirmed.get(index)
     parts = [f"Searched with {_seeds(experiment.seeds)}" if confirmation else f"Evidence: {_seeds(experiment.seeds)}"]
     if confirmation:
-        parts.append(f"Confirmed {_confirmed(confirmation)}")
+        parts.append(f"Confirmed {_confirmed(confirmation, _digits(task.test), _digits(task.verdict.noise.images))}")
     if tied:
         parts.append(f"Cannot be told apart from {_tied(values, tied)}")
     return ". ".join(parts) + "."
