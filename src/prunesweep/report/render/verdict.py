@@ -88,7 +88,9 @@ def _digits(images: int | None) -> int:
 
 def _evidence(values: Values, choice: Choice) -> str:
     """Return the number of seeds, and which settings cannot be told apart from the chosen one; escaped."""
-    seeds, count = _seeds(choice.evidence.seeds), len(choice.tied)
+    seeds, count = _seeds(values.experiments[choice.experiment].seeds), len(choice.tied)
+    if choice.experiment in values.confirmed:
+        seeds = f"{values.experiments[choice.experiment].seeds} searched, {_plural(choice.evidence.seeds)}"
     if not count:
         return seeds
     settings = "1 other setting" if count == 1 else f"{count:,} other settings"
