@@ -10,6 +10,7 @@ from typing import Any
 
 import cloudpickle
 import pytest
+from support import FORKS
 
 from prunesweep.workers import Ended, Handler, Message, Pool, Send, ThisProcess, WorkerDied, Workers
 
@@ -165,7 +166,47 @@ def test_leaving_the_pool_ends_workers_that_are_busy() -> None:
     assert not any(map(alive, pids))
 
 
+def test_an_interrupt_while_workers_start_prints_nothing_else(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(
+        textwrap.dedent("""
+        from multiprocessing.connection import Connection
+        from prunesweep.workers import Workers
+
+        def interrupted(self, content):
+            self._send(content[:10])  # the beginning of a message
+            raise KeyboardInterrupt
+
+        if __name__ == "__main__":
+            Connection._send_bytes = interrupted
+            try:
+                Workers(1, print)
+            except KeyboardInterrupt:
+                print("interrupted")
+        """)
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=TIMEOUT)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted\n", "")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.skipif(not FORKS, reason="reads /proc")
+def test_a_terminal_cannot_interrupt_workers_and_the_process_that_they_are_forked_from() -> None:
+    def blocked(pid: int | str) -> int:
+        status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+        return int(status["SigBlk"], 16)
+
+    def parent(pid: int) -> str:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
+
+    with Workers(1, handle) as pool:
+        interrupt, end = (1 << number - 1 for number in (signal.SIGINT, signal.SIGTERM))
+        for pid in (pool.pids[0], parent(pool.pids[0])):
+            assert blocked(pid) & interrupt
+            assert not blocked(pid) & end
+    assert not blocked("self") & interrupt
+
+
 def test_workers_end_with_their_parent_and_remove_their_folder(tmp_path: Path) -> None:
     folder = tmp_path / "shared"
     folder.mkdir()

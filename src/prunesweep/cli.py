@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prunesweep.errors import UsageError, check_choice, check_range
+from prunesweep.errors import UsageError, check_choice, check_range, printable
 from prunesweep.process import CONTINUE, Interrupts, exit_with_message
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parser.parse_args(arguments)
         code: int = options.execute(options)
     except (UsageError, ArithmeticError, OSError) as error:  # includes diverged training and read-only folders
-        print(f"prunesweep: {error}", file=sys.stderr)
+        print(f"prunesweep: {printable(error, lines=True)}", file=sys.stderr)
         return 1
     return code
 
@@ -229,7 +229,7 @@ def _add_export(verbs: Verbs) -> None:
 def _export(options: argparse.Namespace) -> int:
     from prunesweep.experiment.saved import Files, completed_run, load_config
     from prunesweep.export.write import export
-    from prunesweep.report.console.terminal import percent
+    from prunesweep.report.console.text import percent
 
     run = completed_run(options.run)
     config, notes = load_config(run, Files(options.root), trust=_trust(options), to_run=False)
@@ -267,7 +267,7 @@ def _add_evaluate(verbs: Verbs) -> None:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from prunesweep.export.evaluate import evaluate
-    from prunesweep.report.console.terminal import percent
+    from prunesweep.report.console.text import percent
 
     accuracy, notes = evaluate(options.file, options.dataset, options.root, options.split, trust=_trust(options))
     _print_notes(notes)
@@ -354,4 +354,4 @@ def _trust(options: argparse.Namespace) -> bool:
 
 def _print_notes(notes: Iterable[str]) -> None:
     for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+        print(f"note: {printable(note, lines=True)}", file=sys.stderr)

@@ -35,6 +35,10 @@ def show_plan(runs: Sequence[RunConfig], config: DictConfig) -> Forecast:
 
 def plan_before_sweep(runs: Sequence[RunConfig], config: DictConfig) -> Forecast | None:
     """Print and return the plan of a sweep that starts now, or None if there is no plan. It never stops the sweep."""
+    from prunesweep.report.console.text import DEFAULT_AMOUNT_USED
+
+    if all(run.prune.has_default_amount for run in runs):
+        log.info(DEFAULT_AMOUNT_USED)
     if len(runs) > MAX_PLANNED:
         log.info("%s runs: not planned, because there are more than %s.", f"{len(runs):,}", f"{MAX_PLANNED:,}")
         return None

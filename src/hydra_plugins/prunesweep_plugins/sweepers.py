@@ -143,6 +143,7 @@ class GridSweeper(BasicSweeper):
             if any(run.dry_run for run in runs):
                 planning.show_plan(runs, self.config)
                 return []
+        launching.prepare(self.config)
         with claimed(folder, record):
             forecast = planning.plan_before_sweep(runs, self.config)
             write_atomically(folder / "multirun.yaml", OmegaConf.to_yaml(self.config).encode())
@@ -302,6 +303,7 @@ class SearchSweeper(Sweeper):
                 planning.show_worst_case(space, run_of, trials, self.config)
                 return
             spec = self._spec(run, space, definition(settings, space.texts))
+        launching.prepare(self.config)
         planning.show_worst_case_before_search(space, run_of, trials, self.config)
         shared = [*fixed, f"study={spec.name}"]
 

@@ -21,28 +21,30 @@ def lottery(settings: Lottery, parts: Parts) -> Plan:
     skip = check_within_training("schedule.rewind_to", settings.rewind_to, parts)
     writer = Writer(parts)
     reached = Fractions()
-    requests = []
+    specs = []
     for number in range(1, settings.rounds + 1):
         target = _target(settings, parts, number)
-        pruned = writer.prune(parts.spec.at(target, start=reached))
+        spec = parts.spec.at(target, start=reached)
+        pruned = writer.prune(spec)
         writer.add(Rewind(settings.rewind_to))
         final = writer.train(parts.train, "ticket", number, skip)
-        request = parts.spec.at(_requested(settings, parts, number))
-        writer.measure(request, pruned, final)
-        requests.append(request)
+        asked = parts.spec.at(_asked(settings, parts, number))
+        writer.measure(asked, pruned, final)
+        specs.append(asked)
         reached = target
     if settings.control == "reinit":
-        _measure_controls(writer, requests)
+        _measure_controls(writer, specs)
     return writer.plan()
 
 
-def _requested(settings: Lottery, parts: Parts, number: int) -> Fractions:
-    """Return the fractions of round `number` as requested, before the output layer is pruned at half the rate."""
+def _asked(settings: Lottery, parts: Parts, number: int) -> Fractions:
+    """Return what the settings ask for after round `number`."""
     return parts.spec.fractions.map(lambda final: geometric(final, number / settings.rounds))
 
 
 def _target(settings: Lottery, parts: Parts, number: int) -> Fractions:
-    target = _requested(settings, parts, number)
+    """Return what round `number` reaches: with `half_output`, the output layer is pruned at half of the rate."""
+    target = _asked(settings, parts, number)
     selected = parts.output in map(layer_of, parts.layers)
     if not (settings.half_output and selected) or parts.output in target.per_layer:
         return target
@@ -50,14 +52,14 @@ def _target(settings: Lottery, parts: Parts, number: int) -> Fractions:
     return replace(target, per_layer={**target.per_layer, parts.output: 1 - (1 - rate / 2) ** number})
 
 
-def _measure_controls(writer: Writer, requests: list[PruneSpec]) -> None:
+def _measure_controls(writer: Writer, specs: list[PruneSpec]) -> None:
     """Measure networks with new random weights under the masks of each round instead of the tickets.
 
     Their steps follow all steps of the tickets, so that both runs share those.
     """
     tickets, writer.points = writer.points, []
-    for number, (ticket, request) in enumerate(zip(tickets, requests, strict=True)):
+    for number, (ticket, spec) in enumerate(zip(tickets, specs, strict=True)):
         pruned = writer.add(Rewind(ticket.pruned, masks=True))
         writer.add(Reinitialize(number, writer.parts.seed))
         final = writer.train(writer.parts.train, "control", number + 1)
-        writer.measure(request, pruned, final)
+        writer.measure(spec, pruned, final)
