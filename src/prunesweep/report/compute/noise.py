@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import NormalDist, fmean, median, stdev
 
 from scipy.special import stdtrit
@@ -39,7 +40,12 @@ class Evidence:
         """The number of seeds."""
         return len(self.drops)
 
-    @property
+    @cached_property
+    def sd(self) -> float:
+        """The standard deviation of the drops, or 0 for a single seed, whose spread is unknown."""
+        return stdev(self.drops) if self.seeds > 1 else 0.0
+
+    @cached_property
     def drop(self) -> float:
         """The mean drop."""
         return fmean(self.drops)
@@ -84,9 +90,8 @@ class Noise:
         """
         if self.seeds is None:
             return QUANTILE * binomial(setting.accuracy, self.images) if self.images else 0.0
-        own = stdev(setting.drops) if setting.seeds > 1 else 0.0
         quantile = float(stdtrit(self.freedom, (1 + LEVEL) / 2))
-        return quantile * max(own, self.seeds) / math.sqrt(setting.seeds)
+        return quantile * max(setting.sd, self.seeds) / math.sqrt(setting.seeds)
 
     def of_images(self, difference: float) -> float:
         """Return the least half width of the confidence interval of a difference that is due to the images."""
