@@ -42,12 +42,13 @@ from prunesweep.models.settings import LeNet300100
 from prunesweep.models.tensors import load_tensors
 from prunesweep.models.weights import read_weights
 from prunesweep.report.compute.gather import gather
+from prunesweep.report.compute.settings import swept
 from prunesweep.report.compute.values import compute
 from prunesweep.report.console import store as store_output
 from prunesweep.report.console.terminal import conclude
 from prunesweep.report.render.tables import frontier_table
 from prunesweep.results.run_directory import read_run
-from prunesweep.results.tables import table
+from prunesweep.results.tables import failed_table, table
 from prunesweep.search.candidates import candidates
 from prunesweep.search.dimensions import Choice, stepped
 from prunesweep.search.executing import Batches
@@ -172,7 +173,8 @@ def readers(samples: Path) -> Mapping[str, Reader]:
 def _read_sweep(folder: Path) -> bool:
     runs = gather([folder / "sweep"])
     values = compute(runs)
-    table(runs.all)
+    table(runs.completed, swept(runs.completed))
+    failed_table(runs.failed)
     frontier_table(values)
     changed, *others = runs.all
     assert len(others) == TRIALS - 1, "a run is missing"

@@ -83,7 +83,8 @@ def fake_round(number: int, amount: float, seed: int, **changes: Any) -> dict[st
 
 
 def fake_run(folder: Path, fields: dict[str, Any], **config: Any) -> None:
-    """Write a run directory. `config` overrides its saved settings, with `__` for a dot."""
+    """Write a run directory. `config` overrides its saved settings, with `__` for a dot, and changes its digest."""
+    fields = {**fields, "digest": f"{fields['digest']}{config or ''}"}
     settings: dict[str, Any] = {
         "model": {"name": fields["model"]},
         "dataset": {"name": fields["dataset"], "validation": 5000},

@@ -51,6 +51,7 @@ SLOW_TESTS = (
     "tests/test_networks.py",
     "tests/tracking/test_loggers.py",
     "tests/tracking/test_mlflow.py",
+    "tests/tracking/test_wandb.py",
 )
 """Beginnings of the IDs of other tests that do so, compose many configs, or import large packages.
 
@@ -78,6 +79,7 @@ LONG_TESTS = (
     "tests/test_run.py::test_a_run_and_a_sweep_without_an_amount",
     "tests/test_run.py::test_two_processes",
     "tests/tracking/test_mlflow.py::test_parallel_jobs",
+    "tests/tracking/test_wandb.py::test_a_sweep",
 )
 """Beginnings of the IDs of tests that take 4 seconds or more, because they run whole commands several times.
 

@@ -57,6 +57,9 @@ def test_a_run_without_a_result_is_unfinished(tmp_path: Path) -> None:
 def test_settings_are_those_of_the_complete_config(tmp_path: Path) -> None:
     fake_run(tmp_path, fake_fields(0.5, 3))
     assert read_run(tmp_path).settings == {
+        "model": "lenet5",
+        "dataset": "mnist",
+        "prune": "l1",
         "model.name": "lenet5",
         "dataset.name": "mnist",
         "dataset.validation": 5000,

@@ -19,7 +19,7 @@ def test_no_logger_writes_nothing(tracked: Callable[..., RunDirectory]) -> None:
     assert sorted(run.folder.rglob("*")) == before
 
 
-@pytest.mark.parametrize("name", ["tensorboard", "mlflow"])
+@pytest.mark.parametrize("name", ["tensorboard", "mlflow", "wandb"])
 def test_a_missing_extra_is_reported_before_the_run(
     name: str, composed: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -36,12 +36,12 @@ def test_a_logger_does_not_change_the_digest(
     configs = [composed(*short, f"logger={logger.name}") for logger in LOGGERS]  # type: ignore[attr-defined]
     monkeypatch.undo()
     digests = {experiment.run(config, tmp_path / config.logger.name).digest for config in configs}
-    assert len(configs) == 3
+    assert len(configs) == 4
     assert len(digests) == 1
 
 
 def test_importing_the_loggers_imports_neither_torch_nor_a_tracker() -> None:
-    heavy = "{'torch', 'mlflow', 'tensorboard', 'filelock'}"
+    heavy = "{'torch', 'mlflow', 'tensorboard', 'wandb', 'filelock'}"
     code = f"import sys, prunesweep.tracking.loggers; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

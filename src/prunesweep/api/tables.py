@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from prunesweep.config import RunConfig
 from prunesweep.errors import UsageError, printable
 from prunesweep.report.compute.gather import gather
-from prunesweep.report.compute.settings import given_settings, value_as_typed
-from prunesweep.results.run_directory import RunDirectory, Value
+from prunesweep.report.compute.settings import swept
+from prunesweep.results.run_directory import RunDirectory
 from prunesweep.results.tables import MAX_COLUMNS, flat
-from prunesweep.roles import Role, role_of
 
 LEFT_OUT = ("status", "overrides", "rounds", "normalization", "schema_version")
 """Fields of a result that are not columns: the same for all completed runs, or without a single value."""
@@ -72,27 +70,20 @@ def load(*directories: str | Path) -> pd.DataFrame:
 
 def table(runs: Sequence[RunDirectory]) -> pd.DataFrame:
     """Return the table of completed runs."""
-    swept = swept_settings(runs)
+    columns = swept(runs)
     rows = [
-        {**{key: values[number] for key, values in swept.items()}, **figures(run, swept), "directory": str(run.folder)}
+        {
+            **{key: values[number] for key, values in columns.items()},
+            **figures(run, columns),
+            "directory": str(run.folder),
+        }
         for number, run in enumerate(runs)
     ]
-    columns = list(dict.fromkeys(key for row in rows for key in row if key != "directory"))
-    return pd.DataFrame(rows, columns=[*columns[:MAX_COLUMNS], "directory"])
+    names = list(dict.fromkeys(key for row in rows for key in row if key != "directory"))
+    return pd.DataFrame(rows, columns=[*names[:MAX_COLUMNS], "directory"])
 
 
-def figures(run: RunDirectory, swept: Mapping[str, object]) -> dict[str, Any]:
-    """Return the single values of a result that are not in `swept`, nested ones under dotted names."""
+def figures(run: RunDirectory, settings: Container[str]) -> dict[str, Any]:
+    """Return the single values of a result that are not in `settings`, nested ones under dotted names."""
     fields = flat({key: value for key, value in run.result.items() if key not in LEFT_OUT})
-    return {key: value for key, value in fields.items() if key not in swept}
-
-
-def swept_settings(runs: Sequence[RunDirectory]) -> dict[str, list[Value]]:
-    """Return the given settings in which `runs` differ, each with its value for each run.
-
-    Settings that cannot change a result, such as the directory of the store, are left out.
-    """
-    given = [given_settings(run) for run in runs]
-    keys = dict.fromkeys(key for each in given for key in each if role_of(RunConfig, key) is not Role.NOTHING)
-    columns = {key: [value_as_typed(key, run, each) for run, each in zip(runs, given, strict=True)] for key in keys}
-    return {key: values for key, values in columns.items() if len(set(values)) > 1}
+    return {key: value for key, value in fields.items() if key not in settings}

@@ -17,11 +17,14 @@ from typing import Any
 
 from prunesweep.errors import printable
 from prunesweep.files import parse_json, read_inside
+from prunesweep.results.choices import choices, pairs
 from prunesweep.results.plain_yaml import parse_yaml
 from prunesweep.results.result import EXPORTS, PROVENANCE, RESULT
 from prunesweep.results.schema import schema_error
 
 CONFIG = Path(".hydra") / "config.yaml"
+HYDRA = CONFIG.with_name("hydra.yaml")
+"""The file in which Hydra saves its own configuration, with the option of each group."""
 SEARCH_RESULTS, TRIALS = "optimization_results.yaml", "trials.csv"
 CONFIRMED = "confirmed"
 """The folder in a search's directory with the runs of `prunesweep confirm`. They are a sweep of their own."""
@@ -83,8 +86,12 @@ class RunDirectory:
 
     @cached_property
     def settings(self) -> Settings:
-        """The complete saved configuration under dotted keys; only the overrides if it cannot be read."""
-        return self._settings[0]
+        """The complete saved configuration under dotted keys; only the overrides if it cannot be read.
+
+        It begins with the option of each group as typed, such as `layers=all`, under the name of the group.
+        """
+        saved = self._settings[0]
+        return {**choices(self._hydra, self.overrides, saved), **saved}
 
     @property
     def settings_error(self) -> str:
@@ -99,8 +106,14 @@ class RunDirectory:
             reason = ""
         except (OSError, ValueError) as error:
             reason = f"{CONFIG.name}: {error}"
-        pairs = (text.partition("=") for text in self.overrides)
-        return {key.lstrip("+"): value for key, _, value in pairs}, reason
+        return dict(pairs(self.overrides)), reason
+
+    @property
+    def _hydra(self) -> str:
+        try:
+            return read_inside(self.folder, HYDRA, MAX_CONFIG).decode()
+        except (OSError, ValueError):
+            return ""
 
     @cached_property
     def provenance(self) -> dict[str, Any] | None:

@@ -1,45 +1,33 @@
-"""`results.csv`: the results of many runs as one table. The other tables of the package are written here as well."""
+"""The tables of a sweep: `results.csv` with a row per completed run, `rounds.csv` with their rounds, `failed.csv`.
+
+The other tables of the package are written here as well.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from prunesweep.errors import printable
 from prunesweep.results.run_directory import RunDirectory
 
-TABLE = "results.csv"
+TABLE, ROUNDS, FAILED = "results.csv", "rounds.csv", "failed.csv"
 MAX_COLUMNS = 4_000
 """How many columns the table has at most, because each of them has a cell in each row. Further ones are left out."""
-FORMULA = ("=", "+", "-", "@")
-"""First characters of a cell that spreadsheets compute."""
+FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+"""First characters of a cell that spreadsheets compute, also in the width of East Asian characters."""
 
-SHARED_BY_ROUNDS = (
-    *("status", "model", "dataset", "seed", "device", "threads", "dense_digest", "overrides"),
-    *("criterion", "scope", "structure", "schedule", "dense", "schema_version"),
-    *("weights", "normalization", "classes", "examples"),
-)
+Columns = Mapping[str, Sequence[object]]
+"""Swept settings under their names on the command line, each with its value for each run."""
+
+SHARED_BY_ROUNDS = ("model", "dataset", "seed", "criterion", "scope", "structure", "schedule", "dense")
 """Fields of a run that are also true of its earlier rounds.
 
-All other fields describe the final network (`digest`, `compact`) or the whole run (`seconds`, `steps_total`).
+All other fields that a round does not have describe the final network (`digest`, `compact`) or the whole run
+(`seconds`, `steps_total`).
 """
-
-
-def points(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the measured points of a run, earlier rounds first, each with the fields of a single run.
-
-    The field `point` is `final` for the network that the run ended with, and `round` for earlier ones. Earlier rounds
-    have no field that is known only of the final network or of the whole run.
-    """
-    rounds = result.get("rounds", [])
-    shared = {key: result[key] for key in SHARED_BY_ROUNDS if key in result}
-    final = {key: value for key, value in result.items() if key != "rounds"}
-    return [
-        *({"point": "round", **shared, **earlier} for earlier in rounds),
-        {"point": "final", "round": len(rounds) + 1, **final},
-    ]
 
 
 def flat(fields: dict[str, Any]) -> dict[str, Any]:
@@ -70,15 +58,45 @@ def flat(fields: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def table(runs: Iterable[RunDirectory]) -> str:
-    """Return `results.csv`: one row per measured point, with the columns of all rows.
+def table(runs: Sequence[RunDirectory], swept: Columns) -> str:
+    """Return `results.csv`: one row per completed run, with the columns of all rows.
 
-    A run has exactly one row whose `point` is `final`, whether it completed or not.
+    The first columns are the swept settings. A field of the result with the same name is left out.
     """
-    rows = [{"run": run.name, **flat(point)} for run in runs for point in points(run.result)]
-    final_first = sorted(rows, key=lambda row: row["point"] != "final")  # only final rows have all columns, in order
-    columns = list(dict.fromkeys(column for row in final_first for column in row))
-    return csv_text(columns[:MAX_COLUMNS], rows)
+    fields = [{key: value for key, value in run.result.items() if key != "rounds"} for run in runs]
+    return _csv([_row(runs[number], number, swept, fields[number]) for number in range(len(runs))], swept)
+
+
+def rounds_table(runs: Sequence[RunDirectory], swept: Columns) -> str:
+    """Return `rounds.csv`: one row per round of the completed runs that have several, the last round included."""
+    return _csv(
+        [_row(run, number, swept, entry) for number, run in enumerate(runs) for entry in rounds(run.result)], swept
+    )
+
+
+def rounds(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the rounds of a run with their own measurements and the settings of the run; empty if it has only one."""
+    earlier = result["rounds"]
+    shared = {key: result[key] for key in SHARED_BY_ROUNDS if key in result}
+    last = {"round": len(earlier) + 1, **{key: result[key] for key in earlier[0] if key in result}} if earlier else {}
+    return [{**shared, **entry} for entry in (*earlier, last) if entry]
+
+
+def failed_table(runs: Iterable[RunDirectory]) -> str:
+    """Return `failed.csv`: the runs without a result, with their overrides and the reason."""
+    columns = ("run", "status", "overrides", "error")
+    rows = ((run.name, run.status, " ".join(run.overrides), run.error) for run in runs)
+    return csv_text(columns, (dict(zip(columns, row, strict=True)) for row in rows))
+
+
+def _row(run: RunDirectory, number: int, swept: Columns, fields: Mapping[str, Any]) -> dict[str, Any]:
+    typed = {key: values[number] for key, values in swept.items()}
+    return {"run": run.name, **typed, **{key: value for key, value in flat(dict(fields)).items() if key not in typed}}
+
+
+def _csv(rows: Sequence[Mapping[str, Any]], first: Iterable[str]) -> str:
+    columns = dict.fromkeys(("run", *first, *(column for row in rows for column in row)))
+    return csv_text(list(columns)[:MAX_COLUMNS], rows)
 
 
 def csv_text(columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> str:

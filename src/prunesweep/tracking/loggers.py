@@ -9,6 +9,7 @@ from prunesweep.results.run_directory import RunDirectory
 from prunesweep.tracking.logger import Logger
 from prunesweep.tracking.mlflow import MLflow
 from prunesweep.tracking.tensorboard import TensorBoard
+from prunesweep.tracking.wandb import WandB
 
 
 @dataclass
@@ -21,4 +22,4 @@ class NoLogger(Logger):
         pass
 
 
-LOGGERS: tuple[type[Logger], ...] = (NoLogger, TensorBoard, MLflow)
+LOGGERS: tuple[type[Logger], ...] = (NoLogger, TensorBoard, MLflow, WandB)

@@ -1,4 +1,3 @@
-import math
 from pathlib import Path
 
 import pytest
@@ -42,12 +41,32 @@ def test_surfaces_need_two_seeds(sweep: Sweep) -> None:
     assert surfaces == {"one": [(30_853, best)], "half": [(30_853, best)], "all": [(30_853, worst)]}
 
 
-def test_the_hypervolume_is_accuracy_above_chance_times_decades_of_parameters(tmp_path: Path) -> None:
-    left = {"params_total": 1_000, "params_nonzero": 10}
-    fake_run(tmp_path / "0", fake_fields(0.5, 0, **scored(0.5, 0.6), **left))
-    fake_run(tmp_path / "1", fake_fields(0.5, 1, **scored(0.5, 0.8), **left))
-    spread = volume(gather([tmp_path]).completed)
-    assert spread is not None
-    assert spread.mean == pytest.approx(2 * 0.6)  # two decades, 0.5 and 0.7 above chance
-    assert spread.sd == pytest.approx(2 * math.sqrt(0.02))
-    assert TOTAL == 61_706
+def test_the_hypervolume_is_that_of_a_search(tmp_path: Path) -> None:
+    # Means over seeds: (accuracy, reduction) = (0.9, 0.2) and (0.8, 0.6).
+    points = [(0.88, 0.2, 0, "a"), (0.92, 0.2, 1, "a"), (0.8, 0.6, 0, "b")]
+    for number, (accuracy, reduction, seed, digest) in enumerate(points):
+        fields = fake_fields(reduction, seed, digest=f"{digest}{seed}", **scored(accuracy, 0.5))
+        fake_run(tmp_path / str(number), fields)
+    runs = gather([tmp_path]).completed
+    found = volume([0, 1], runs, experiments(runs))
+    assert found.value == pytest.approx(0.9 * 0.2 + 0.8 * 0.4)
+    assert (found.goals, found.reference) == (("final.val_accuracy", "param_reduction"), (0, 0))
+
+
+@pytest.mark.parametrize(
+    ("objectives", "goals", "value"),
+    [
+        (["val_accuracy", "params_nonzero"], ("final.val_accuracy", "params_nonzero"), 0.9 * 0.5 * TOTAL),
+        (["nothing"], ("final.val_accuracy", "param_reduction"), 0.9 * 0.5),
+        (["theoretical_speedup"], ("final.val_accuracy", "param_reduction"), 0.9 * 0.5),  # not in these results
+    ],
+)
+def test_the_objectives_are_those_of_the_search(
+    objectives: list[str], goals: tuple[str, ...], value: float, tmp_path: Path
+) -> None:
+    fake_run(tmp_path / "0", fake_fields(0.5, 0, **scored(0.9, 0.5)))
+    (run,) = gather([tmp_path]).completed
+    run.__dict__["settings"] = {"search.objectives": str(objectives).replace("'", "")}  # in place of the file
+    found = volume([0], [run], experiments([run]))
+    assert found.goals == goals
+    assert found.value == pytest.approx(value)

@@ -57,3 +57,17 @@ def test_a_cost_is_unknown_if_one_run_does_not_contain_it(tmp_path: Path) -> Non
     fake_run(tmp_path / "1", fake_fields(0.5, 1))
     (group,) = experiments(gather([tmp_path]).completed)
     assert group.costs["file_bytes"] is None
+
+
+def test_settings_that_lead_to_the_same_network_are_one_experiment(tmp_path: Path) -> None:
+    # prune=none ignores the amount. Seed 1 is missing for the first amount.
+    for number, (amount, seed, digest) in enumerate([(0.5, 0, "a"), (0.9, 0, "a"), (0.9, 1, "b"), (0.7, 1, "b")]):
+        fake_run(tmp_path / str(number), fake_fields(amount, seed, digest=digest))
+    (control,) = experiments(gather([tmp_path]).completed)
+    assert (control.runs, control.duplicates, control.seeds) == ((0, 2), (1, 3), 2)
+
+
+def test_networks_of_different_data_sets_are_never_one_experiment(tmp_path: Path) -> None:
+    for dataset in ("mnist", "mnist5k"):
+        fake_run(tmp_path / dataset, fake_fields(0.5, 0, digest="same", dataset=dataset))
+    assert len(experiments(gather([tmp_path]).completed)) == 2

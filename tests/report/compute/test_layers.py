@@ -53,6 +53,6 @@ def test_a_curve_per_criterion(tmp_path: Path) -> None:
     runs = gather([tmp_path]).completed
     curves = sensitivities(runs, experiments(runs), range(4))
     assert [(curve.context, curve.experiments) for curve in curves] == [
-        ("prune.criterion=l1", [0, 1]),
-        ("prune.criterion=random", [2, 3]),
+        ("prune=l1", [0, 1]),
+        ("prune=random", [2, 3]),
     ]

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from fakes import fake_fields
 
-from prunesweep.report.compute.settings import defines_experiment, experiment_key, varied
+from prunesweep.report.compute.settings import defines_experiment, experiment_key, swept, varied
 from prunesweep.results.run_directory import RunDirectory
 
 
@@ -61,3 +61,36 @@ def test_nothing_follows_from_a_number() -> None:
     ]
     assert varied(runs) == ["prune.amount", "prune.scope"]
     assert varied([]) == []
+
+
+def test_options_of_groups_are_named_as_typed() -> None:
+    kinds = {"all": "[conv, fc]", "fc": "[fc]"}
+    runs = [run({"layers": name, "prune.amount": 0.5, "layers.kinds": kinds[name]}) for name in kinds]
+    assert varied(runs) == ["layers"]
+
+
+def test_two_options_with_the_same_values_are_told_apart() -> None:
+    names = ("random", "random_layerwise")
+    runs = [run({"prune": name, "prune.criterion": "random", "prune.scope": name}) for name in names]
+    assert varied(runs) == ["prune"]
+
+
+def test_a_typed_setting_is_kept_even_if_it_follows_from_an_option() -> None:
+    runs = [
+        run({"model": model, "model.width": width}, overrides=[f"model={model}", f"model.width={width}"])
+        for model, width in (("a", 1), ("b", 2))
+    ]
+    assert varied(runs) == ["model", "model.width"]
+
+
+def test_an_option_that_is_not_known_for_all_runs_is_replaced_by_its_values() -> None:
+    runs = [run({"layers": "all", "layers.kinds": "[conv, fc]"}), run({"layers.kinds": "[fc]"})]
+    assert varied(runs) == ["layers.kinds"]
+
+
+def test_swept_settings_include_the_seed_and_leave_out_what_cannot_change_a_result() -> None:
+    runs = [
+        run({"prune": "l1", "seed": seed, "store.dir": f"{seed}"}, overrides=[f"seed={seed}", f"store.dir={seed}"])
+        for seed in (0, 1)
+    ]
+    assert swept(runs) == {"seed": [0, 1]}

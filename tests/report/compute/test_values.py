@@ -18,7 +18,7 @@ def test_a_task_per_data_set(tmp_path: Path) -> None:
         ("mnist5k", 1_000, "5,000", [0]),
         ("own", None, "5,000", [0]),
     ]
-    assert values.keys == ["dataset.name"]
+    assert values.keys == ["dataset"]
     assert values.tasks[0].keys == []
     assert "file_bytes" not in values.tasks[0].frontiers
 

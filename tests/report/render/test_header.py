@@ -50,7 +50,7 @@ def test_at_most_500_failures_are_listed(tmp_path: Path) -> None:
         (tmp_path / str(number) / ".hydra").mkdir(parents=True)
     rows = failures(compute(gather([tmp_path])))
     assert rows.count("<tr>") == 501
-    assert "and 2 more in results.csv" in rows
+    assert "and 2 more in failed.csv" in rows
 
 
 def test_everything_is_escaped(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_values_from_configs_are_text(sweep: Sweep, tab: Tab) -> None:
     fake_run(folder / "9", fake_fields(0.7, 0, status="failed", overrides=[EVIL], error=EVIL))
     opened = tab.open(report(folder))
     shown = opened.page
-    shown.locator("#color").select_option("prune.criterion")
+    shown.locator("#color").select_option("prune")
     shown.locator("button[data-setting]").last.click()
     shown.locator("button[data-run]").last.click()
     assert EVIL in shown.locator("#panel strong").first.inner_text()

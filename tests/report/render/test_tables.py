@@ -43,8 +43,32 @@ def test_a_label_leaves_out_settings_that_the_experiment_does_not_have(tmp_path:
     fake_run(tmp_path / "2", fake_fields(0.5, 0), prune__criterion="snip", prune__iterations=None)
     values = compute(gather([tmp_path]))
     assert [label(values, experiment) for experiment in values.experiments] == [
-        "prune.criterion=l1",
-        "prune.criterion=snip prune.iterations=1",
-        "prune.criterion=snip prune.iterations=None",
+        "prune=l1",
+        "prune=snip prune.iterations=1",
+        "prune=snip prune.iterations=None",
     ]
     assert "prune.iterations 1 | None" in facts(values)
+
+
+def test_the_name_of_a_setting_leaves_out_what_has_no_effect(tmp_path: Path) -> None:
+    for number, (prune, amount) in enumerate([("none", 0.5), ("none", 0.9), ("l1", 0.5), ("l1", 0.9)]):
+        fields = fake_fields(amount, 0, digest="dense") if prune == "none" else fake_fields(amount, 0)
+        fields["overrides"] = [f"prune={prune}", f"prune.amount={amount}"]
+        fake_run(tmp_path / str(number), fields, prune__criterion=prune)
+    values = compute(gather([tmp_path]))
+    assert [label(values, experiment) for experiment in values.experiments] == [
+        "prune=none",
+        "prune=l1 prune.amount=0.5",
+        "prune=l1 prune.amount=0.9",
+    ]
+
+
+def test_confirmed_accuracies_are_columns_beside_the_searched_ones(tmp_path: Path) -> None:
+    for name, amount, seed, val in (("0", 0.5, 0, 0.98), ("1", 0.9, 0, 0.9), ("confirmed/0/seed=4", 0.5, 4, 0.95)):
+        final = {"val_accuracy": val, "test_accuracy": val - 0.01}
+        fake_run(tmp_path / name, fake_fields(amount, seed, final=final))
+    (tmp_path / "optimization_results.yaml").write_text("")
+    other, searched = csv.DictReader(io.StringIO(frontier_table(compute(gather([tmp_path])))))
+    columns = ("seeds", "val_accuracy.mean", "val_accuracy.sd", "test_accuracy.mean", "difference")
+    assert [searched[f"confirmed.{name}"] for name in columns] == ["1", "0.95", "", "0.94", "-0.03"]
+    assert [other[f"confirmed.{name}"] for name in columns] == [""] * 5

@@ -11,11 +11,13 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
+from prunesweep.errors import UsageError
 from prunesweep.report.compute.costs import AXES
-from prunesweep.report.compute.groups import Experiment, Spread
+from prunesweep.report.compute.groups import Experiment
+from prunesweep.results.objectives import Objective, SearchSettings
 from prunesweep.results.pareto import attainment, hypervolume, knee, pareto
-from prunesweep.results.result import classes_of
 from prunesweep.results.run_directory import RunDirectory, Value
 
 MAX_VALUES = 8
@@ -77,21 +79,45 @@ def frontier(
     )
 
 
-def volume(runs: Sequence[RunDirectory]) -> Spread | None:
-    """Return the hypervolume over seeds: accuracy above chance times decades of parameters saved.
+@dataclass(frozen=True)
+class Hypervolume:
+    """The hypervolume of the settings of one data set, as `optimization_results.yaml` of a search contains it.
 
-    Parameters are counted from the largest network of `runs`. The networks of each seed are selected by validation
-    accuracy and measured in test accuracy.
+    Attributes:
+        value: The volume between the Pareto set and the reference, in the units of the objectives.
+        goals: The names of the objectives.
+        reference: The worst value of each objective.
     """
-    largest = max(run.result["params_total"] for run in runs)
-    chance = 1 / classes_of(runs[0].result)
-    volumes = [
-        hypervolume(
-            [(math.log10(max(cost, 1)), test) for cost, test in points], (math.log10(largest), chance), (False, True)
-        )
-        for points in _selected_by_seed("params_nonzero", runs).values()
-    ]
-    return Spread.of(volumes) if volumes else None
+
+    value: float
+    goals: tuple[str, ...]
+    reference: tuple[float, ...]
+
+
+def volume(indices: Iterable[int], runs: Sequence[RunDirectory], experiments: Sequence[Experiment]) -> Hypervolume:
+    """Return the hypervolume of means over seeds, by the objectives of the search that made the runs.
+
+    Runs of a grid, or of searches with different objectives, are compared by validation accuracy and parameter
+    reduction, the default objectives.
+    """
+    members = [[runs[run] for run in experiments[index].runs] for index in indices]
+    goals = _goals([run for group in members for run in group])
+    reference = tuple(goal.reference(members[0][0].result) for goal in goals)
+    points = [[fmean(goal.value(run.result) for run in group) for goal in goals] for group in members]
+    value = hypervolume(points, reference, [goal.maximize for goal in goals])
+    return Hypervolume(value, tuple(goal.field for goal in goals), reference)
+
+
+def _goals(runs: Sequence[RunDirectory]) -> list[Objective]:
+    """Return the objectives of the search, if all runs have the same and each has a value for every run."""
+    named = {str(run.settings.get("search.objectives", "")).strip("[]") for run in runs}
+    try:
+        goals = SearchSettings(objectives=[name.strip() for name in named.pop().split(",")]).goals
+        if named or not all(math.isfinite(goal.value(run.result)) for goal in goals for run in runs):
+            return SearchSettings().goals
+    except (UsageError, ArithmeticError, KeyError, TypeError):  # also files of older releases and of other people
+        return SearchSettings().goals
+    return goals
 
 
 def value_of(key: str, runs: Sequence[RunDirectory], experiment: Experiment) -> Value:

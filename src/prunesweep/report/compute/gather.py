@@ -8,7 +8,14 @@ from functools import cached_property
 from pathlib import Path
 
 from prunesweep.errors import printable
-from prunesweep.results.run_directory import RunDirectory, find_runs, planned_runs, without_result
+from prunesweep.results.run_directory import (
+    CONFIRMED,
+    SEARCH_RESULTS,
+    RunDirectory,
+    find_runs,
+    planned_runs,
+    without_result,
+)
 
 
 @dataclass(frozen=True)
@@ -19,11 +26,13 @@ class Runs:
         sweeps: The sweep directories, as displayed.
         all: All runs. With several sweeps, the name of a run begins with the directory of its sweep.
         not_started: The number of runs that have no directory, because their sweep was interrupted.
+        confirmed: The completed runs of `prunesweep confirm`, named like the trials that they repeat: `17/seed=3`.
     """
 
     sweeps: tuple[str, ...]
     all: tuple[RunDirectory, ...]
     not_started: int = 0
+    confirmed: tuple[RunDirectory, ...] = ()
 
     @cached_property
     def completed(self) -> list[RunDirectory]:
@@ -44,12 +53,19 @@ def gather(sweeps: Sequence[Path]) -> Runs:
     """
     names = tuple(printable(short_path(sweep)) for sweep in sweeps)
     runs: list[RunDirectory] = []
+    confirmed: list[RunDirectory] = []
     not_started = 0
     for sweep, name in zip(sweeps, names, strict=True):
         found = list(find_runs(sweep))
         not_started += max(0, (planned_runs(sweep) or 0) - len(found))
-        runs += [replace(run, name=f"{name}/{run.name}") if len(sweeps) > 1 else run for run in found]
-    return Runs(names, tuple(map(_with_settings, runs)), not_started)
+        new = [run for run in find_runs(sweep / CONFIRMED) if run.completed] if _is_search(sweep) else []
+        for runs_of, each in ((runs, found), (confirmed, new)):
+            runs_of += [replace(run, name=f"{name}/{run.name}") if len(sweeps) > 1 else run for run in each]
+    return Runs(names, tuple(map(_with_settings, runs)), not_started, tuple(confirmed))
+
+
+def _is_search(sweep: Path) -> bool:
+    return (sweep / SEARCH_RESULTS).is_file() and not (sweep / CONFIRMED).is_symlink()
 
 
 def _with_settings(run: RunDirectory) -> RunDirectory:

@@ -54,7 +54,8 @@ class Experiment:
 def experiments(runs: Sequence[RunDirectory]) -> list[Experiment]:
     """Group completed runs into experiments, in the order of their first runs.
 
-    Runs with the same digest are the same run, for example in two sweeps. The first one counts.
+    Runs with the same digest are the same run, for example in two sweeps. The first one counts. Settings that lead to
+    the same digest are the same experiment: an amount has no effect with `prune=none`.
     """
     return [_experiment(runs, by_digest) for by_digest in _grouped(runs)]
 
@@ -74,10 +75,27 @@ def over_seeds(runs: Sequence[RunDirectory], figure: Figure) -> Spread:
 
 def _grouped(runs: Sequence[RunDirectory]) -> list[dict[str, list[int]]]:
     """Return, for each experiment, its digests and the indices of the runs that have them."""
-    groups: dict[Any, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    keys = [experiment_key(run) for run in runs]
+    first: dict[tuple[str, ...], int] = {}  # a network by its digest -> the first run that has it
+    same = list(range(len(runs)))  # each run -> an earlier run of the same experiment, or itself
+    of_key: dict[Any, int] = {}
     for index, run in enumerate(runs):
-        groups[experiment_key(run)][run.result["digest"]].append(index)
+        network = tuple(run.result[name] for name in ("digest", "model", "dataset"))
+        for earlier in (of_key.setdefault(keys[index], index), first.setdefault(network, index)):
+            low, high = sorted((_root(same, earlier), _root(same, index)))
+            same[high] = low
+    groups: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for index, run in enumerate(runs):
+        groups[_root(same, index)][run.result["digest"]].append(index)
     return list(groups.values())
+
+
+def _root(same: list[int], index: int) -> int:
+    """Return the first run of the experiment of `index`."""
+    while same[index] != index:
+        same[index] = same[same[index]]
+        index = same[index]
+    return index
 
 
 def _experiment(runs: Sequence[RunDirectory], by_digest: Mapping[str, Sequence[int]]) -> Experiment:

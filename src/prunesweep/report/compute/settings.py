@@ -1,4 +1,4 @@
-"""Which settings distinguish one experiment from another."""
+"""Which settings distinguish one experiment from another, under their names on the command line."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from prunesweep.config import RunConfig
+from prunesweep.results.choices import GROUPS, NAMES, pairs
 from prunesweep.results.run_directory import RunDirectory, Value
 from prunesweep.roles import Role, role_of
 
@@ -20,7 +21,7 @@ def defines_experiment(key: str) -> bool:
 
 def experiment_key(run: RunDirectory) -> frozenset[tuple[str, Value]]:
     """Return a key that is equal for runs that repeat the same experiment."""
-    kept = {key: value for key, value in run.settings.items() if defines_experiment(key)}
+    kept = {key: value for key, value in run.settings.items() if key not in GROUPS and defines_experiment(key)}
     return frozenset({**kept, "model": run.result["model"], "dataset": run.result["dataset"]}.items())
 
 
@@ -40,23 +41,40 @@ def value_as_typed(key: str, run: RunDirectory, given: Mapping[str, str]) -> Val
 
 
 def varied(runs: Sequence[RunDirectory]) -> list[str]:
-    """Return the settings in which the experiments of `runs` differ, in the order of the config.
+    """Return the settings in which the experiments of `runs` differ: groups first, then in the order of the config.
 
-    A setting that follows from another one is left out: the name of a network determines its width, for example. So is
-    a setting that only some runs have, unless these runs differ in it.
+    A setting that follows from another one and was not typed is left out: the option of a group determines its values,
+    and the name of a network its width. So is a setting that only some runs have, unless these runs differ in it.
     """
     distinct: dict[str, set[Value]] = defaultdict(set)
     for run in runs:
         for key, value in run.settings.items():
             distinct[key].add(value)
     keys = [key for key, found in distinct.items() if len(found) > 1 and defines_experiment(key)]
+    keys = [key for key in keys if key not in GROUPS or all(key in run.settings for run in runs)]
     varying = {key: [run.settings.get(key) for run in runs] for key in keys}
+    typed = {key for run in runs for key, _ in pairs(run.overrides)}
     kept: list[str] = []
-    for key in sorted(keys, key=lambda key: not key.endswith((".name", ".criterion"))):
+    for key in sorted(keys, key=lambda key: (key not in GROUPS, not key.endswith(NAMES))):
         names = [other for other in kept if _group(other) == _group(key) and isinstance(varying[other][0], str)]
-        if not any(_determines(varying[name], varying[key]) for name in names):
+        if key in typed or not any(_determines(varying[name], varying[key]) for name in names):
             kept.append(key)
     return sorted(kept, key=keys.index)
+
+
+def swept(runs: Sequence[RunDirectory]) -> dict[str, list[Value]]:
+    """Return the settings in which `runs` differ, under their names on the command line, with a value for each run.
+
+    These are the typed ones, including `seed`, and those of `varied`. Settings that cannot change a result, such as the
+    directory of the store, are left out.
+    """
+    given = [dict(pairs(run.overrides)) for run in runs]
+    typed = [key for each in given for key in each if role_of(RunConfig, key) is not Role.NOTHING]
+    columns = {
+        key: [run.settings.get(key, each.get(key)) for run, each in zip(runs, given, strict=True)]
+        for key in dict.fromkeys((*typed, *varied(runs)))
+    }
+    return {key: values for key, values in columns.items() if len(set(values)) > 1}
 
 
 def _group(key: str) -> str:

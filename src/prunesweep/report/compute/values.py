@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from prunesweep.data.sources import SOURCES
+from prunesweep.report.compute.confirmation import Confirmation, confirmations
 from prunesweep.report.compute.costs import AXES
-from prunesweep.report.compute.frontiers import Frontier, frontier, volume
+from prunesweep.report.compute.frontiers import Frontier, Hypervolume, frontier, volume
 from prunesweep.report.compute.gather import Runs
 from prunesweep.report.compute.groups import Experiment, Spread, experiments
 from prunesweep.report.compute.layers import Heat, Sensitivity, heats, sensitivities
+from prunesweep.report.compute.noise import binomial
 from prunesweep.report.compute.settings import varied
+from prunesweep.report.compute.verdict import Verdict, verdict
 from prunesweep.results.result import classes_of
 from prunesweep.results.run_directory import RunDirectory
 
@@ -26,6 +30,7 @@ class Dense:
         params: Number of parameters.
         trained: Number of trained networks.
         val, test: Accuracies over the trained networks.
+        band: Test accuracy minus and plus its standard error: that of the images (binomial) and that over seeds.
     """
 
     model: str
@@ -33,6 +38,7 @@ class Dense:
     trained: int
     val: Spread
     test: Spread
+    band: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -55,9 +61,10 @@ class Task:
     seeds: list[int]
     dense: list[Dense]
     frontiers: dict[str, Frontier]
-    hypervolume: Spread | None
+    hypervolume: Hypervolume
     heats: list[Heat]
     sensitivities: list[Sensitivity]
+    verdict: Verdict
 
 
 @dataclass(frozen=True)
@@ -69,38 +76,56 @@ class Values:
         keys: Settings in which the experiments of all data sets differ.
         experiments: The experiments of all data sets.
         tasks: The values for each data set.
+        confirmed: Results of `prunesweep confirm` by the index of the experiment.
     """
 
     runs: Runs
     keys: list[str]
     experiments: list[Experiment]
     tasks: list[Task]
+    confirmed: dict[int, Confirmation]
 
 
 def compute(runs: Runs) -> Values:
     """Compute all values of a report on `runs`."""
     groups = experiments(runs.completed)
     datasets = dict.fromkeys(run.result["dataset"] for run in runs.completed)
-    return Values(runs, varied(runs.completed), groups, [_task(name, runs.completed, groups) for name in datasets])
+    confirmed = confirmations(runs.confirmed, runs.completed, groups)
+    tasks = [_task(name, runs.completed, groups, confirmed) for name in datasets]
+    return Values(runs, varied(runs.completed), groups, tasks, confirmed)
 
 
-def _task(dataset: str, runs: Sequence[RunDirectory], groups: Sequence[Experiment]) -> Task:
+def sentences(values: Values) -> list[str]:
+    """Return the verdict of each data set as a sentence, with its name if there are several."""
+    several = len(values.tasks) > 1
+    return [f"{task.dataset}: {task.verdict.sentence}" if several else task.verdict.sentence for task in values.tasks]
+
+
+def _task(
+    dataset: str,
+    runs: Sequence[RunDirectory],
+    groups: Sequence[Experiment],
+    confirmed: Mapping[int, Confirmation],
+) -> Task:
     indices = [index for index, group in enumerate(groups) if runs[group.runs[0]].result["dataset"] == dataset]
     members = [run for run in runs if run.result["dataset"] == dataset]
     keys = varied(members)
     frontiers = {axis: frontier(axis, indices, keys, runs, groups) for axis in AXES}
+    sizes = [size for run in members if (size := _examples(run, "validation"))]
+    test = _examples(members[0], "test")
     return Task(
         dataset=dataset,
-        validation=_alternatives(_examples(run, "validation") for run in members),
-        test=_examples(members[0], "test"),
+        validation=" or ".join(f"{size:,}" for size in sorted(set(sizes))),
+        test=test,
         classes=classes_of(members[0].result),
         keys=keys,
         seeds=sorted({run.result["seed"] for run in members}),
-        dense=_dense(members),
+        dense=_dense(members, test),
         frontiers={axis: front for axis, front in frontiers.items() if front.members},
-        hypervolume=volume(members),
+        hypervolume=volume(indices, runs, groups),
         heats=heats(runs, groups, indices),
         sensitivities=sensitivities(runs, groups, indices),
+        verdict=verdict(indices, runs, groups, confirmed, (min(sizes, default=None), test)),
     )
 
 
@@ -116,22 +141,16 @@ def _examples(run: RunDirectory, split: str) -> int | None:
     return source.test if source else None
 
 
-def _alternatives(counts: Iterable[int | None]) -> str:
-    return " or ".join(f"{count:,}" for count in sorted({count for count in counts if count is not None}))
-
-
-def _dense(runs: Sequence[RunDirectory]) -> list[Dense]:
+def _dense(runs: Sequence[RunDirectory], images: int | None) -> list[Dense]:
     """Return the dense networks, each trained network once, even if many runs started from it."""
     trained: dict[tuple[str, int], dict[str, Any]] = defaultdict(dict)
     for run in runs:
         trained[run.result["model"], run.result["params_total"]][run.result["dense_digest"]] = run.result["dense"]
-    return [
-        Dense(
-            model=model,
-            params=params,
-            trained=len(scores),
-            val=Spread.of([score["val_accuracy"] for score in scores.values()]),
-            test=Spread.of([score["test_accuracy"] for score in scores.values()]),
-        )
-        for (model, params), scores in trained.items()
-    ]
+    found = []
+    for (model, params), scores in trained.items():
+        val = Spread.of([score["val_accuracy"] for score in scores.values()])
+        test = Spread.of([score["test_accuracy"] for score in scores.values()])
+        error = math.hypot(binomial(test.mean, images) if images else 0, (test.sd or 0) / math.sqrt(len(scores)))
+        band = (max(0.0, test.mean - error), min(1.0, test.mean + error))
+        found.append(Dense(model, params, len(scores), val, test, band))
+    return found

@@ -15,6 +15,7 @@ import rich.table
 from prunesweep.errors import UsageError, printable
 from prunesweep.report.compute.gather import gather, short_path
 from prunesweep.report.compute.groups import duplicates
+from prunesweep.report.compute.values import sentences
 from prunesweep.report.console.table import TEXTS, Table, distinguishing, table
 from prunesweep.report.console.text import console, cut, percent, plain
 from prunesweep.report.render.files import write_report
@@ -128,7 +129,7 @@ def _verdict(runs: Sequence[RunDirectory], repeated: int, not_started: int) -> s
 
 
 def conclude(sweeps: Sequence[Path], folder: Path) -> Summary:
-    """Write the report of the sweep directories `sweeps` into `folder`, then print their table and the written files.
+    """Write the report of the directories `sweeps` into `folder`; print their table, the written files and the verdict.
 
     Raises:
         UsageError: The report cannot be written. The table has been printed.
@@ -136,7 +137,7 @@ def conclude(sweeps: Sequence[Path], folder: Path) -> Summary:
     runs = gather(sweeps)
     summary = summarize(runs.all, runs.not_started)
     try:
-        paths = write_report(runs, folder)
+        values, paths = write_report(runs, folder)
     except OSError as error:
         command = shlex.join(["prunesweep", "report", *map(str, map(short_path, sweeps))])
         raise UsageError(
@@ -147,6 +148,8 @@ def conclude(sweeps: Sequence[Path], folder: Path) -> Summary:
         show(summary)
     for path in paths:
         console().print(plain(short_path(path)), soft_wrap=True)
+    for sentence in sentences(values):
+        console().print(plain(sentence), soft_wrap=True)
     return summary
 
 

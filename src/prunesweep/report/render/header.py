@@ -1,13 +1,15 @@
-"""The head of the page, in HTML that needs no script: data, settings, dense networks, and runs without a result."""
+"""The fold-out at the end of the page, in HTML that needs no script: runs, data, machines, runs without a result."""
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from math import sqrt
 
 from prunesweep.errors import printable
+from prunesweep.report.compute.frontiers import Hypervolume
 from prunesweep.report.compute.groups import Spread
 from prunesweep.report.compute.values import Dense, Task, Values
 from prunesweep.results.run_directory import RunDirectory
@@ -29,6 +31,7 @@ def facts(values: Values) -> str:
     terms = [
         ("Runs", f"{_counts(values)}; {_repetitions(values)}"),
         ("Directories", _list(values.runs.sweeps)),
+        *_origin(values.runs.completed[:1]),
         ("Varied settings", _list(_range(values, key) for key in values.keys) or "none"),
     ]
     for task in values.tasks:
@@ -36,15 +39,14 @@ def facts(values: Values) -> str:
             (f"Data: {task.dataset}", _splits(task)),
             *((f"Dense {one.model}", _dense(one)) for one in task.dense),
         ]
-        if task.hypervolume:
-            terms.append(("Hypervolume", _hypervolume(task, task.hypervolume)))
+        terms.append(("Hypervolume", _hypervolume(task.hypervolume)))
     return "".join(f"<dt>{_escaped(term)}</dt><dd>{_escaped(text)}</dd>" for term, text in terms)
 
 
 def failures(values: Values) -> str:
     """Return the rows of the table of runs without a result, escaped; at most 500."""
     shown, more = values.runs.failed[:MAX_FAILURES], len(values.runs.failed) - MAX_FAILURES
-    last = f"<tr><td colspan=4>and {more:,} more in results.csv</td></tr>" if more > 0 else ""
+    last = f"<tr><td colspan=4>and {more:,} more in failed.csv</td></tr>" if more > 0 else ""
     return "".join(map(_failure, shown)) + last
 
 
@@ -123,10 +125,29 @@ def _percent(spread: Spread) -> str:
     return f"{100 * spread.mean:.2f}" + (f" ± {100 * spread.sd:.2f}" if spread.sd is not None else "") + " %"
 
 
-def _hypervolume(task: Task, volume: Spread) -> str:
-    sd = f" ± {volume.sd:.4f} over seeds" if volume.sd is not None else ""
-    largest = max(dense.params for dense in task.dense)
+def _hypervolume(volume: Hypervolume) -> str:
+    worst = ", ".join(f"{goal} {value:g}" for goal, value in zip(volume.goals, volume.reference, strict=True))
     return (
-        f"{volume.mean:.4f}{sd}: test accuracy above chance ({1 / task.classes:.3g}) times decades of parameters "
-        f"saved, counted from {largest:,}, for the networks selected by the validation accuracies of each seed"
+        f"{volume.value:.5g}, between the Pareto set by means over seeds and the worst values ({worst}), in the units "
+        "of the objectives; a search writes the same number to optimization_results.yaml"
     )
+
+
+def _origin(runs: Sequence[RunDirectory]) -> Iterator[tuple[str, str]]:
+    """Yield when, with what and where the first run was computed, as far as it is recorded."""
+    for run in runs:
+        if run.overrides:
+            yield "First run", f"prunesweep run {shlex.join(run.overrides)}"
+        recorded = run.provenance or {}
+        packages = recorded.get("packages")
+        known = packages if isinstance(packages, dict) else {}
+        versions = ", ".join(f"{name} {known[name]}" for name in ("prunesweep", "torch") if name in known)
+        cores, gpu = recorded.get("cores"), recorded.get("gpu")
+        machine = [recorded.get("cpu"), f"{cores} cores" if cores else "", *(gpu if isinstance(gpu, list) else [])]
+        for term, text in (
+            ("Finished", str(recorded.get("finished", ""))),
+            ("Versions", versions + (f", Python {recorded['python']}" if "python" in recorded else "")),
+            ("Machine", ", ".join(str(part) for part in (*machine, recorded.get("os")) if part)),
+        ):
+            if text:
+                yield term, text

@@ -1,6 +1,6 @@
 """`report.html`: one file that contains its data, its code and plotly.js, and needs no network connection.
 
-Its parts are the files `page.html` and `page.css` in this folder and the JavaScript modules in `modules`. An import map
+Its parts are the files `page.*` and `verdict.*` in this folder and the JavaScript modules in `modules`. An import map
 gives each module its name, so that the modules work in a file that a browser opens without a server. Data and plotly.js
 are embedded as base64 of gzip, which takes a third of the space and contains nothing that a browser could read as
 markup.
@@ -24,14 +24,20 @@ from prunesweep.report.compute.values import Values
 from prunesweep.report.render.comparison_panel import panel
 from prunesweep.report.render.header import facts, failures, title
 from prunesweep.report.render.payload import payload
+from prunesweep.report.render.verdict import slider, verdict
 
 
 def page(values: Values, folder: Path) -> str:
     """Return the page for a report in `folder`. Its links to runs are relative to `folder`."""
     source = files("prunesweep.report.render")
+    first = {name: source.joinpath(f"verdict.{name}").read_text(encoding="utf-8") for name in ("css", "js")}
     return Template(source.joinpath("page.html").read_text(encoding="utf-8")).substitute(
         title=escape(title(values)),
-        style=source.joinpath("page.css").read_text(encoding="utf-8"),
+        style=source.joinpath("page.css").read_text(encoding="utf-8") + first["css"],
+        verdict=verdict(values),
+        verdict_code=first["js"],
+        noise=slider(values),
+        opened=" open" if values.runs.failed or not values.tasks else "",
         facts=facts(values),
         comparison=panel(compare_automatically(values.runs)),
         failures=failures(values),

@@ -6,7 +6,7 @@ import math
 import os
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -120,7 +120,7 @@ def _task(values: Values, task: Task) -> dict[str, Any]:
     found = lines(task.keys, indices, runs, experiments)
     key = default_key(task.keys, runs) or _default_number(task, colors, found)
     return {
-        **asdict(task),
+        **{each.name: _plain(getattr(task, each.name)) for each in fields(task) if each.name != "verdict"},
         "experiments": indices,
         "frontiers": {axis: _frontier(front) for axis, front in task.frontiers.items()},
         "published": {
@@ -135,6 +135,15 @@ def _task(values: Values, task: Task) -> dict[str, Any]:
         **_tuning_ticks(runs),
         "leads": "sensitivity" if _single_layers(task) > LEADING * len(indices) else "tradeoff",
     }
+
+
+def _plain(value: Any) -> Any:
+    """Return dataclasses at any depth as dictionaries."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
 
 
 def _single_layers(task: Task) -> int:

@@ -11,6 +11,11 @@ from prunesweep.report.compute.values import Task, Values
 from prunesweep.results.run_directory import Value
 from prunesweep.results.tables import csv_text
 
+SCORES = ("val_accuracy.mean", "val_accuracy.sd", "test_accuracy.mean", "test_accuracy.sd")
+CONFIRMED = tuple(f"confirmed.{name}" for name in ("seeds", *SCORES, "difference"))
+"""Columns about the runs of `prunesweep confirm`. The difference is their validation accuracy minus that of the search.
+"""
+
 
 def frontier_table(values: Values) -> str:
     """Return one row per experiment on the frontier in parameters left of each data set, the smallest network first."""
@@ -24,9 +29,11 @@ def frontier_table(values: Values) -> str:
 
 def label(values: Values, experiment: Experiment) -> str:
     """Return the settings that distinguish `experiment` from the others on its data set."""
-    first = values.runs.completed[experiment.runs[0]]
-    (keys,) = (task.keys for task in values.tasks if task.dataset == first.result["dataset"])
-    return " ".join(f"{key}={_short(first.settings.get(key))}" for key in keys if key in first.settings)
+    runs = [values.runs.completed[index] for index in (*experiment.runs, *experiment.duplicates)]
+    (keys,) = (task.keys for task in values.tasks if task.dataset == runs[0].result["dataset"])
+    known = {key: {run.settings.get(key) for run in runs} for key in keys}  # several values: the setting has no effect
+    shared = {key: found.pop() for key, found in known.items() if len(found) == 1}
+    return " ".join(f"{key}={_short(value)}" for key, value in shared.items() if key in runs[0].settings)
 
 
 def _row(values: Values, task: Task, frontier: Frontier, index: int) -> dict[str, Any]:
@@ -43,10 +50,22 @@ def _row(values: Values, task: Task, frontier: Frontier, index: int) -> dict[str
         **_columns("test_accuracy", experiment.test),
         **_columns("val_drop", experiment.val_drop),
         **_columns("test_drop", experiment.test_drop),
+        **_confirmed(values, index),
         "seeds": experiment.seeds,
         "knee": index == frontier.knee,
         "runs": " ".join(run.name for run in runs),
     }
+
+
+def _confirmed(values: Values, index: int) -> dict[str, float | None]:
+    """Return the results of `prunesweep confirm`, if any experiment has them; empty cells for the others."""
+    if not values.confirmed:
+        return {}
+    found = values.confirmed.get(index)
+    if found is None:
+        return dict.fromkeys(CONFIRMED)
+    scores = (found.val.mean, found.val.sd, found.test.mean, found.test.sd, found.difference)
+    return dict(zip(CONFIRMED, (found.seeds, *map(_rounded, scores)), strict=True))
 
 
 def _columns(name: str, spread: Spread) -> dict[str, float | None]:

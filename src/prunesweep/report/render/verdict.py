@@ -1,0 +1,178 @@
+"""The first screen of the page: the verdict in one sentence, and a card for each setting to choose.
+
+HTML that needs no script. `verdict.js` adds buttons that copy the commands, and the noise beside the slider.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from html import escape
+from typing import Any
+
+from prunesweep.errors import printable
+from prunesweep.report.compute.confirmation import Confirmation
+from prunesweep.report.compute.gather import short_path
+from prunesweep.report.compute.groups import Spread
+from prunesweep.report.compute.noise import Noise, binomial, ties
+from prunesweep.report.compute.values import Task, Values, sentences
+from prunesweep.report.compute.verdict import Choice, accuracy
+from prunesweep.report.render.tables import label
+from prunesweep.results.run_directory import RunDirectory
+
+MAX_TIES = 8
+"""How many tied settings are named."""
+ABOUT = {
+    "safest": "least drop of validation accuracy, uncertainty included",
+    "recommended": "fewest parameters without a measurable drop from the safest",
+    "smallest": "fewest parameters within the limit",
+}
+
+
+def verdict(values: Values) -> str:
+    """Return the sentence and the cards of each data set, escaped."""
+    parts = []
+    for sentence, task in zip(sentences(values), values.tasks, strict=True):
+        cards = "".join(_card(values, task, choice) for choice in task.verdict.choices)
+        chance = f'<p class="hint">Noise of a validation accuracy: {noise(task)}.</p>' if cards else ""
+        parts.append(f'<p class="sentence">{_escaped(sentence)}</p>{chance}<div class="cards">{cards}</div>')
+    failed = len(values.runs.failed) + values.runs.not_started
+    if failed:
+        runs = "1 run has" if failed == 1 else f"{failed:,} runs have"
+        parts.append(f'<p class="note"><a href="#about">{runs} no result</a>, and this verdict is without them.</p>')
+    return "".join(parts)
+
+
+def slider(values: Values) -> str:
+    """Return what the page shows beside the slider, as JSON in an attribute: for each data set, noise and evidence."""
+    return escape(json.dumps([_beside_slider(values, task) for task in values.tasks]))
+
+
+def _card(values: Values, task: Task, choice: Choice) -> str:
+    experiment = values.experiments[choice.experiment]
+    run = values.runs.completed[choice.run]
+    left, total = experiment.costs["params_nonzero"] or 0, run.result["params_total"]
+    settings = label(values, experiment) or "the only setting"
+    digits, val_digits = _digits(task.test), _digits(task.verdict.noise.images)
+    confirmation = values.confirmed.get(choice.experiment)
+    lines = [
+        ("test accuracy", f"{accuracy(choice.test, digits)}, dense {accuracy(choice.dense, digits)}"),
+        ("validation accuracy", f"{accuracy(experiment.val, val_digits)}, {_drop(experiment.val_drop, val_digits)}"),
+        ("evidence", _evidence(values, choice)),
+        ("confirmed", _confirmed(confirmation, digits, val_digits)),
+    ]
+    terms = "".join(f"<dt>{term}</dt><dd>{text}</dd>" for term, text in lines if text)
+    return (
+        f'<article class="card" data-roles="{" ".join(choice.roles)}">'
+        f"<h2>{_roles(choice)}</h2>{_about(choice)}"
+        f"<p><code>{_escaped(settings)}</code></p>"
+        f'<p class="figures"><strong>{100 * left / total:.3g} %</strong> of the parameters: '
+        f"{left:,.0f} of {total:,}</p>"
+        f"<dl>{terms}</dl>{_commands(run)}</article>"
+    )
+
+
+def _about(choice: Choice) -> str:
+    return f'<p class="hint">{ABOUT[choice.roles[0]]}</p>' if len(choice.roles) == 1 else ""
+
+
+def _roles(choice: Choice) -> str:
+    *first, last = choice.roles
+    return f"{', '.join(first)} and {last}".capitalize() if first else last.capitalize()
+
+
+def _digits(images: int | None) -> int:
+    """Return the number of decimal places of a percentage that `images` images can resolve."""
+    return 1 if (images or 0) <= 1_000 else 2
+
+
+def _evidence(values: Values, choice: Choice) -> str:
+    """Return the number of seeds, and which settings cannot be told apart from the chosen one; escaped."""
+    seeds, count = _seeds(values.experiments[choice.experiment].seeds), len(choice.tied)
+    if choice.experiment in values.confirmed:
+        seeds = f"{values.experiments[choice.experiment].seeds} searched, {_plural(choice.evidence.seeds)}"
+    if not count:
+        return seeds
+    settings = "1 other setting" if count == 1 else f"{count:,} other settings"
+    return f"{seeds}<details><summary>tied with {settings}</summary>{_tied(values, choice.tied)}</details>"
+
+
+def _seeds(count: int) -> str:
+    return '<strong class="warning">one seed: its spread is unknown</strong>' if count == 1 else f"{count} seeds"
+
+
+def _tied(values: Values, indices: tuple[int, ...] | list[int]) -> str:
+    """Return the names of settings that cannot be told apart from another one, escaped."""
+    names = [f"<code>{_escaped(label(values, values.experiments[index]))}</code>" for index in indices[:MAX_TIES]]
+    more = [f"{len(indices) - MAX_TIES:,} more"] if len(indices) > MAX_TIES else []
+    return ", ".join([*names, *more])
+
+
+def _drop(drop: Spread, digits: int) -> str:
+    sd = "" if drop.sd is None else f" ± {100 * drop.sd:.{digits}f}"
+    return f"{abs(100 * drop.mean):.{digits}f}{sd} points {'below' if drop.mean >= 0 else 'above'} its dense network"
+
+
+def _confirmed(found: Confirmation | None, digits: int, val_digits: int) -> str:
+    if found is None:
+        return "not with new seeds"
+    points = 100 * found.difference
+    return (
+        f"with {_plural(found.seeds)}: validation {accuracy(found.val, val_digits)}, {abs(points):.{val_digits}f} "
+        f"points {'lower' if points < 0 else 'higher'} than searched; test {accuracy(found.test, digits)}"
+    )
+
+
+def _plural(seeds: int) -> str:
+    return f"{seeds} new seed" if seeds == 1 else f"{seeds} new seeds"
+
+
+def noise(task: Task) -> str:
+    """Return the noise of a validation accuracy as text: by its images, and over seeds."""
+    parts = [*_noise_of_images(task), *_noise_of_seeds(task.verdict.noise)]
+    return ", ".join(parts)
+
+
+def _noise_of_images(task: Task) -> list[str]:
+    images = task.verdict.noise.images
+    if not images or not task.dense:
+        return []
+    error = max(binomial(dense.val.mean, images) for dense in task.dense)
+    return [f"± {100 * error:.2f} points by {images:,} validation images (binomial)"]
+
+
+def _noise_of_seeds(noise: Noise) -> list[str]:
+    return ["unknown over seeds"] if noise.seeds is None else [f"± {100 * noise.seeds:.2f} points over seeds"]
+
+
+def _commands(run: RunDirectory) -> str:
+    path = printable(shlex.quote(str(short_path(run.folder))))
+    form = "compact" if run.result.get("compact") else "csr"
+    commands = (f"prunesweep export {path} --format {form}", f"prunesweep reproduce {path}")
+    return "".join(f'<p class="command"><code>{escape(command)}</code></p>' for command in commands)
+
+
+def _beside_slider(values: Values, task: Task) -> dict[str, Any]:
+    evidence, spread = task.verdict.evidence, task.verdict.noise
+    members = dict.fromkeys(index for frontier in task.frontiers.values() for index in frontier.choices)
+    compared = {index: evidence[index] for index in members}
+    return {
+        "images": spread.images,
+        "noise": noise(task),
+        "evidence": {index: _beside(values, task, index, ties(compared, index, spread)) for index in members},
+    }
+
+
+def _beside(values: Values, task: Task, index: int, tied: list[int]) -> str:
+    experiment = values.experiments[index]
+    confirmation = values.confirmed.get(index)
+    parts = [f"Searched with {_seeds(experiment.seeds)}" if confirmation else f"Evidence: {_seeds(experiment.seeds)}"]
+    if confirmation:
+        parts.append(f"Confirmed {_confirmed(confirmation, _digits(task.test), _digits(task.verdict.noise.images))}")
+    if tied:
+        parts.append(f"Cannot be told apart from {_tied(values, tied)}")
+    return ". ".join(parts) + "."
+
+
+def _escaped(text: str) -> str:
+    return escape(printable(text))
