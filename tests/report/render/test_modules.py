@@ -15,6 +15,7 @@ from fakes import Sweep, fake_fields, fake_round, fake_run
 from safetensors.numpy import save_file
 
 from prunesweep.report.compute.gather import gather
+from prunesweep.report.compute.settings import swept
 from prunesweep.results.tables import table
 
 
@@ -40,11 +41,11 @@ def named(opened: Tab, name: str) -> dict[str, object]:
 
 
 def test_the_chart_shows_every_setting_in_the_color_of_its_criterion(opened: Tab) -> None:
-    assert opened.page.locator("#color").input_value() == "prune.criterion"
+    assert opened.page.locator("#color").input_value() == "prune"
     points = named(opened, "l1")
     assert points["x"] == [30853, 12341, 6171]
     assert points["mode"] == "markers"
-    line = named(opened, "prune.criterion=random")
+    line = named(opened, "prune=random")
     assert line["x"] == [30853, 12341, 6171]
     assert line["color"] == named(opened, "random")["color"] != points["color"]
     labels = opened.page.evaluate("document.getElementById('frontier').layout.annotations.map(({text}) => text)")
@@ -68,7 +69,8 @@ def test_rounds_are_lines_in_the_color_of_their_setting(tmp_path: Path, tab: Tab
 
 
 def test_every_number_of_the_table_is_that_of_results_csv(opened: Tab, tmp_path: Path) -> None:
-    rows = list(csv.DictReader(io.StringIO(table(gather([tmp_path]).all))))
+    runs = gather([tmp_path]).completed
+    rows = list(csv.DictReader(io.StringIO(table(runs, swept(runs)))))
     page = opened.page
     for toggle in page.locator("button[data-setting]").all():
         toggle.click()
@@ -117,7 +119,7 @@ def test_the_table_is_sorted_filtered_and_copied(opened: Tab) -> None:
     page.keyboard.press("Enter")  # the button keeps the focus
     assert opened.cells("parameters left")[0] == "30,853"
     for text, count in [
-        ("parameters left<10000 prune.criterion=l1", 1),
+        ("parameters left<10000 prune=l1", 1),
         ("sparsity>=80%", 4),
         ("sparsity>=0.8 random", 2),
         ("test>97", 1),
@@ -134,9 +136,9 @@ def test_the_table_is_sorted_filtered_and_copied(opened: Tab) -> None:
         copies[name] = page.evaluate("navigator.clipboard.readText()")
         page.wait_for_function("!document.querySelector('#copies').textContent.includes('copied')")
     (row,) = csv.DictReader(io.StringIO(copies["CSV"]))
-    assert (row["prune.criterion"], row["params_nonzero"], row["seeds"]) == ("l1", "6171", "2")
+    assert (row["prune"], row["params_nonzero"], row["seeds"]) == ("l1", "6171", "2")
     assert float(row["test_accuracy.sd"]) == pytest.approx(0.002 / 2**0.5, rel=1e-3)
-    assert copies["Markdown"].splitlines()[1].startswith("| --- | ---: |")
+    assert copies["Markdown"].splitlines()[1].startswith("| ---: | --- | ---: |")
     assert "\\toprule" in copies["LaTeX"]
     assert "$\\pm$" in copies["LaTeX"]
 
@@ -144,11 +146,11 @@ def test_the_table_is_sorted_filtered_and_copied(opened: Tab) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("sparcity>0.5", "There is no column “sparcity”. The columns are prune.amount, prune.criterion"),
+        ("sparcity>0.5", "There is no column “sparcity”. The columns are prune, prune.amount"),
         ("test>99", "No row has test > 99: it is between 74.28 % and 97.60 %."),
         ("nothing", "No row contains “nothing”."),
         ("seeds=many", "“many” is not a number, and seeds is one."),
-        ("prune.criterion=l2", "Its values are l1, random."),
+        ("prune=l2", "Its values are l1, random."),
         ("sparsity<60% test<80%", "no row meets all of them"),
     ],
 )
@@ -216,7 +218,7 @@ def test_runs_are_pinned_and_compared(opened: Tab) -> None:
         page.locator(".inner button[data-run]").nth(-2 if setting else 0).click()
         page.locator("#pin").click()
     text = page.locator("#pinned").inner_text()
-    assert "prune.criterion\tl1\trandom" in text
+    assert "prune\tl1\trandom" in text
     assert "97.70 %" in text
     assert len([trace for trace in opened.traces("pinned-curves") if trace["name"].startswith("run")]) == 2
     page.locator("#pinned [aria-label='Unpin run 0']").click()

@@ -10,12 +10,12 @@ from statistics import fmean
 from prunesweep.errors import UsageError, printable, suggestion
 from prunesweep.report.compute.gather import Runs
 from prunesweep.report.compute.settings import (
-    NAMES,
     defines_experiment,
     given_settings,
     value_as_typed,
     varied,
 )
+from prunesweep.results.choices import NAMES
 from prunesweep.results.run_directory import RunDirectory, Value
 
 SWEEP = "sweep"
@@ -80,7 +80,7 @@ def methods(runs: Runs, key: str, measure: Measure) -> Methods:
             f"--by={key}: has the single value {next(iter(members), None)}. A comparison needs at least two values."
             + _alternatives(runs, key)
         )
-    keys = varied(completed)
+    keys = varied(completed, groups=False)
     belonging = [each for each in keys if each not in TARGETS and _belongs(each, key, members)]
     _check_one_variant(key, belonging, members)
     context_keys = [each for each in keys if each not in belonging and each not in (key, *TARGETS)]
@@ -114,7 +114,7 @@ def comparable_keys(runs: Runs) -> list[str]:
         if len({value_as_typed(key, run, each) for run, each in zip(completed, given, strict=True)}) > 1
     ]
     several = [SWEEP] if len(runs.sweeps) > 1 else []
-    return list(dict.fromkeys([*swept, *varied(completed), *several]))
+    return list(dict.fromkeys([*swept, *varied(completed, groups=False), *several]))
 
 
 def _names(runs: Runs, key: str) -> list[str]:
@@ -122,7 +122,7 @@ def _names(runs: Runs, key: str) -> list[str]:
     if key == SWEEP and len(runs.sweeps) > 1:
         return [next(sweep for sweep in _longest_first(runs.sweeps) if _is_in(run, sweep)) for run in runs.completed]
     _check_known(key, runs)
-    differing = [each for each in varied(runs.completed) if _group(each) == key]
+    differing = [each for each in varied(runs.completed, groups=False) if _group(each) == key]
     return [printable(_name(key, run, differing)) for run in runs.completed]
 
 

@@ -10,9 +10,6 @@ from prunesweep.results.choices import GROUPS, NAMES, pairs
 from prunesweep.results.run_directory import RunDirectory, Value
 from prunesweep.roles import Role, role_of
 
-NAMES = ("name", "criterion")
-"""The setting with the name of a group's option: `model.name`, `prune.criterion`."""
-
 
 def defines_experiment(key: str) -> bool:
     """Return whether runs with different values of the setting `key` are different experiments."""
@@ -40,8 +37,10 @@ def value_as_typed(key: str, run: RunDirectory, given: Mapping[str, str]) -> Val
     return next((run.settings[name] for each in NAMES if (name := f"{key}.{each}") in run.settings), None)
 
 
-def varied(runs: Sequence[RunDirectory]) -> list[str]:
+def varied(runs: Sequence[RunDirectory], *, groups: bool = True) -> list[str]:
     """Return the settings in which the experiments of `runs` differ: groups first, then in the order of the config.
+
+    Without `groups`, options of groups are replaced by the settings that they determine.
 
     A setting that follows from another one and was not typed is left out: the option of a group determines its values,
     and the name of a network its width. So is a setting that only some runs have, unless these runs differ in it.
@@ -51,9 +50,9 @@ def varied(runs: Sequence[RunDirectory]) -> list[str]:
         for key, value in run.settings.items():
             distinct[key].add(value)
     keys = [key for key, found in distinct.items() if len(found) > 1 and defines_experiment(key)]
-    keys = [key for key in keys if key not in GROUPS or all(key in run.settings for run in runs)]
+    keys = [key for key in keys if key not in GROUPS or (groups and all(key in run.settings for run in runs))]
     varying = {key: [run.settings.get(key) for run in runs] for key in keys}
-    typed = {key for run in runs for key, _ in pairs(run.overrides)}
+    typed = {key for run in runs for key, _ in pairs(run.overrides)} if groups else set()
     kept: list[str] = []
     for key in sorted(keys, key=lambda key: (key not in GROUPS, not key.endswith(NAMES))):
         names = [other for other in kept if _group(other) == _group(key) and isinstance(varying[other][0], str)]
