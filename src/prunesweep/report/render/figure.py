@@ -80,8 +80,8 @@ def _saved(drawing: Figure, form: str) -> bytes:
 
 def fitting(levels: Sequence[Sequence[float]]) -> list[float]:
     """Return the longest of the lists that has at most `MAX_TICKS` ticks."""
-    allowed: list[Sequence[float]] = [level for level in levels if len(level) <= MAX_TICKS]
-    return list(max(allowed, key=lambda level: len(level), default=()))
+    allowed = [list(level) for level in levels if len(level) <= MAX_TICKS]
+    return max(allowed, key=lambda level: len(level), default=[])
 
 
 def _panel(axes: Axes, task: Task, values: Values) -> None:
