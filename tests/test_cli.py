@@ -126,7 +126,7 @@ def test_report_prints_the_table(tmp_path: Path, capsys: pytest.CaptureFixture[s
     (tmp_path / "0" / ".hydra").mkdir(parents=True)
     write_failed(tmp_path / "0", ["seed=1"], ValueError("why"))
     assert main(["report", str(tmp_path)]) == 0
-    assert "run 0 failed (seed=1): why" in capsys.readouterr().out
+    assert "run 0 failed: why" in capsys.readouterr().out
     assert (tmp_path / "results.csv").exists()
 
 
@@ -145,7 +145,7 @@ def test_several_sweeps_make_one_report(
         write_failed(tmp_path / name / "0", [], ValueError("why"))
     assert main(["report", "a", "b"]) == 0
     assert (tmp_path / "report" / "report.html").exists()
-    assert "run b/0 failed: why" in capsys.readouterr().out
+    assert "runs a/0, b/0 failed: why" in capsys.readouterr().out
     assert main(["report", "a", "b", "--out", "here"]) == 0
     assert (tmp_path / "here" / "frontier.png").exists()
     (tmp_path / "file").write_text("")
