@@ -138,7 +138,7 @@ def test_the_table_is_sorted_filtered_and_copied(opened: Tab) -> None:
     (row,) = csv.DictReader(io.StringIO(copies["CSV"]))
     assert (row["prune"], row["params_nonzero"], row["seeds"]) == ("l1", "6171", "2")
     assert float(row["test_accuracy.sd"]) == pytest.approx(0.002 / 2**0.5, rel=1e-3)
-    assert copies["Markdown"].splitlines()[1].startswith("| ---: | --- | ---: |")
+    assert copies["Markdown"].splitlines()[1].startswith("| --- | ---: | ---: |")
     assert "\\toprule" in copies["LaTeX"]
     assert "$\\pm$" in copies["LaTeX"]
 
