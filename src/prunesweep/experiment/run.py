@@ -173,6 +173,7 @@ def prepare(config: RunConfig, context: Context) -> Parts:
         spec=resolve(config.prune, selected, total),
         seed=config.seed,
         augment=config.augment,
+        cleanup=config.prune.cleanup,
     )
 
 
@@ -302,7 +303,7 @@ def measure(execution: Execution, point: MeasuredPoint, parts: Parts) -> dict[st
         "amount": point.amount,
         **cost,
         "sparsity": cost["params_pruned"] / cost["params_selected"],
-        "param_reduction": cost["params_pruned"] / cost["params_total"],
+        "param_reduction": (cost["params_total"] - cost["params_nonzero"]) / cost["params_total"],
         "compression": cost["params_total"] / cost["params_nonzero"] if cost["params_nonzero"] else None,
         "theoretical_speedup": cost["macs_total"] / cost["macs_nonzero"] if cost["macs_nonzero"] else None,
         "pruned": pruned,
