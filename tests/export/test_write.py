@@ -48,12 +48,24 @@ def test_every_format_of_every_network(model: str, completed: Completed) -> None
     assert len(list((folder / "export").iterdir())) == len(INSTALLED)
 
 
-@pytest.mark.parametrize("model", ["lenet5", "lenet5_caffe", "lenet_300_100", "conv_lenet model.widths=[4,4,8,8]"])
-def test_after_a_clean_up_the_count_is_what_exports_contain(model: str, completed: Completed) -> None:
+@pytest.mark.parametrize(
+    ("model", "amount"),
+    [
+        ("lenet5", 0.9),
+        ("lenet5", 0.98),  # a whole layer is removed
+        ("lenet5_caffe", 0.95),
+        ("lenet_300_100", 0.97),
+        ("conv_lenet model.widths=[4,4,8,8]", 0.8),
+    ],
+)
+def test_after_a_clean_up_the_count_is_what_exports_contain(
+    model: str, amount: float, completed: Completed, tmp_path: Path
+) -> None:
     """Count the values in the files without the package."""
-    sparse = ("layers.biases=true", "prune.scope=layerwise", "prune.amount=0.98")
+    sparse = ("layers.biases=true", "prune.scope=layerwise", f"prune.amount={amount}")
     common = ("train.epochs=0", "finetune.epochs=0", *sparse, *f"model={model}".split())
-    plain, clean = completed(*common), completed(*common, "prune.cleanup=final")
+    plain = completed(*common).rename(tmp_path / "plain")
+    clean = completed(*common, "prune.cleanup=final")
     before, after = (json.loads((folder / "result.json").read_text()) for folder in (plain, clean))
     assert after["params_nonzero"] < before["params_nonzero"]
     assert after["final"]["test_loss"] == pytest.approx(before["final"]["test_loss"], abs=1e-6)
@@ -64,7 +76,7 @@ def test_after_a_clean_up_the_count_is_what_exports_contain(model: str, complete
     assert sum(np.count_nonzero(tensor) for tensor in compact.values()) == after["params_nonzero"]
     kept = prunesweep.masks(clean)
     assert sum(int(mask.sum()) for mask in kept.values()) == after["params_nonzero"]
-    assert after["params_effective"] == after["params_nonzero"]
+    assert after["params_effective"] <= after["params_nonzero"]
     assert after["param_reduction"] == 1 - after["params_nonzero"] / after["params_total"]
 
 

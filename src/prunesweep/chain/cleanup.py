@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from prunesweep.chain.context import Context
 from prunesweep.chain.seeding import evaluating
-from prunesweep.chain.state import State, masked
+from prunesweep.chain.state import State, contiguous, masked
 from prunesweep.chain.steps import Record, Step
 from prunesweep.pruning.cleanup import clean_up
 from prunesweep.pruning.selection import maskable
@@ -27,10 +27,10 @@ class CleanUp(Step):
         model = context.network(state).cpu()
         with evaluating(context.device):
             changed = clean_up(model, context.shape)
-        weights = {**state.weights, **{name: changed[name].to(state.weights[name]) for name in changed}}
+        moved = {name: value.to(state.weights[name].device) for name, value in changed.items()}
+        weights = {**state.weights, **contiguous(moved)}
         masks = {name: weights[name] != 0 for name in maskable(model)}
-        contiguous = {name: weight.contiguous() for name, weight in weights.items()}
-        after = masked(replace(state, weights=contiguous, masks={**state.masks, **masks}))
+        after = masked(replace(state, weights=weights, masks={**state.masks, **masks}))
         return after, {"sparsity": after.sparsity}
 
     def summary(self) -> str:
