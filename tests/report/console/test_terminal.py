@@ -36,6 +36,12 @@ def test_a_row_contains_sizes_and_accuracies() -> None:
     assert summary.verdict == "1 of 1 runs completed"
 
 
+def test_a_collapsed_run_is_marked_in_its_row_and_below_the_table() -> None:
+    summary = summarize([run("0", 0.2), run("1", 0.9, collapsed="no signal passes fc1")])
+    assert [row[7] for row in summary.rows] == ["97.90 %", "76.38 % COLLAPSED"]
+    assert summary.verdict == "2 of 2 runs completed; COLLAPSED: 1 (1)"
+
+
 def test_other_settings_that_differ_have_a_column() -> None:
     summary = summarize([run(str(seed), 0.2, seed, "model=lenet5") for seed in (0, 1)])
     assert summary.columns[:3] == ("run", "settings", "amount")

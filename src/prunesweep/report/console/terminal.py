@@ -22,6 +22,8 @@ from prunesweep.results.run_directory import RunDirectory
 
 WIDTH_OF_LOG = 160
 MAX_ROWS = 200
+MAX_NAMES = 10
+"""How many collapsed runs are named below the table."""
 COLUMNS = ("amount", "sparsity", "parameters", "reduction", "dense", "pruned", "final", "seconds")
 
 
@@ -56,6 +58,7 @@ def line(result: Result, folder: Path) -> str:
         f"{_given(result)}test accuracy dense {percent(result.dense['test_accuracy'])}, "
         f"pruned {percent(result.pruned['test_accuracy'])}, final {percent(result.final['test_accuracy'])}; "
         f"{result.seconds:.1f} s{cached} -> {printable(short_path(folder))}"
+        + (f"; COLLAPSED: {result.collapsed}" if result.collapsed else "")
     )
 
 
@@ -125,11 +128,13 @@ def summarize(runs: Sequence[RunDirectory], not_started: int = 0) -> Summary:
 
 def _verdict(completed: Sequence[RunDirectory], failed: Sequence[RunDirectory], not_started: int) -> str:
     repeated = len(duplicates(completed))
+    collapsed = [run.name for run in completed if run.result.get("collapsed")]
     return (
         f"{len(completed)} of {len(completed) + len(failed) + not_started} runs completed"
         + (f", {len(failed)} did not" if failed else "")
         + (f", {not_started} not started" if not_started else "")
         + (f"; duplicates of other runs, counted once: {repeated}" if repeated else "")
+        + (f"; COLLAPSED: {len(collapsed)} ({' '.join(collapsed[:MAX_NAMES])})" if collapsed else "")
     )
 
 
@@ -150,7 +155,8 @@ def _figures(result: dict[str, Any]) -> tuple[str, ...]:
         percent(result["sparsity"]),
         f"{result['params_total']:,} -> {result['params_nonzero']:,}",
         cut(result["param_reduction"]),
-        *(percent(result[point]["test_accuracy"]) for point in ("dense", "pruned", "final")),
+        *(percent(result[point]["test_accuracy"]) for point in ("dense", "pruned")),
+        percent(result["final"]["test_accuracy"]) + (" COLLAPSED" if result.get("collapsed") else ""),
         f"{result['seconds']:.1f}",
     )
 

@@ -80,6 +80,7 @@ def payload(values: Values, folder: Path) -> dict[str, Any]:
             "command": [_command(run) for run in runs],
             "experiment": [experiment_of[index] for index in range(len(runs))],
             "duplicate_of": [first_of.get(index) for index in range(len(runs))],
+            "collapsed": [printable(run.result.get("collapsed") or "") or None for run in runs],
             "curve": [_curve(run.result) for run in runs],
             "keys": {key: [run.settings.get(key) for run in runs] for key in (*values.keys, *numerics)},
         },
