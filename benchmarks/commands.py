@@ -32,6 +32,11 @@ def run_py(*arguments: str) -> list[str]:
     return [sys.executable, str(ROOT / "run.py"), *arguments]
 
 
+def environment() -> dict[str, str]:
+    """Return the variables of this process without those that set the threads of torch."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "MKL_"))}
+
+
 def compose_config(*overrides: str) -> DictConfig:
     """Return the configuration of `conf/` with `overrides`. The schemas must be registered."""
     with initialize_config_dir(str(ROOT / "conf")):

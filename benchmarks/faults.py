@@ -4,11 +4,14 @@
     python benchmarks/faults.py directory --times 6
     python benchmarks/faults.py stopped --times 4
     python benchmarks/faults.py together
+    python benchmarks/faults.py workers --times 20
 
 `killed` kills a sweep with SIGKILL at random moments, continues it, and compares it with an undisturbed sweep.
 `directory` starts two sweeps at the same time in one directory, with the same settings or with others.
 `stopped` stops a sweep with SIGSTOP at random moments and starts the same sweep in another directory of its store.
 `together` runs a sweep of 25 runs twice at the same time on one store, compares the tables, and counts the steps.
+`workers` compares a sweep with 1, 2 and 4 workers and with joblib bit for bit. Then it kills random workers and the
+parent of a sweep with SIGKILL, and continues it by the command that an interrupted sweep prints.
 
 The moments are drawn from a seed, as a number of written files. They therefore cover all parts of a sweep on machines
 of any speed. A fault is `lost` if a finished step or a run is missing, and `wrong` if a result, a table, the weights or
@@ -19,19 +22,25 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
+import json
 import os
 import random
+import shlex
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from prunesweep.errors import UsageError
 from prunesweep.experiment.reproduce import compare
+from prunesweep.process import CONTINUE
 from prunesweep.results.run_directory import read_run
 from prunesweep.store.entries import Entry
 from prunesweep.store.store import verify
@@ -42,9 +51,11 @@ NOT_COMPARED = ("seconds", "steps_cached")
 COMMON = ("-m", "model=lenet_300_100", "threads=1", "device=cpu", "store.dir=store")
 KILLED = (*COMMON, "train.epochs=3", "prune.amount=0.3,0.6,0.9", "finetune.epochs=0,1,2,3")
 SHORT = (*COMMON, "train.epochs=2", "prune.amount=0.5,0.9", "finetune.epochs=0,1")
+WORKERS = (*KILLED, "seed=0,1")
 TOGETHER = (*COMMON, "train.epochs=5", "prune.amount=0.1,0.3,0.5,0.7,0.9", "finetune.epochs=0,1,2,3,4")
 
-
+ENDED_AFTER = 2.0
+"""The number of seconds in which all workers end after the death of their parent."""
 GIVE_UP_AFTER = 8
 """The number of seconds after which a sweep in `stopped` does not wait any longer, instead of ten minutes."""
 IMPATIENT = f"""
@@ -269,31 +280,185 @@ def together(folder: Path, sweep: Sequence[str] = TOGETHER, times: int = 1, seed
 
 
 def run_twice(folder: Path, sweep: Sequence[str], attacks: Attacks) -> None:
-    names, before = ("one", "other"), Tally.read(folder / "store").computed
+    names = ("one", "other")
     finish(folder, *[start(folder, (*sweep, f"hydra.sweep.dir={name}")) for name in names])
-    tables = [read_table(folder / name / "results.csv") for name in names]
-    computed = Tally.read(folder / "store").computed - before
-    records = [Entry.from_bytes(path.read_bytes()) for path in (folder / "store").glob("??/*.json")]
-    steps = sum(entry.tensors is not None for entry in records)
     attacks.add(
-        f"{len(tables[0])} runs each; {computed} steps computed, {steps} steps stored",
+        f"{len(read_table(folder / 'one' / 'results.csv'))} runs each; {steps_stored(folder)} steps stored",
         lost_runs(folder / "one", folder / "other"),
-        [
-            *wrong_table(folder / "one", folder / "other"),
-            *([] if computed == steps else ["a step was computed twice"]),
-            *store_faults(folder),
-        ],
+        [*wrong_table(folder / "one", folder / "other"), *repeated_steps(folder), *store_faults(folder)],
     )
+
+
+def steps_stored(folder: Path) -> int:
+    """Return the number of steps, without observations, in the store in `folder`."""
+    records = [Entry.from_bytes(path.read_bytes()) for path in (folder / "store").glob("??/*.json")]
+    return sum(entry.tensors is not None for entry in records)
+
+
+def repeated_steps(folder: Path) -> list[str]:
+    """Return a line if the undisturbed sweeps in `folder` have computed another number of steps than they stored."""
+    computed, stored = Tally.read(folder / "store").computed, steps_stored(folder)
+    return [] if computed == stored else [f"{computed} steps were computed, but {stored} are stored"]
+
+
+def workers(folder: Path, sweep: Sequence[str] = WORKERS, times: int = 20, seed: int = 0) -> Attacks:
+    """Execute a sweep in several numbers of processes, and kill some of them. All results have the same bits."""
+    attacks, serial = Attacks(), folder / "serial"
+    finish(serial, start(serial, (*sweep, "workers=1", "hydra.sweep.dir=sweep")))
+    ways = {
+        "2 workers": ("workers=2",),
+        "4 workers": ("workers=4",),
+        "joblib": ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"),
+    }
+    for name, options in ways.items():
+        place = folder / name.replace(" ", "-")
+        finish(place, start(place, (*sweep, *options, "hydra.sweep.dir=sweep")))
+        attacks.add(
+            f"{name}: {len(bits(place))} runs, {steps_stored(place)} steps",
+            lost_runs(place / "sweep", serial / "sweep"),
+            [*wrong_bits(place, serial), *repeated_steps(place)],
+        )
+    disturbed = folder / "disturbed"
+    disturbed.mkdir()
+    with temporary_files_in(folder / "temporary"):
+        kill_processes(disturbed, serial, (*sweep, "workers=2", "hydra.sweep.dir=sweep"), times, seed, attacks)
+    left = sorted(path.name for path in (folder / "temporary").glob("prunesweep-*"))
+    attacks.add(
+        "continued to the end by the printed command",
+        lost_runs(disturbed / "sweep", serial / "sweep"),
+        [*wrong_bits(disturbed, serial), *(f"temporary folder {name} was not removed" for name in left)],
+    )
+    return attacks
+
+
+def kill_processes(
+    folder: Path, undisturbed: Path, arguments: Sequence[str], times: int, seed: int, attacks: Attacks
+) -> None:
+    """Kill a random worker or the parent of a sweep `times` times, then interrupt the sweep and continue it."""
+    draw, process = random.Random(seed), start(folder, arguments)
+    for number in range(times):
+        left = max(1, file_count(undisturbed) - file_count(folder))
+        goal = file_count(folder) + draw.randint(0, 2 * left // (times - number))
+        wait_for(process, lambda goal=goal: file_count(folder) >= goal)  # type: ignore[misc]
+        before, victims = entries(folder), workers_of(process.pid)
+        wrong = []
+        if victims and draw.random() < 0.5:
+            os.kill(draw.choice(victims), signal.SIGKILL)
+            name = "a worker"
+        else:
+            name = "the parent" if process.poll() is None else "nothing: the sweep had ended"
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            wrong = processes_left(victims)
+            process = start(folder, arguments)
+        attacks.add(
+            f"kill {number + 1}: {name}, after {file_count(folder)} files",
+            [f"entry {digest}" for digest in before - entries(folder)],
+            [*wrong, *wrong_runs(folder / "sweep", undisturbed / "sweep")],
+        )
+    wait_for(process, lambda: bool(workers_of(process.pid)))
+    process.send_signal(signal.SIGINT)
+    if process.wait():  # otherwise it has ended before
+        logs = "".join(path.read_text() for path in sorted(folder.glob("log*")))
+        command = logs.rpartition(CONTINUE)[2].splitlines()[1]
+        finish(folder, start(folder, shlex.split(command)[2:]))
+
+
+def wait_for(process: subprocess.Popen[bytes], condition: Callable[[], bool]) -> None:
+    """Wait until `condition` holds or `process` has ended."""
+    while process.poll() is None and not condition():
+        time.sleep(0.005)
+
+
+def workers_of(parent: int) -> list[int]:
+    """Return the IDs of the workers of a sweep: they are forked from a child of its process. Reads Linux' /proc."""
+    return [worker for child in children(parent) for worker in children(child)]
+
+
+def children(process: int) -> list[int]:
+    """Return the IDs of the children of all threads of `process`; none if it has ended."""
+    found: list[int] = []
+    for path in Path(f"/proc/{process}/task").glob("*/children"):
+        with suppress(OSError):  # the thread has ended
+            found += map(int, path.read_text().split())
+    return sorted(found)
+
+
+def processes_left(ids: Sequence[int]) -> list[str]:
+    """Return a line for each process that is still running after `ENDED_AFTER` seconds."""
+    deadline = time.monotonic() + ENDED_AFTER
+    while (running := [each for each in ids if is_running(each)]) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return [f"worker {each} survived its parent" for each in running]
+
+
+def is_running(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@contextmanager
+def temporary_files_in(folder: Path) -> Iterator[None]:
+    """Let processes that are started here put their temporary files into `folder`."""
+    folder.mkdir()
+    before = os.environ.get("TMPDIR")
+    os.environ["TMPDIR"] = str(folder)
+    try:
+        yield
+    finally:
+        del os.environ["TMPDIR"]
+        if before is not None:
+            os.environ["TMPDIR"] = before
+
+
+def bits(folder: Path) -> dict[str, tuple[Any, str]]:
+    """Return the result without times, and the hash of the weights, of each run of the sweep in `folder`."""
+    return {
+        path.parent.name: (
+            without_times(json.loads(path.read_text())),
+            hashlib.sha256(path.with_name("model.safetensors").read_bytes()).hexdigest(),
+        )
+        for path in (folder / "sweep").glob("*/result.json")
+    }
+
+
+def without_times(value: Any) -> Any:
+    """Return a result without times, and without the number of stored steps and overrides, which can differ."""
+    if isinstance(value, dict):
+        ignored = (*NOT_COMPARED, "overrides")
+        return {key: without_times(each) for key, each in value.items() if key not in ignored}
+    return [without_times(each) for each in value] if isinstance(value, list) else value
+
+
+def wrong_bits(folder: Path, expected: Path) -> list[str]:
+    """Return a line for each run and each entry of the store in `folder` that differs from those in `expected`."""
+    found, wanted = bits(folder), bits(expected)
+    runs = [f"run {name} differs" for name in wanted if name in found and found[name] != wanted[name]]
+    stores = [] if entries(folder) == entries(expected) else ["the stores have different entries"]
+    tables = [[without_times(row) for row in read_table(each / "sweep" / "results.csv")] for each in (folder, expected)]
+    table = [] if tables[0] == tables[1] else ["the tables differ"]
+    return [*runs, *stores, *table, *store_faults(folder)]
+
+
+ATTACKS: dict[str, Callable[..., Attacks]] = {
+    "killed": killed,
+    "directory": directory,
+    "stopped": stopped,
+    "together": together,
+    "workers": workers,
+}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("fault", choices=("killed", "directory", "stopped", "together"))
+    parser.add_argument("fault", choices=tuple(ATTACKS))
     parser.add_argument("--times", type=int, help="the number of attacks (default: as above)")
     parser.add_argument("--small", action="store_true", help="sweeps of four short runs")
     parser.add_argument("--seed", type=int, default=0, help="seed of the moments")
     options = parser.parse_args()
-    attack = {"killed": killed, "directory": directory, "stopped": stopped, "together": together}[options.fault]
+    attack = ATTACKS[options.fault]
     chosen = {"seed": options.seed, "times": options.times, "sweep": SHORT if options.small else None}
     with tempfile.TemporaryDirectory() as name:
         attacks = attack(Path(name), **{key: value for key, value in chosen.items() if value is not None})

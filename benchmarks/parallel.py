@@ -67,8 +67,8 @@ def busy(*, wanted: bool) -> Iterator[None]:
 def epoch_seconds(folder: Path) -> float:
     """Return the median seconds of a dense epoch of the only run in `folder`, without the first one."""
     (path,) = folder.glob("outputs/**/result.json")
-    seconds = [epoch["seconds"] for epoch in json.loads(path.read_text())["history"] if epoch["phase"] == "train"]
-    return statistics.median(seconds[1:] or seconds)
+    seconds = [epoch["seconds"] for epoch in json.loads(path.read_text())["history"] if epoch["phase"] == "dense"]
+    return float(statistics.median(seconds[1:] or seconds))
 
 
 def measure(

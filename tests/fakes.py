@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -138,3 +138,27 @@ def idx_content(name: str) -> bytes:
 def write_idx(path: Path, content: bytes) -> None:
     """Write a file of a data set, as an archive if its name says so."""
     path.write_bytes(gzip.compress(content, 1, mtime=0) if path.suffix == ".gz" else content)
+
+
+Scores = Mapping[str, Mapping[float, Sequence[float]]]
+
+
+def fake_methods(folder: Path, scores: Scores, **config: Any) -> Path:
+    """Write a sweep over criteria, amounts and seeds.
+
+    Args:
+        folder: The directory of the sweep.
+        scores: Criterion -> amount -> test accuracy with seed 0, 1, ...
+        config: Saved settings, as in `fake_run`.
+    """
+    runs = [
+        (criterion, amount, seed, accuracy)
+        for criterion, by_amount in scores.items()
+        for amount, accuracies in by_amount.items()
+        for seed, accuracy in enumerate(accuracies)
+    ]
+    for number, (criterion, amount, seed, accuracy) in enumerate(runs):
+        final = {"val_accuracy": accuracy - 0.01, "test_accuracy": accuracy}
+        fields = fake_fields(amount, seed, f"prune={criterion}", digest=f"{folder.name}{number}", final=final)
+        fake_run(folder / str(number), fields, **{"prune__criterion": criterion, **config})
+    return folder

@@ -27,6 +27,10 @@ class Forked:
     def __init__(self, process: BaseProcess) -> None:
         self._process = process
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid or 0
+
     def poll(self) -> int | None:
         return self._process.exitcode
 

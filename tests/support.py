@@ -70,10 +70,12 @@ LONG_TESTS = (
     "tests/plugins/test_sweepers.py::test_a_search_with_halving",
     "tests/plugins/test_sweepers.py::test_failures_are_recorded",
     "tests/report/render/test_page.py::test_ten_thousand_runs",
+    "tests/test_cli.py::test_a_benchmark_ends",
     "tests/test_faults.py",
     "tests/test_golden.py::test_a_portable_run",
     "tests/test_own_data.py::test_a_published_data_set",
     "tests/test_own_data.py::test_a_sweep",
+    "tests/test_run.py::test_a_run_and_a_sweep_without_an_amount",
     "tests/test_run.py::test_two_processes",
     "tests/tracking/test_mlflow.py::test_parallel_jobs",
 )

@@ -21,6 +21,8 @@ from prunesweep.errors import (
 def test_a_suggestion_is_the_nearest_option() -> None:
     assert suggestion("lenet6", ["lenet5", "conv_lenet"]) == " Did you mean 'lenet5'?"
     assert suggestion("zzz", ["lenet5"]) == ""
+    assert suggestion("magnitude", ["l1", "l2"]) == " Did you mean 'l1'?"
+    assert suggestion("magnitude", ["global", "magnitudes"]) == " Did you mean 'magnitudes'?"
 
 
 def test_a_wrong_choice_lists_the_options() -> None:
@@ -40,6 +42,15 @@ def test_a_range_includes_its_ends(value: float) -> None:
 def test_a_value_outside_its_range_is_refused(value: float, above: bool) -> None:
     with pytest.raises(UsageError, match=f"x={value}: must be"):
         check_range("x", value, 0, 1, above=above)
+
+
+def test_a_percentage_for_a_fraction_is_suggested_as_a_fraction() -> None:
+    with pytest.raises(UsageError, match=r"x=20: must be at least 0 and at most 1\. For 20 %, write x=0\.2\."):
+        check_range("x", 20, 0, 1)
+    with pytest.raises(UsageError, match=r"at most 1\.$"):
+        check_range("x", 200, 0, 1)
+    with pytest.raises(UsageError, match=r"at most 2\.$"):
+        check_range("x", 20, 0, 2)
 
 
 def test_a_missing_extra_is_reported_with_its_modules() -> None:

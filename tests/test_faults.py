@@ -60,6 +60,29 @@ def test_two_processes_that_start_the_same_sweep_compute_each_step_once(faults: 
     assert verify(tmp_path / "0" / "store") == Verification(tally.computed + scores + counts)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_number_of_workers_and_their_deaths_change_no_bit(faults: ModuleType, tmp_path: Path) -> None:
+    sweep = ("-m", *TINY, "prune.amount=0.5,0.9", "finetune.epochs=0,1")
+    attacks = faults.workers(tmp_path, sweep, times=3, seed=0)
+    assert attacks.faults == []
+    assert attacks.tried == 3 + 3 + 1, "three ways to execute the sweep, three kills, and the end"
+
+
+def test_other_bits_are_found(faults: ModuleType, tmp_path: Path) -> None:
+    for name, loss in (("one", 0.5), ("two", 0.25)):
+        run = tmp_path / name / "sweep" / "0"
+        run.mkdir(parents=True)
+        (run / "result.json").write_text(json.dumps({"seconds": loss, "final": {"seconds": 1}, "train": [loss]}))
+        (run / "model.safetensors").touch()
+        (run.parent / "results.csv").touch()
+        (run.parents[1] / "log").touch()
+    assert faults.bits(tmp_path / "one")["0"][0] == {"final": {}, "train": [0.5]}
+    assert faults.wrong_bits(tmp_path / "one", tmp_path / "two") == ["run 0 differs"]
+    (tmp_path / "two" / "store" / "ab").mkdir(parents=True)
+    (tmp_path / "two" / "store" / "ab" / "abc.json").touch()
+    assert "the stores have different entries" in faults.wrong_bits(tmp_path / "one", tmp_path / "two")
+
+
 def entries(folder: Path) -> int:
     return len(list((folder / "store").glob("??/*.json")))
 
@@ -75,7 +98,7 @@ def test_an_interrupted_sweep_prints_a_summary_and_the_command_that_continues_it
         process.send_signal(number)
         err = tmp_path / f"{number.name}.err"
         assert process.wait() == code, err.read_text()
-        summary = r"(\d) of 4 runs completed(?:, (\d) did not)?(?:, (\d) not started)?"
+        summary = r"(\d) of 4 runs completed(?:, (\d) unfinished)?(?:, (\d) not started)?"
         (counts,) = re.findall(summary, (tmp_path / number.name).read_text())
         assert sum(int(count or 0) for count in counts) == 4
         assert int(counts[0]) < 4

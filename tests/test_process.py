@@ -1,5 +1,6 @@
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -101,3 +102,20 @@ def test_a_stream_keeps_its_error(tmp_path: Path) -> None:
     os.close(writer)
     assert output.write(b"lost") == 4
     assert isinstance(output.error, BrokenPipeError), "the first error"
+
+
+def test_a_command_ends_after_the_last_functions_of_libraries_and_deletes_no_modules(tmp_path: Path) -> None:
+    script = tmp_path / "run.py"
+    script.write_text(
+        "from prunesweep.process import Interrupts, exit_with_message\n"
+        "interrupts = Interrupts()\n"
+        "import atexit\n"
+        "class Kept:\n"
+        "    def __del__(self): print('deleted')\n"
+        "kept = Kept()\n"
+        "atexit.register(print, 'last', end='')\n"
+        "with exit_with_message(interrupts, ''):\n"
+        "    raise SystemExit(3)\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "last", "")

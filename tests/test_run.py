@@ -55,10 +55,18 @@ def test_a_failing_job_does_not_stop_the_others(run_py: Command, tmp_path: Path)
     )
     assert done.code == 1
     assert [result["status"] for result in results(tmp_path / "s")] == ["failed", "completed", "completed"]
-    assert "2 of 3 runs completed, 1 did not" in done.out
-    assert "run 0 failed (model=lenet_300_100 layers=conv" in done.out
+    assert "2 of 3 runs completed, 1 failed" in done.out
+    assert "run 0 failed (layers=conv): " in done.out
     assert "selects no layer" in done.out
     assert "Traceback" not in done.out + done.err
+
+
+def test_a_run_and_a_sweep_without_an_amount_say_how_much_is_pruned(run_py: Command) -> None:
+    short = ("model=lenet_300_100", "train.epochs=0", "finetune.epochs=0")
+    message = "prune.amount is not set: pruning 20 % of the selected weights, the default.\n"
+    assert run_py(*short).out.startswith(message)
+    assert run_py("-m", *short, "seed=0,1").out.count(message) == 1
+    assert message not in run_py(*short, "prune.amount=0.2").out
 
 
 def test_a_directory_never_holds_the_result_of_another_config(run_py: Command, tmp_path: Path) -> None:
@@ -132,6 +140,9 @@ BAD = [
     ("prune.amount=-0.1", "prune.amount=-0.1: must be at least 0 and at most 1"),
     ("prune.amount=nan", "prune.amount=nan: must be at least 0 and at most 1"),
     ("prune.amount=abc", "prune.amount=abc. Value 'abc' of type 'str' could not be converted to Float"),
+    ("prune.amount=20", "For 20 %, write prune.amount=0.2."),
+    ("prune.amount=0.1,0.2", "prune.amount=0.1,0.2: has several values. To run all of them, add -m."),
+    ("prune=magnitude", "Did you mean 'l1'?"),
     ("finetune.epochs=-1", "finetune.epochs=-1: must be at least 0"),
     ("model=lenet6", "must be one of conv_lenet, custom, lenet5, lenet5_caffe, lenet_300_100. Did you mean 'lenet5'?"),
     ("prune.amout=0.2", "Key 'amout' not in 'Pruning'. Did you mean: 'amount'? The keys are criterion, scope"),

@@ -10,6 +10,7 @@ from typing import Any
 
 import cloudpickle
 import pytest
+from support import FORKS
 
 from prunesweep.workers import Ended, Handler, Message, Pool, Send, ThisProcess, WorkerDied, Workers
 
@@ -163,6 +164,55 @@ def test_leaving_the_pool_ends_workers_that_are_busy() -> None:
         pool.submit(0, "hang")
         pool.wait(lambda _: None, TIMEOUT)
     assert not any(map(alive, pids))
+
+
+def test_an_interrupt_while_workers_start_prints_nothing_else(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(
+        textwrap.dedent("""
+        from multiprocessing.connection import Connection
+        from prunesweep.workers import Workers
+
+        def interrupted(self, content):
+            self._send(content[:10])  # the beginning of a message
+            raise KeyboardInterrupt
+
+        if __name__ == "__main__":
+            Connection._send_bytes = interrupted
+            try:
+                Workers(1, print)
+            except KeyboardInterrupt:
+                print("interrupted")
+        """)
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=TIMEOUT)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted\n", "")
+
+
+@pytest.mark.skipif(not FORKS, reason="reads /proc")
+def test_a_terminal_cannot_interrupt_workers_and_the_process_that_they_are_forked_from(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"  # a new process: the one of this test may have started other processes before
+    script.write_text(
+        textwrap.dedent("""
+            import signal
+            from pathlib import Path
+            from prunesweep.workers import Workers
+
+            def blocked(pid):
+                status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+                mask = int(status["SigBlk"], 16)
+                return [bool(mask & 1 << number - 1) for number in (signal.SIGINT, signal.SIGTERM)]
+
+            if __name__ == "__main__":
+                with Workers(1, print) as pool:
+                    worker = pool.pids[0]
+                    parent = Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1]
+                    print(blocked(worker), blocked(parent), blocked("self"))
+        """)
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=TIMEOUT)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "[True, False] [True, False] [False, False]\n"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

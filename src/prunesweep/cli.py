@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prunesweep.errors import UsageError, check_choice, check_range
+from prunesweep.errors import UsageError, check_choice, check_range, printable
 from prunesweep.process import CONTINUE, Interrupts, exit_with_message
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
 
-DESCRIPTION = "Start runs and sweeps; report, confirm, reproduce and export finished ones."
+DESCRIPTION = "Start runs and sweeps; report, compare, confirm, reproduce and export finished ones."
 EPILOG = "`prunesweep VERB --help` describes a verb and shows an example."
 
 
@@ -37,7 +37,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(arguments)
     parser = argparse.ArgumentParser(prog="prunesweep", description=DESCRIPTION, epilog=EPILOG)
     verbs = parser.add_subparsers(required=True, metavar="VERB", title="verbs")
-    for add in (_add_run, _add_report, _add_confirm, _add_reproduce, _add_export, _add_evaluate, _add_store):
+    for add in (
+        _add_run,
+        _add_report,
+        _add_compare,
+        _add_confirm,
+        _add_reproduce,
+        _add_export,
+        _add_evaluate,
+        _add_store,
+    ):
         add(verbs)
     try:
         if arguments and not arguments[0].startswith("-"):
@@ -45,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parser.parse_args(arguments)
         code: int = options.execute(options)
     except (UsageError, ArithmeticError, OSError) as error:  # includes diverged training and read-only folders
-        print(f"prunesweep: {error}", file=sys.stderr)
+        print(f"prunesweep: {printable(error, lines=True)}", file=sys.stderr)
         return 1
     return code
 
@@ -93,6 +102,21 @@ def _add_report(verbs: Verbs) -> None:
 
 def _report(options: argparse.Namespace) -> int:
     from prunesweep.report.console.terminal import conclude
+
+    sweeps = _sweeps(options)
+    out: Path = options.out or (sweeps[0] if len(sweeps) == 1 else Path("report"))
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out={out}: is a file. Give a directory, which is created if it does not exist.")
+    conclude(sweeps, out)
+    return 0
+
+
+def _sweeps(options: argparse.Namespace) -> list[Path]:
+    """Return the sweep directories, each once.
+
+    Raises:
+        UsageError: One of them does not contain a run.
+    """
     from prunesweep.results.run_directory import run_folders
 
     sweeps = list(dict.fromkeys(sweep.resolve() for sweep in options.sweep))
@@ -101,10 +125,53 @@ def _report(options: argparse.Namespace) -> int:
             raise UsageError(
                 f"{sweep}: does not contain a run. Give the directory of a sweep, such as multirun/2026-11-24/12-00-00."
             )
-    out: Path = options.out or (sweeps[0] if len(sweeps) == 1 else Path("report"))
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"--out={out}: is a file. Give a directory, which is created if it does not exist.")
-    conclude(sweeps, out)
+    return sweeps
+
+
+def _add_compare(verbs: Verbs) -> None:
+    verb = _add(
+        verbs,
+        "compare",
+        _compare,
+        summary="compare methods, such as criteria, over the seeds and amounts that they have in common",
+        example="prunesweep compare multirun/mine --by prune --focus l1 --out table.md table.tex table.csv",
+    )
+    verb.add_argument("sweep", nargs="+", type=Path, metavar="SWEEP_DIR", help="a sweep directory below multirun/")
+    verb.add_argument(
+        "--by",
+        metavar="KEY",
+        help="what distinguishes the methods: a setting (prune.criterion), a group (prune, schedule), or `sweep` for "
+        "several sweeps, which is the default for these",
+    )
+    verb.add_argument("--focus", metavar="NAME", help="the method to compare with each other one (default: the first)")
+    verb.add_argument("--all-pairs", action="store_true", help="compare every pair of methods")
+    verb.add_argument("--split", default="test", metavar="SPLIT", help="test or validation accuracy (default: test)")
+    verb.add_argument(
+        "--out", nargs="+", type=Path, default=[], metavar="FILE", help="also write FILE.csv, FILE.md or FILE.tex"
+    )
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from prunesweep.report.compute.comparison import compare
+    from prunesweep.report.compute.gather import gather
+    from prunesweep.report.compute.methods import SWEEP, comparable_keys
+    from prunesweep.report.console.comparison import show_comparison, write_comparison
+    from prunesweep.report.render.comparison import FORMATS, check_file
+
+    for path in options.out:
+        check_file(path, list(FORMATS))
+    if options.focus is not None and options.all_pairs:
+        raise UsageError("--focus --all-pairs: --focus compares one method with the others. Give one of them.")
+    sweeps = _sweeps(options)
+    runs = gather(sweeps)
+    if not runs.completed:
+        raise UsageError(f"{options.sweep[0]}: no run has a result, so nothing can be compared.")
+    by = options.by or (SWEEP if len(sweeps) > 1 else None)
+    if by is None:
+        raise UsageError(f"--by: is missing. Settings that differ: {', '.join(comparable_keys(runs)) or 'none'}.")
+    comparison = compare(runs, by, options.focus, all_pairs=options.all_pairs, split=options.split)
+    show_comparison(comparison)
+    write_comparison(comparison, options.out)
     return 0
 
 
@@ -229,7 +296,7 @@ def _add_export(verbs: Verbs) -> None:
 def _export(options: argparse.Namespace) -> int:
     from prunesweep.experiment.saved import Files, completed_run, load_config
     from prunesweep.export.write import export
-    from prunesweep.report.console.terminal import percent
+    from prunesweep.report.console.text import percent
 
     run = completed_run(options.run)
     config, notes = load_config(run, Files(options.root), trust=_trust(options), to_run=False)
@@ -267,7 +334,7 @@ def _add_evaluate(verbs: Verbs) -> None:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from prunesweep.export.evaluate import evaluate
-    from prunesweep.report.console.terminal import percent
+    from prunesweep.report.console.text import percent
 
     accuracy, notes = evaluate(options.file, options.dataset, options.root, options.split, trust=_trust(options))
     _print_notes(notes)
@@ -354,4 +421,4 @@ def _trust(options: argparse.Namespace) -> bool:
 
 def _print_notes(notes: Iterable[str]) -> None:
     for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+        print(f"note: {printable(note, lines=True)}", file=sys.stderr)

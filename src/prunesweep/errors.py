@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -14,8 +15,14 @@ EXTRAS = {"joblib": "joblib", "ray": "ray", "submitit_local": "slurm", "submitit
 """Hydra launchers, and the optional extra of this package that installs each of them."""
 
 
+ADD_M = "add -m"
+"""How to sweep over several values."""
 MAX_COUNT = 2**31 - 1
 """The largest count in a setting, such as a batch size. Libraries represent counts with 32 bits in places."""
+
+
+OTHER_NAMES = {"magnitude": "l1", "abs": "l1", "hessian": "obd", "imp": "lottery", "lth": "lottery"}
+"""Names from the literature, and the options of this package that they mean."""
 
 
 class UsageError(ValueError):
@@ -29,12 +36,12 @@ def printable(value: object, *, lines: bool = False) -> str:
 
     Args:
         value: Any value.
-        lines: Keep line breaks. By default the text is on one line.
+        lines: Keep line breaks and tabs. By default the text is on one line.
     """
     text = str(value)
     if text.isprintable():
         return text
-    kept = "\n" if lines else ""
+    kept = "\n\t" if lines else ""
     return "".join(char if char.isprintable() or char in kept else ascii(char)[1:-1] for char in text)
 
 
@@ -45,7 +52,8 @@ def nearest(value: str, options: Iterable[str]) -> str | None:
 
 def suggestion(value: str, options: Iterable[str]) -> str:
     """Return `" Did you mean 'lenet5'?"` with the option nearest to `value`, or an empty string if none is near."""
-    near = nearest(value, options)
+    options, other = list(options), OTHER_NAMES.get(value.lower())
+    near = other if other in options else nearest(value, options)
     return f" Did you mean {near!r}?" if near else ""
 
 
@@ -61,7 +69,9 @@ def check_range(key: str, value: float, low: float, high: float = float("inf"), 
     if not (low < value if above else low <= value) or not value <= high:
         bound = f"above {low:g}" if above else f"at least {low:g}"
         allowed = bound if high == float("inf") else f"{bound} and at most {high:g}"
-        raise UsageError(f"{key}={value}: must be {allowed}.")
+        is_percentage = (low, high) == (0, 1) and 1 < value <= 100
+        hint = f" For {value:g} %, write {key}={value / 100:g}." if is_percentage else ""
+        raise UsageError(f"{key}={value}: must be {allowed}.{hint}")
 
 
 def need_extra(feature: str, extra: str, *modules: str) -> None:
@@ -110,6 +120,10 @@ def _missing_option(config: str, options: Sequence[str]) -> str:
 
 
 def _without_internals(error: BaseException) -> str:
+    several = re.match(r"Ambiguous value for argument '(.*)'$", str(error).partition("\n")[0])
+    if several:
+        key, _, values = several[1].partition("=")
+        return f"{key}={values}: has several values. To run all of them, {ADD_M}. A list is written {key}=[{values}]."
     lines = [line.strip().rstrip(".") for line in f"{error}\n{error.__cause__ or ''}".splitlines()]
     internal = ("full_key:", "object_type=", "reference_type=", "To append to your config")
     distinct = dict.fromkeys(line for line in lines if line and not line.startswith(internal))

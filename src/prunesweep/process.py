@@ -13,7 +13,7 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -52,6 +52,7 @@ class Interrupts:
         self._retrying = False
         self._thread = _thread.get_ident()
         Interrupts.current = self
+        atexit.register(self._leave)  # as the first function, it is called after those of all libraries
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._handle)
@@ -69,6 +70,13 @@ class Interrupts:
     def hold(self) -> None:
         """Hold signals back again."""
         self._released = False
+
+    def _leave(self) -> None:
+        """End the process. The interpreter would now delete every module, which takes torch more than a second."""
+        if self.exit_code is not None:
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()
+            os._exit(self.exit_code)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.exit_code is not None:
@@ -92,12 +100,6 @@ class Interrupts:
 def interrupted() -> bool:
     """Return whether this process has received a signal that ends it."""
     return Interrupts.current is not None and Interrupts.current.received is not None
-
-
-def ignore_signals() -> None:
-    """Ignore signals while the interpreter shuts down, when handlers have no effect."""
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
 
 
 def _is_importing(frame: FrameType | None) -> bool:
@@ -136,6 +138,32 @@ class Output(io.RawIOBase):
             except OSError as error:
                 self.error = error
         return len(data)
+
+
+class Lines(io.TextIOBase):
+    """A text stream that passes on complete lines, each call as one text.
+
+    Attributes:
+        rest: The incomplete last line.
+    """
+
+    def __init__(self, receive: Callable[[str], None]) -> None:
+        self._receive = receive
+        self.rest = ""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        lines, end, self.rest = (self.rest + text).rpartition("\n")
+        if end:
+            self._receive(lines + end)
+        return len(text)
+
+    def end(self) -> None:
+        """Pass on the last line if it is incomplete."""
+        if self.rest:
+            self.write("\n")
 
 
 def _text(output: Output, encoding: str) -> io.TextIOWrapper:
@@ -196,7 +224,6 @@ def exit_with_message(interrupts: Interrupts, advice: str) -> Iterator[None]:
     for message in messages:
         print(message, file=sys.stderr)
     interrupts.exit_code = code
-    atexit.register(ignore_signals)  # after everything that could wait
     sys.exit(code)
 
 

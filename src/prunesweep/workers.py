@@ -15,12 +15,12 @@ import queue
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle, islice
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from pathlib import Path
@@ -190,7 +190,25 @@ def prepare() -> None:
     """Start to import what workers need, in the background. Without this call, the first worker starts later."""
     _context()
     if "forkserver" in multiprocessing.get_all_start_methods():
-        forkserver.ensure_running()
+        with _interrupts_blocked():
+            forkserver.ensure_running()
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Block signals of the terminal, so that processes that are started in the block never receive them.
+
+    A terminal interrupts all processes of a command. This process ends the others. They must not print a traceback.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # it unblocks SIGINT when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number for number in SIGNALS if number != signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _context() -> BaseContext:
@@ -208,12 +226,16 @@ class _Worker:
     def __init__(self, handler: bytes, folder: Path | None, variables: Mapping[str, str]) -> None:
         context = _context()
         self.connection, theirs = context.Pipe()
-        arguments = (theirs, handler, folder, {**os.environ, **variables})
+        arguments = (theirs, folder, {**os.environ, **variables})
         self.process = context.Process(target=_work, args=arguments, daemon=True)  # type: ignore[attr-defined]
-        self.process.start()
+        with _interrupts_blocked():
+            self.process.start()
         theirs.close()  # so that the pipe ends with the worker
         self.key: int | None = None
         self.dead = False
+        # Not an argument: if this process ends while it writes a long one, the new process prints a traceback.
+        with suppress(OSError):  # as in `submit`
+            self.connection.send_bytes(handler)
 
     def submit(self, key: int, argument: Any) -> None:
         self.key = key
@@ -240,16 +262,16 @@ class _Worker:
         self.connection.close()
 
 
-def _work(connection: Connection, handler: bytes, folder: Path | None, environment: dict[str, str]) -> None:
-    """Execute calls until the other end of the pipe is closed."""
+def _work(connection: Connection, folder: Path | None, environment: dict[str, str]) -> None:
+    """Receive the handler, and execute calls until the other end of the pipe is closed."""
     os.environ.clear()  # the process that this one was forked from can be older than the parent's variables
     os.environ.update(environment)
     for number in SIGNALS:
         if number != signal.SIGTERM:
-            signal.signal(number, signal.SIG_IGN)  # a terminal interrupts the parent as well, which ends its workers
+            signal.signal(number, signal.SIG_IGN)  # they are blocked only where signals can be blocked
     calls: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(connection, calls, folder), daemon=True).start()
-    execute = _loaded(handler)
+    execute = _loaded(calls.get())
     while True:
         argument = pickle.loads(calls.get())
         try:

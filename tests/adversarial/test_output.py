@@ -17,7 +17,7 @@ from prunesweep.errors import Fatal, UsageError
 from prunesweep.report.console.terminal import conclude
 from prunesweep.report.render import files
 
-FILES = {"results.csv", "frontier.csv", "frontier.png", "report.html"}
+FILES = {"results.csv", "frontier.csv", "frontier.png", "frontier.pdf", "frontier.svg", "report.html"}
 TINY = ("threads=1", "device=cpu", "model=lenet_300_100", "train.epochs=0", "finetune.epochs=0")
 
 

@@ -36,6 +36,13 @@ def test_values_types_and_strides_are_those_of_the_first_process(folder: Path) -
     assert sharing.shared("other", lambda: {"x": torch.zeros(1)})["x"] == 0
 
 
+def test_the_folder_is_created_for_this_user_alone(tmp_path: Path) -> None:
+    sharing.share_in(tmp_path / "new")
+    sharing.shared("key", make)
+    sharing._folders.clear()
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+
+
 def test_changing_shared_tensors_changes_no_other_process(folder: Path) -> None:
     sharing.shared("key", make)["labels"].add_(1)
     assert sharing.shared("key", make)["labels"].tolist() == [3, 1]
@@ -45,7 +52,7 @@ def test_without_a_folder_or_if_it_cannot_be_used_each_process_has_its_own(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert set(sharing.shared("key", make)) == {"last", "one", "labels"}
-    sharing.share_in(tmp_path / "missing")
+    sharing.share_in(tmp_path / "missing" / "folder")
     assert set(sharing.shared("key", make)) == {"last", "one", "labels"}
     sharing._folders.clear()
     assert "cannot be shared between workers" in caplog.text

@@ -107,12 +107,19 @@ def die_until(folder: Path, deaths: int, name: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-@pytest.mark.parametrize(("deaths", "failed"), [(ATTEMPTS - 1, []), (ATTEMPTS, [0, 1])])
-def test_a_task_whose_worker_is_killed_is_repeated_a_few_times(
-    deaths: int, failed: Sequence[int], tmp_path: Path
+@pytest.mark.parametrize(
+    ("steps", "deaths", "failed"),
+    [(0, ATTEMPTS - 1, []), (0, ATTEMPTS, [0, 1]), (1, ATTEMPTS, []), (1, ATTEMPTS + 1, [0, 1])],
+)
+def test_a_task_whose_worker_is_killed_is_repeated_a_few_times_without_progress(
+    steps: int, deaths: int, failed: Sequence[int], tmp_path: Path
 ) -> None:
-    def handle(call: Run | Shared, _: Send) -> None:
+    """The shared task has two steps, so only the first two attempts that report a step are progress."""
+
+    def handle(call: Run | Shared, send: Send) -> None:
         if isinstance(call, Shared):
+            for _ in range(steps):
+                send(Stepped(epoch=False))
             die_until(tmp_path, deaths, "shared")
         elif call.error is not None:
             raise call.error

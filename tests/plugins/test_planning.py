@@ -27,7 +27,7 @@ def test_the_plan_comes_before_the_runs_and_failures_are_those_of_the_runs(run_p
     done = run_py(*SWEEP, "hydra.sweep.dir=sweep")
     assert done.code == 1
     assert done.out.startswith(LINE)
-    assert "2 of 4 runs completed, 2 did not" in done.out
+    assert "2 of 4 runs completed, 2 failed" in done.out
     assert "selects no layer" in done.out
     report = (tmp_path / "sweep" / "report.html").stat().st_mtime_ns
     again = run_py(*SWEEP, "hydra.sweep.dir=sweep", "dry_run=true")

@@ -9,6 +9,7 @@ from hydra.types import RunMode
 from hydra.utils import instantiate
 from support import ROOT, SPACE, TINY, Command, results, trials
 
+from hydra_plugins.prunesweep_plugins.sweepers import combinations
 from prunesweep.config import build
 from prunesweep.search.space import Space
 from prunesweep.search.stopping import Limits
@@ -22,6 +23,24 @@ def test_the_limits_of_a_search_are_those_of_the_command_line(loader: ConfigLoad
     sweeper.config = config
     spec = sweeper._spec(build(config), Space(()), {})
     assert spec.limits == Limits(total=9, max_failure_rate=0, timeout=60, patience=5)
+
+
+def test_baselines_replace_the_value_of_a_combination() -> None:
+    values = {"prune": ["prune=custom"], "prune.target": ["prune.target=mine"], "seed": ["seed=0", "seed=1"]}
+    replaced = ("prune", "prune.target")
+    assert combinations(values, {"prune": ["prune=l1", "prune=snip"]}, replaced) == [
+        ["prune=custom", "prune.target=mine", "seed=0"],
+        ["prune=custom", "prune.target=mine", "seed=1"],
+        ["prune=l1", "seed=0"],
+        ["prune=l1", "seed=1"],
+        ["prune=snip", "seed=0"],
+        ["prune=snip", "seed=1"],
+    ]
+    assert combinations({"prune": ["prune=l1"], "seed": ["seed=0"]}, {"prune": ["prune=l1"]}, replaced) == [
+        ["prune=l1", "seed=0"]
+    ], "a baseline that was chosen is not run twice"
+    assert combinations({"seed": ["seed=0"]}, {"prune": ["prune=l1"]}, replaced) == [["seed=0"], ["seed=0", "prune=l1"]]
+    assert combinations({"seed": ["seed=0"] * 2}, {}, ()) == [["seed=0"]] * 2
 
 
 def test_a_search_continues_to_its_total_and_overwrites_nothing(run_py: Command, tmp_path: Path) -> None:

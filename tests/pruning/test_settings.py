@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from prunesweep.errors import UsageError
@@ -67,3 +69,12 @@ def test_dots_in_the_names_of_layers_may_be_nested_mappings() -> None:
 def test_a_fraction_of_a_layer_is_a_number_from_0_to_1(value: object) -> None:
     with pytest.raises(UsageError, match=r"^prune.per_layer.features.0=.*: must be .*1"):
         Pruning(per_layer={"features": {"0": value}})
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [({}, True), ({"per_layer": {"fc1": 0.5}}, True), ({"amount": 0.2}, False), ({"compression": 2.0}, False),
+     ({"criterion": "none"}, False), ({"structure": "n_of_m"}, False)],
+)  # fmt: skip
+def test_whether_the_default_amount_is_pruned(changes: dict[str, Any], expected: bool) -> None:
+    assert Pruning(**changes).has_default_amount == expected

@@ -109,7 +109,32 @@ def test_a_search_of_fewer_combinations_than_trials_says_that_all_were_tried(
     assert [row["status"] for row in rows].count("completed") == 4
     assert ended(spec.folder) == "all 4 combinations were tried"
     assert caplog.messages[-1] == "mine: ended after 4 trials: all 4 combinations were tried"
-    assert next(text.rpartition(", ")[2] for text in caplog.messages if "4/40 trials" in text) == "00:00 left"
+    assert next(text.rpartition(", ")[2] for text in caplog.messages if "4 of 40 trials" in text) == (
+        "less than 1 s left"
+    )
+
+
+def test_an_executor_that_shows_the_progress_itself_leaves_the_line_at_the_end(
+    spec: SearchSpec, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "LOG_EVERY", 0.0)
+    for shows, lines in ((False, 3), (True, 1)):
+        monkeypatch.setattr(Batches, "shows_progress", shows)
+        caplog.clear()
+        with caplog.at_level("INFO"):
+            run_search(replace(spec, folder=spec.folder.with_name(str(shows)), total=2), batch=1)
+        assert sum(" of 2 trials, " in text for text in caplog.messages) == lines
+
+
+def test_an_interrupted_search_logs_how_far_it_is(spec: SearchSpec, caplog: pytest.LogCaptureFixture) -> None:
+    def launch(runs: Sequence[TrialRun], first: int) -> None:
+        if first == 1:
+            raise KeyboardInterrupt
+        launcher(spec.folder)(runs, first)
+
+    with caplog.at_level("INFO"), pytest.raises(KeyboardInterrupt):
+        run_search(spec, launch, batch=1)
+    assert caplog.messages[-1].startswith("mine: 1 of 4 trials, ")
 
 
 def test_no_trial_is_started_after_the_time_limit(spec: SearchSpec, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ class SweepTable(Callback):
 
         folder = Path(config.hydra.run.dir)
         with fatal():
+            _check_is_no_benchmark(config)
             if config.get("dry_run"):
                 _show_plan(config)
                 sys.exit(0)
@@ -96,9 +98,36 @@ class SweepTable(Callback):
         try:
             with fatal():
                 conclude([sweep], sweep)
+                if error is None:
+                    _compare_with_baselines(sweep, config)
         except KeyboardInterrupt as interrupt:
             _add_directory(interrupt, config)
             raise
+
+
+def _check_is_no_benchmark(config: DictConfig) -> None:
+    """Raise `UsageError` if a single run has baselines, because it would not run them."""
+    from prunesweep.errors import UsageError
+
+    if config.hydra.get("sweeper", {}).get("baselines"):
+        option = config.hydra.runtime.choices.get("experiment")
+        raise UsageError(f"experiment={option}: is a sweep. Add -m to the command, before experiment={option}.")
+
+
+def _compare_with_baselines(sweep: Path, config: DictConfig) -> None:
+    """Print the comparison of a sweep with its baselines, if it has any."""
+    baselines = config.hydra.sweeper.get("baselines")
+    if not baselines:
+        return
+    from prunesweep.errors import UsageError
+    from prunesweep.report.compute.comparison import compare
+    from prunesweep.report.compute.gather import gather
+    from prunesweep.report.console.comparison import show_comparison
+
+    try:
+        show_comparison(compare(gather([sweep]), next(key for key, text in baselines.items() if text is not None)))
+    except UsageError as reason:
+        logging.getLogger("prunesweep").warning("The sweep cannot be compared with its baselines: %s", reason)
 
 
 def _show_plan(config: DictConfig) -> None:

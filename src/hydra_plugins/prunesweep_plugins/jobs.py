@@ -5,12 +5,10 @@ Hydra imports this module at each start, so everything slow is imported where it
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 import pickle
 import sys
-from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +23,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from hydra_plugins.prunesweep_plugins.composing import JobComposer
 from prunesweep.errors import UsageError
+from prunesweep.process import Lines
 
 if TYPE_CHECKING:
     from prunesweep.experiment.shared import Shared
@@ -55,10 +54,10 @@ class JobHandler:
 
     def __call__(self, call: Run | Shared, send: Send) -> JobReturn | None:
         """Execute `call`, and send what it reports and prints."""
-        from prunesweep.experiment.progress import listening
+        from prunesweep.experiment.progress import Printed, listening
         from prunesweep.experiment.shared import Shared, check_not_busy, compute
 
-        output = _Output(send)
+        output = Lines(lambda text: send(Printed(text)))
         try:
             with listening(send), redirect_stdout(output), redirect_stderr(output):
                 if not isinstance(call, Shared):
@@ -173,27 +172,3 @@ def _failing(error: Exception) -> TaskFunction:
         raise error
 
     return fail
-
-
-class _Output(io.TextIOBase):
-    """A standard stream that sends each line that is written to it."""
-
-    def __init__(self, send: Send) -> None:
-        from prunesweep.experiment.progress import Printed
-
-        self._send: Callable[[str], None] = lambda text: send(Printed(text))
-        self._rest = ""
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, text: str) -> int:
-        lines, end, self._rest = (self._rest + text).rpartition("\n")
-        if end:
-            self._send(lines + end)
-        return len(text)
-
-    def end(self) -> None:
-        """Send the last line if it is incomplete."""
-        if self._rest:
-            self.write("\n")

@@ -77,6 +77,17 @@ def cores() -> int:
     return int(cpu_count())
 
 
+def prepare(config: DictConfig) -> None:
+    """Let worker processes import what they need while the sweep is being planned, if it can have any."""
+    if not is_local(config) or str(config.workers) == "1":
+        return
+    if config.workers == AUTO and cores() // int(config.threads) < 2:
+        return
+    from prunesweep.workers import prepare
+
+    prepare()
+
+
 def gpus(config: DictConfig) -> int:
     """Return the number of GPUs that runs choose from: 0 if they use the CPU, 1 if `device` gives its number."""
     if config.device not in ("auto", "cuda"):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import secrets
+import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -97,10 +100,13 @@ class LocalLauncher(Launcher):
                 if workers == 1:
                     pool = ThisProcess(JobHandler(self.context, self.config, self.task_function, None))
                 else:
-                    data = stack.enter_context(tempfile.TemporaryDirectory(prefix="prunesweep-"))
-                    handler = JobHandler(self.context, self.config, self.task_function, data)
+                    # The workers create it, so that it does not remain if this process is killed before they start.
+                    data = Path(tempfile.gettempdir(), f"prunesweep-{secrets.token_hex(16)}").absolute()
+                    stack.callback(shutil.rmtree, data, ignore_errors=True)
+                    handler = JobHandler(self.context, self.config, self.task_function, str(data))
                     gpus = launching.environments(self.config)
-                    pool = stack.enter_context(Workers(workers, handler, Path(data), gpus))
+                    pool = stack.enter_context(Workers(workers, handler, data, gpus))
+                    threading.Thread(target=_import_report).start()  # while this process waits for the workers
                 display = stack.enter_context(SweepDisplay())
                 self._log_as_hydra()  # above the bar
                 yield Sweep(pool, display)
@@ -114,6 +120,8 @@ class LocalLauncher(Launcher):
 
 class LocalExecutor:
     """Executes the runs of trials in the workers of a session. Satisfies `prunesweep.search.executing.Executor`."""
+
+    shows_progress = True
 
     def __init__(
         self, launcher: LocalLauncher, sweep: Sweep, workers: int, job_of: Callable[[TrialRun], list[str]]
@@ -142,6 +150,11 @@ class LocalExecutor:
 
     def wait(self) -> list[str]:
         return [self._directories.pop(run.overrides) for run, _ in self._sweep.wait()]
+
+
+def _import_report() -> None:
+    """Import what the end of the sweep needs."""
+    import prunesweep.report.render.files  # noqa: F401
 
 
 def _failed(overrides: Sequence[str], error: Exception) -> JobReturn:

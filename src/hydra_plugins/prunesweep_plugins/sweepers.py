@@ -6,7 +6,8 @@ Hydra imports this module at each start, so everything slow is imported where it
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from prunesweep.search.space import Space
     from prunesweep.search.sweep_directory import Sweep
 
+log = logging.getLogger("prunesweep")
 HERE = "hydra_plugins.prunesweep_plugins.sweepers"
 
 
@@ -59,11 +61,20 @@ class NsgaIISettings(NSGAIISamplerConfig):
 
 @dataclass
 class GridSettings:
-    """The settings of Hydra's basic sweeper."""
+    """The settings of Hydra's basic sweeper, and baselines.
+
+    Attributes:
+        max_batch_size: Number of jobs that are launched at a time. None for all.
+        params: Swept keys, each with its values in Hydra's sweep syntax.
+        baselines: Keys with values for further runs: every combination is also run with each combination of these
+            values in place of its own. A key without a value is left out of these runs. The sweep ends with a
+            comparison with the baselines.
+    """
 
     _target_: str = f"{HERE}.GridSweeper"
     max_batch_size: int | None = None
     params: dict[str, str] | None = field(default=None)
+    baselines: dict[str, str | None] | None = field(default=None)
 
 
 @dataclass
@@ -114,6 +125,15 @@ class GridSweeper(BasicSweeper):
 
     composer: JobComposer
 
+    def __init__(
+        self,
+        max_batch_size: int | None,
+        params: dict[str, str] | None = None,
+        baselines: Mapping[str, str | None] | None = None,
+    ) -> None:
+        super().__init__(max_batch_size, params)
+        self.baselines = baselines or {}
+
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         launching.check_installed(config)
         self.composer = JobComposer(hydra_context.config_loader)
@@ -129,6 +149,7 @@ class GridSweeper(BasicSweeper):
         """
         from prunesweep.config import build
         from prunesweep.files import write_atomically
+        from prunesweep.report.console.text import DEFAULT_AMOUNT_USED
         from prunesweep.search.sweep_directory import before_the_first_run, claimed
 
         assert self.config is not None
@@ -137,13 +158,17 @@ class GridSweeper(BasicSweeper):
         with before_the_first_run():
             parser = OverridesParser.create(config_loader=self.composer)  # type: ignore[arg-type]
             values = values_of(parser.parse_overrides([*self._parse_config(), *arguments]))
-            jobs = [list(job) for job in itertools.product(*values.values())]
+            baselines = values_of(parser.parse_overrides([f"{key}={text}" for key, text in self._replaced()]))
+            jobs = combinations(values, baselines, self.baselines)
             runs = [build(self.composer.load_sweep_config(self.config, job)) for job in jobs]
-            record = self._record(values, runs)
+            record = self._record(values, baselines, runs)
             if any(run.dry_run for run in runs):
                 planning.show_plan(runs, self.config)
                 return []
+        launching.prepare(self.config)
         with claimed(folder, record):
+            if all(run.prune.has_default_amount for run in runs):
+                log.info(DEFAULT_AMOUNT_USED)
             forecast = planning.plan_before_sweep(runs, self.config)
             write_atomically(folder / "multirun.yaml", OmegaConf.to_yaml(self.config).encode())
             if isinstance(self.launcher, LocalLauncher):
@@ -160,16 +185,22 @@ class GridSweeper(BasicSweeper):
                 yield self.launcher.launch(batch, initial_job_idx=number)
                 number += len(batch)
 
-    def _record(self, values: Mapping[str, Sequence[str]], runs: Sequence[RunConfig]) -> Sweep:
+    def _replaced(self) -> list[tuple[str, str]]:
+        return [(key, text) for key, text in self.baselines.items() if text is not None]
+
+    def _record(
+        self, values: Mapping[str, Sequence[str]], baselines: Mapping[str, Sequence[str]], runs: Sequence[RunConfig]
+    ) -> Sweep:
         """Return what identifies the sweep of `runs` in its directory."""
         from prunesweep.search.definition import definition, numerics, shared_settings
         from prunesweep.search.sweep_directory import Sweep, arguments_of_this_process
 
         assert self.config is not None
         shared = shared_settings(runs)
+        every = {**values, **{key: [*values.get(key, ()), *texts] for key, texts in baselines.items()}}
         searched = {
             key.lstrip("+"): ",".join(text.partition("=")[2] for text in texts)
-            for key, texts in values.items()
+            for key, texts in every.items()
             if len(texts) > 1
         }
         directories: Any = OmegaConf.to_container(self.config.hydra.sweep, resolve=False)
@@ -212,6 +243,25 @@ def values_of(overrides: Sequence[Override]) -> dict[str, list[str]]:
         if not values[key]:
             raise UsageError(f"{each.input_line}: contains no value.")
     return values
+
+
+def combinations(
+    values: Mapping[str, Sequence[str]], baselines: Mapping[str, Sequence[str]], replaced: Iterable[str]
+) -> list[list[str]]:
+    """Return the overrides of each job: every combination of `values`, then the same with those of `baselines`.
+
+    Args:
+        values: The swept keys, each with an override for each of its values.
+        baselines: The keys of the baselines, likewise. A job that a combination of `values` contains is not repeated.
+        replaced: The keys that the baselines replace or leave out.
+    """
+    own = itertools.product(*values.values())
+    if not baselines:
+        return [list(job) for job in own]
+    kept = {key: texts for key, texts in values.items() if key not in set(replaced)}
+    order = [*values, *(key for key in baselines if key not in values)]
+    others = {key: {**kept, **baselines}[key] for key in order if key in kept or key in baselines}
+    return [list(job) for job in dict.fromkeys([*own, *itertools.product(*others.values())])]
 
 
 class SearchSweeper(Sweeper):
@@ -302,6 +352,7 @@ class SearchSweeper(Sweeper):
                 planning.show_worst_case(space, run_of, trials, self.config)
                 return
             spec = self._spec(run, space, definition(settings, space.texts))
+        launching.prepare(self.config)
         planning.show_worst_case_before_search(space, run_of, trials, self.config)
         shared = [*fixed, f"study={spec.name}"]
 

@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from prunesweep import config
-from prunesweep.errors import UsageError, message_of
+from prunesweep.errors import ADD_M, UsageError, message_of
 
 PACKAGE = Path(__file__).parents[1]
 CONF, CONFIG_NAME = "conf", "config"
@@ -67,6 +67,6 @@ def compose(overrides: Sequence[str]) -> DictConfig:
             return hydra_compose(CONFIG_NAME, list(overrides), return_hydra_config=True)
     except (HydraException, OmegaConfBaseException) as error:
         message = message_of(error)
-        if "--multirun" in message:
+        if ADD_M in message:
             message = f"{' '.join(overrides)}: a key has several values. prunesweep.sweep runs all of them."
         raise UsageError(message) from error

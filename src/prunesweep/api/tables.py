@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,13 @@ import pandas as pd
 from prunesweep.config import RunConfig
 from prunesweep.errors import UsageError, printable
 from prunesweep.report.compute.gather import gather
+from prunesweep.report.compute.settings import given_settings, value_as_typed
 from prunesweep.results.run_directory import RunDirectory, Value
 from prunesweep.results.tables import MAX_COLUMNS, flat
 from prunesweep.roles import Role, role_of
 
 LEFT_OUT = ("status", "overrides", "rounds", "normalization", "schema_version")
 """Fields of a result that are not columns: the same for all completed runs, or without a single value."""
-NAMES = ("name", "criterion")
-"""The setting with the name of a group's option: `model.name`, `prune.criterion`."""
 
 
 def load(*directories: str | Path) -> pd.DataFrame:
@@ -93,23 +92,7 @@ def swept_settings(runs: Sequence[RunDirectory]) -> dict[str, list[Value]]:
 
     Settings that cannot change a result, such as the directory of the store, are left out.
     """
-    given = [dict(_pairs(run.overrides)) for run in runs]
+    given = [given_settings(run) for run in runs]
     keys = dict.fromkeys(key for each in given for key in each if role_of(RunConfig, key) is not Role.NOTHING)
-    columns = {key: [_value(key, run, each) for run, each in zip(runs, given, strict=True)] for key in keys}
+    columns = {key: [value_as_typed(key, run, each) for run, each in zip(runs, given, strict=True)] for key in keys}
     return {key: values for key, values in columns.items() if len(set(values)) > 1}
-
-
-def _pairs(overrides: Sequence[str]) -> Iterator[tuple[str, str]]:
-    for text in overrides:
-        key, equals, value = text.partition("=")
-        if equals:
-            yield key.lstrip("+"), value
-
-
-def _value(key: str, run: RunDirectory, given: Mapping[str, str]) -> Value:
-    """Return the value of a setting. The option of a group is known only if it was given, or has a name."""
-    if key in run.settings:
-        return run.settings[key]
-    if key in given:
-        return given[key]
-    return next((run.settings[name] for each in NAMES if (name := f"{key}.{each}") in run.settings), None)

@@ -21,7 +21,7 @@ _folders: list[Path] = []
 
 
 def share_in(folder: Path) -> None:
-    """Let this process share tensors with all processes that use `folder`."""
+    """Let this process share tensors with all processes that use `folder`, which is created when it is needed."""
     _folders[:] = [folder]
 
 
@@ -44,6 +44,7 @@ def shared(key: str, make: Callable[[], Tensors]) -> Tensors:
         return make()
     folder = _folders[0] / hashlib.sha256(key.encode()).hexdigest()
     try:
+        _folders[0].mkdir(0o700, exist_ok=True)
         folder.mkdir(exist_ok=True)
         with FileLock(folder / "lock"):
             if not (folder / "tensors.json").exists():

@@ -17,7 +17,7 @@ from prunesweep.results.objectives import NEAR
 from prunesweep.workers import Ended, Message, Pool, WorkerDied
 
 ATTEMPTS = 3
-"""The number of times that a task is started whose worker is killed."""
+"""The number of times that a task is started whose worker is killed each time before it has computed a step."""
 POLL = 0.5
 """Seconds until the time left is shown again if nothing happens."""
 
@@ -74,8 +74,8 @@ class Sweep:
     """The runs of a sweep. More can be added while it is executed.
 
     A step that several runs share is computed before these runs are started. If it fails, they fail with its error. A
-    task whose worker is killed is started again, up to `ATTEMPTS` times in total. A task whose next step is being
-    computed by another process, such as the same sweep in another terminal, comes last.
+    task whose worker is killed is started again, up to `ATTEMPTS` times without progress. A task whose next step is
+    being computed by another process, such as the same sweep in another terminal, comes last.
     """
 
     def __init__(self, pool: Pool, display: Display) -> None:
@@ -83,7 +83,9 @@ class Sweep:
         self._display = display
         self._queue = Queue(in_order=pool.count == 1)
         self._calls: dict[int, Run | Shared] = {}  # by the number of the task, until it is complete
-        self._deaths: Counter[int] = Counter()
+        self._deaths: Counter[int] = Counter()  # since the last progress
+        self._steps: Counter[int] = Counter()
+        self._steps_before: Counter[int] = Counter()  # at the last death
         self._texts = Texts(display.print)
         self._pace = Pace(pool.count)
         self._best: Completed | None = None
@@ -144,8 +146,7 @@ class Sweep:
     def _end(self, ended: Ended) -> Run | Shared | None:
         """Return the call that has ended, or None if it is started again."""
         number = ended.key
-        if isinstance(ended.error, WorkerDied) and self._deaths[number] + 1 < ATTEMPTS:
-            self._deaths[number] += 1
+        if isinstance(ended.error, WorkerDied) and self._is_worth_repeating(number):
             self._queue.put_back(number)
             return None
         if isinstance(ended.error, Busy):
@@ -163,6 +164,14 @@ class Sweep:
             self._texts.complete(number)
         return call
 
+    def _is_worth_repeating(self, number: int) -> bool:
+        """Count the death of a worker, and return whether its task is started again."""
+        # More steps than planned: they are not stored, and the task begins from the start each time.
+        has_progressed = self._steps_before[number] < self._steps[number] <= self._queue.tasks[number].steps
+        self._steps_before[number] = self._steps[number]
+        self._deaths[number] = 1 if has_progressed else self._deaths[number] + 1
+        return self._deaths[number] < ATTEMPTS
+
     def _fail(self, number: int, error: Exception) -> None:
         """Let the runs that depend on the task `number` fail with its error."""
         for dependent in self._queue.dependent(number):
@@ -175,6 +184,7 @@ class Sweep:
         if isinstance(report, Printed):
             self._texts.add(message.key, report.text)
         elif isinstance(report, Stepped):
+            self._steps[message.key] += 1
             self._pace.step(message.key, epoch=report.epoch)
         elif report.final >= report.dense - NEAR:
             self._best = max(self._best or report, report, key=lambda each: each.param_reduction)

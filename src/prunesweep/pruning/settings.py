@@ -14,6 +14,8 @@ KINDS = ("conv", "fc", "conv_transpose")
 DEFAULT_KINDS = KINDS[:2]
 CLEANUPS = ("none", "final", "rounds")
 MAX_ITERATIONS = 10_000
+DEFAULT_AMOUNT = 0.2
+"""The fraction to prune if neither `prune.amount` nor `prune.compression` is given."""
 
 
 @dataclass
@@ -111,6 +113,12 @@ class Pruning:
         for key in ("batches", "batch_size"):
             check_range(f"prune.{key}", getattr(self, key), 1, MAX_COUNT)
         self._check_combinations()
+
+    @property
+    def has_default_amount(self) -> bool:
+        """Whether `DEFAULT_AMOUNT` is pruned."""
+        targets = (self.amount, self.compression)
+        return targets == (None, None) and self.criterion != "none" and self.structure != "n_of_m"
 
     def _check_combinations(self) -> None:
         if self.amount is not None and self.compression is not None:

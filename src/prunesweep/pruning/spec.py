@@ -24,9 +24,7 @@ from prunesweep.pruning.allocation import (
     check_reachable,
 )
 from prunesweep.pruning.criteria import find
-from prunesweep.pruning.settings import Pruning
-
-DEFAULT_AMOUNT = 0.2
+from prunesweep.pruning.settings import DEFAULT_AMOUNT, Pruning
 
 
 @dataclass(frozen=True)

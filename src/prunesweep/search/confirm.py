@@ -19,7 +19,8 @@ from prunesweep.experiment.forecast import forecast
 from prunesweep.experiment.run import Progress, run, silent
 from prunesweep.experiment.saved import HERE, Files, load_config, save_config
 from prunesweep.files import write_atomically
-from prunesweep.report.console.plan import counted, line
+from prunesweep.report.console.plan import line
+from prunesweep.report.console.text import counted
 from prunesweep.results.result import remove_outputs
 from prunesweep.results.run_directory import CONFIG, CONFIRMED, RunDirectory, find_runs, read_run
 from prunesweep.search.candidates import LEVEL, Candidate, Candidates, candidates

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.table import Table
 
-from prunesweep.report.console.terminal import console, cut, percent
+from prunesweep.report.console.text import console, cut, percent
 from prunesweep.results.objectives import Objective
 from prunesweep.results.pareto import pareto
 from prunesweep.results.run_directory import RunDirectory

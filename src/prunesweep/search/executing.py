@@ -15,7 +15,13 @@ Launch = Callable[[Sequence[TrialRun], int], None]
 
 
 class Executor(Protocol):
-    """Executes the runs of trials. Their results are read from their directories."""
+    """Executes the runs of trials. Their results are read from their directories.
+
+    Attributes:
+        shows_progress: Whether it shows the progress of its runs to the user.
+    """
+
+    shows_progress: bool
 
     @property
     def free(self) -> int:
@@ -35,6 +41,8 @@ class Executor(Protocol):
 
 class Batches:
     """Executes batches of runs with a launcher that waits for the slowest run of a batch."""
+
+    shows_progress = False
 
     def __init__(self, size: int, launch: Launch) -> None:
         """Create an executor of batches of about `size` runs."""

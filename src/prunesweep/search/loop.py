@@ -115,7 +115,12 @@ def search(spec: SearchSpec, propose: Propose, executor: Executor, settings: Set
         def recover(trial: FrozenTrial) -> Outcome:
             return _recover(spec, trial, settings)
 
-        run_trials(spec, Ledger(study, url, spec.space, spec.total, propose, recover, owner), executor)
+        ledger = Ledger(study, url, spec.space, spec.total, propose, recover, owner)
+        try:
+            run_trials(spec, ledger, executor)
+        except KeyboardInterrupt:
+            write_tables(spec, ledger.trials, None)
+            raise
 
 
 def _sweep(spec: SearchSpec, url: URL) -> Sweep:
@@ -136,7 +141,7 @@ def run_trials(spec: SearchSpec, ledger: Ledger, executor: Executor) -> None:
     Raises:
         UsageError: Too many trials failed.
     """
-    watch, waiting = Watch(), False
+    watch, waiting = Watch(is_silent=executor.shows_progress), False
     active: dict[int, Trial] = {}
     open_runs: dict[str, int] = {}  # directory of each run that has not ended -> its trial
     while True:
@@ -177,11 +182,13 @@ class Watch:
     """The time and the trials of this process.
 
     Attributes:
+        is_silent: Whether no lines of progress are logged before the end.
         started: The time at which it started.
         done: The number of trials that it has run.
         logged: The time of the last line of progress. The first one is due some time after the start.
     """
 
+    is_silent: bool = False
     started: float = field(default_factory=lambda: time.monotonic())
     done: int = 0
     logged: float = field(default_factory=lambda: time.monotonic())
@@ -194,7 +201,7 @@ class Watch:
     def is_due(self) -> bool:
         """Return whether a line of progress is due, and assume that it is logged."""
         now = time.monotonic()
-        if now < self.logged + LOG_EVERY:
+        if self.is_silent or now < self.logged + LOG_EVERY:
             return False
         self.logged = now
         return True

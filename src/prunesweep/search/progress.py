@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
+from prunesweep.report.console.text import counted, cut, duration, percent
 from prunesweep.results import pareto as frontier
 from prunesweep.results.objectives import NEAR, Objective
 from prunesweep.results.tables import csv_text
@@ -96,24 +96,18 @@ def line(name: str, rows: Sequence[Row], total: int, goals: Sequence[Objective],
     """Return the progress in one line: trials, the smallest network about as good as dense, hypervolume, time left."""
     done = [row for row in rows if row.status in ("completed", "failed")]
     failed = len(done) - len(completed(rows))
-    parts = [f"{name}: {len(done)}/{total} trials" + (f" ({failed} failed)" if failed else "")]
+    parts = [f"{name}: {len(done):,} of {counted(total, 'trial')}" + (f" ({failed} failed)" if failed else "")]
     near = [row for row in completed(rows) if row.noted["final.val_accuracy"] >= row.noted["dense.val_accuracy"] - NEAR]
     if near:
         best = max(near, key=lambda row: row.noted["param_reduction"])
         parts.append(
-            f"best within 0.5 points of dense: -{best.noted['param_reduction']:.2%} parameters "
-            f"at {best.noted['final.val_accuracy']:.2%} (trial {best.number})"
+            f"best within 0.5 points of dense: {cut(best.noted['param_reduction'])} parameters at "
+            f"{percent(best.noted['final.val_accuracy'])} validation accuracy (trial {best.number})"
         )
     parts.append(f"hypervolume {hypervolume(rows, goals):.5g}")
     if left is not None:
-        parts.append(f"{clock(left)} left")
+        parts.append(f"{duration(left)} left")
     return ", ".join(parts)
-
-
-def clock(seconds: float) -> str:
-    """Return a duration as text: 3725 is `1:02:05`."""
-    hours, rest = divmod(math.ceil(seconds), 3600)
-    return (f"{hours}:" if hours else "") + f"{rest // 60:02}:{rest % 60:02}"
 
 
 def table(rows: Sequence[Row], keys: Sequence[str], goals: Sequence[Objective]) -> str:

@@ -4,27 +4,11 @@ from prunesweep.chain.environment import digests
 from prunesweep.chain.steps import Reinitialize, Step, TrainEpoch
 from prunesweep.chain.tree import Branch, Tree
 from prunesweep.experiment.forecast import Forecast
-from prunesweep.report.console.plan import duration, line, show, worst_line
+from prunesweep.report.console.plan import line, show, worst_line
 from prunesweep.store.costs import Cost
 from prunesweep.training.settings import SGD
 
 CHAIN: list[Step] = [Reinitialize(0, 0), TrainEpoch("data", SGD(), 0.1, 8, 0, 0)]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.2, "less than 1 s"),
-        (8.4, "8 s"),
-        (59.6, "1 min"),
-        (100, "1 min 40 s"),
-        (3_599.7, "1 h"),
-        (7_500, "2 h 5 min"),
-        (7_500.9, "2 h 5 min"),
-    ],
-)
-def test_times_have_at_most_two_units(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
 
 
 def plan(seconds: tuple[float | None, float | None], stored: int = 0, failures: int = 0, fixed: float = 0) -> Forecast:

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from fakes import Sweep, fake_fields
+from rich.console import Console
 
-from prunesweep.report.console.terminal import conclude, cut, percent, show, summarize
+from prunesweep.report.console import terminal
+from prunesweep.report.console.terminal import conclude, show, summarize
 from prunesweep.results.run_directory import RunDirectory
 
 
@@ -17,46 +19,40 @@ def run(name: str, amount: float, seed: int = 0, *overrides: str, **changes: Any
     return directory
 
 
-def failed(name: str) -> RunDirectory:
-    return RunDirectory(Path(name), name, {"status": "failed", "overrides": ["seed=1"], "error": "training diverged"})
-
-
-def test_fractions_as_percentages() -> None:
-    assert [percent(0.98765), percent(0.5, 0), cut(0.1992), cut(0.0)] == ["98.77 %", "50 %", "-19.92 %", "0.00 %"]
-
-
-def test_a_row_contains_sizes_and_accuracies() -> None:
-    summary = summarize([run("0", 0.2)])
-    assert summary.columns == (
-        *("run", "amount", "sparsity", "parameters", "reduction", "dense", "pruned", "final", "seconds"),
-    )
-    assert summary.rows == [
-        ("0", "0.2", "20.00 %", "61,706 -> 49,365", "-20.00 %", "97.90 %", "87.90 %", "97.90 %", "1.5")
-    ]
-    assert summary.verdict == "1 of 1 runs completed"
-
-
-def test_a_collapsed_run_is_marked_in_its_row_and_below_the_table() -> None:
-    summary = summarize([run("0", 0.2), run("1", 0.9, collapsed="no signal passes fc1")])
-    assert [row[7] for row in summary.rows] == ["97.90 %", "76.38 % COLLAPSED"]
-    assert summary.verdict == "2 of 2 runs completed; COLLAPSED: 1 (1)"
-
-
-def test_other_settings_that_differ_have_a_column() -> None:
-    summary = summarize([run(str(seed), 0.2, seed, "model=lenet5") for seed in (0, 1)])
-    assert summary.columns[:3] == ("run", "settings", "amount")
-    assert [row[1] for row in summary.rows] == ["seed=0", "seed=1"]
+def failed(name: str, error: str = "training diverged") -> RunDirectory:
+    return RunDirectory(Path(name), name, {"status": "failed", "overrides": ["seed=1"], "error": error})
 
 
 def test_a_failure_has_its_overrides_and_its_reason() -> None:
     summary = summarize([run("0", 0.2), failed("1")])
     assert summary.failures == ["run 1 failed (seed=1): training diverged"]
-    assert summary.verdict == "1 of 2 runs completed, 1 did not"
+    assert summary.verdict == "1 of 2 runs completed, 1 failed"
+
+
+def test_runs_that_fail_for_the_same_reason_have_one_line_with_their_common_settings() -> None:
+    overrides = [["layers=conv", "prune.amount=0.5", "seed=1"], ["layers=conv", "prune.amount=0.9", "seed=1"]]
+    fields = {"status": "failed", "error": "no such layer"}
+    runs = [RunDirectory(Path(str(n)), str(n), {**fields, "overrides": texts}) for n, texts in enumerate(overrides)]
+    summary = summarize([*runs, run("2", 0.5, 1, "layers=all")])
+    assert summary.failures == ["runs 0, 1 failed (layers=conv): no such layer"]
+
+
+def test_an_interrupted_sweep_counts_the_runs_that_were_not_started() -> None:
+    unfinished = RunDirectory(Path("1"), "1", {"status": "unfinished", "error": "no result.json", "overrides": []})
+    summary = summarize([run("0", 0.2), unfinished], not_started=34)
+    assert summary.failures == []
+    assert summary.verdict == "1 of 36 runs completed, 1 unfinished, 34 not started"
+    assert summarize([run("0", 0.2)], not_started=35).verdict == "1 of 36 runs completed, 35 not started"
+
+
+def test_collapsed_runs_are_named_below_the_table() -> None:
+    summary = summarize([run("0", 0.2), run("1", 0.9, collapsed="no signal passes fc1")])
+    assert summary.verdict == "2 of 2 runs completed; COLLAPSED: 1 (1)"
 
 
 def test_duplicates_are_counted_in_the_verdict() -> None:
     summary = summarize([run("one/0", 0.2), run("one/1", 0.5), run("two/0", 0.2)])
-    assert len(summary.rows) == 3
+    assert len(summary.table.rows) == 3
     assert summary.verdict == "3 of 3 runs completed; duplicates of other runs, counted once: 1"
 
 
@@ -67,8 +63,8 @@ def test_concluding_prints_the_table_and_the_files_of_the_report(
     conclude([folder], folder)
     out = capsys.readouterr().out
     assert "61,706 -> 30,853" in out
-    files = ["results.csv", "frontier.csv", "frontier.png", "report.html"]
-    assert [Path(line).name for line in out.splitlines()[-4:]] == files
+    files = ["results.csv", "frontier.csv", "frontier.png", "frontier.pdf", "frontier.svg", "report.html"]
+    assert [Path(line).name for line in out.splitlines()[-6:]] == files
     lines = (folder / "results.csv").read_text().splitlines()
     assert len(lines) == 3
     assert "final.test_accuracy" in lines[0]
@@ -80,12 +76,24 @@ def test_long_lists_are_shortened(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert "│ 199 " in out
     assert "│ 200 " not in out
-    assert "Only the first 200 of 201 runs are shown. results.csv has all." in out
-    show(summarize([failed(str(number)) for number in range(201)]))
+    assert "Only the first 200 of 201 rows are shown. results.csv has all runs." in out
+    show(summarize([failed(str(number), f"reason {number}") for number in range(201)]))
     out = capsys.readouterr().out
     assert "run 199 failed" in out
     assert "run 200 failed" not in out
-    assert "Only the first 200 of 201 failures are shown." in out
+    assert "Only the first 200 of 201 reasons are shown." in out
+
+
+@pytest.mark.parametrize("width", [40, 80, 110, 160])
+def test_no_figure_is_cut_off(width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(terminal, "console", lambda: Console(width=width))
+    long = "prune.criterion=random_layerwise"
+    show(summarize([run("0", 0.2, 0, "model=lenet5", long), run("1", 0.2, 1, "model=lenet5"), run("2", 0.5, 0, long)]))
+    out = capsys.readouterr().out
+    assert "…" not in out
+    assert max(map(len, out.splitlines())) <= max(width, 80)
+    for figure in ("49,365", "0.2", "97.80 ± 0.14 %", "-0.10 ± 0.14"):
+        assert figure in out
 
 
 @pytest.mark.parametrize("runs", [[run("0", 0.2)], [failed("0")]])

@@ -28,16 +28,23 @@ def lottery(settings: Lottery, parts: Parts) -> Plan:
         pruned = writer.prune(spec)
         writer.add(Rewind(settings.rewind_to))
         final = writer.train(parts.train, "ticket", number, skip)
-        writer.measure(spec, pruned, final)
-        specs.append(spec)
+        asked = parts.spec.at(_asked(settings, parts, number))
+        writer.measure(asked, pruned, final)
+        specs.append(asked)
         reached = target
     if settings.control == "reinit":
         _measure_controls(writer, specs)
     return writer.plan()
 
 
+def _asked(settings: Lottery, parts: Parts, number: int) -> Fractions:
+    """Return what the settings ask for after round `number`."""
+    return parts.spec.fractions.map(lambda final: geometric(final, number / settings.rounds))
+
+
 def _target(settings: Lottery, parts: Parts, number: int) -> Fractions:
-    target = parts.spec.fractions.map(lambda final: geometric(final, number / settings.rounds))
+    """Return what round `number` reaches: with `half_output`, the output layer is pruned at half of the rate."""
+    target = _asked(settings, parts, number)
     selected = parts.output in map(layer_of, parts.layers)
     if not (settings.half_output and selected) or parts.output in target.per_layer:
         return target

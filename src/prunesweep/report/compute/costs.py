@@ -20,12 +20,14 @@ class Axis:
         cost: Computes the cost from the fields of a result. None means that the result does not contain it.
         log: Whether it is drawn on a logarithmic scale.
         more: Whether larger values are better.
+        timed: Whether it is a measured time. Its noise bends a frontier anywhere, so such a frontier has no knee.
     """
 
     label: str
     cost: Callable[[Result], float | None]
     log: bool = True
     more: bool = False
+    timed: bool = False
 
 
 def _compression(result: Result) -> float | None:
@@ -56,7 +58,10 @@ AXES = {
     "file_bytes": Axis("File size (bytes of the compact network, without its pruned channels)", _file_bytes),
     "finetuning_epochs": Axis("Fine-tuning epochs (all after the dense training)", _finetuning_epochs, log=False),
     "finetuning_seconds": Axis(
-        "Fine-tuning time (seconds of all training passes after the dense training)", _finetuning_seconds, log=False
+        "Fine-tuning time (seconds of all training passes after the dense training)",
+        _finetuning_seconds,
+        log=False,
+        timed=True,
     ),
 }
 

@@ -62,11 +62,12 @@ def frontier(
     """
     known = [index for index in candidates if experiments[index].costs[axis] is not None]
     members = _by_validation(axis, known, experiments)
-    bend = knee([_as_drawn(axis, experiments[index]) for index in members], (AXES[axis].more, False))
+    drawn = [_as_drawn(axis, experiments[index]) for index in members]
+    bend = None if AXES[axis].timed else knee(drawn, (AXES[axis].more, False))
     return Frontier(
         members=members,
         of_value={
-            key: [(value, _by_validation(axis, group, experiments)) for value, group in groups.items()]
+            key: [(value, _by_validation(axis, group, experiments)) for (_, value), group in groups.items()]
             for key in keys
             if 1 < len(groups := _by_value(key, known, runs, experiments)) <= MAX_VALUES
         },
@@ -125,10 +126,12 @@ def _pareto_set(
 
 def _by_value(
     key: str, indices: Sequence[int], runs: Sequence[RunDirectory], experiments: Sequence[Experiment]
-) -> dict[Value, list[int]]:
-    groups: dict[Value, list[int]] = defaultdict(list)
+) -> dict[tuple[type, Value], list[int]]:
+    """Return the experiments with each value. Its type is part of the key: in Python, 1 equals True."""
+    groups: dict[tuple[type, Value], list[int]] = defaultdict(list)
     for index in indices:
-        groups[value_of(key, runs, experiments[index])].append(index)
+        value = value_of(key, runs, experiments[index])
+        groups[type(value), value].append(index)
     return groups
 
 

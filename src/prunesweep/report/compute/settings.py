@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from prunesweep.config import RunConfig
 from prunesweep.results.run_directory import RunDirectory, Value
 from prunesweep.roles import Role, role_of
+
+NAMES = ("name", "criterion")
+"""The setting with the name of a group's option: `model.name`, `prune.criterion`."""
 
 
 def defines_experiment(key: str) -> bool:
@@ -19,6 +22,21 @@ def experiment_key(run: RunDirectory) -> frozenset[tuple[str, Value]]:
     """Return a key that is equal for runs that repeat the same experiment."""
     kept = {key: value for key, value in run.settings.items() if defines_experiment(key)}
     return frozenset({**kept, "model": run.result["model"], "dataset": run.result["dataset"]}.items())
+
+
+def given_settings(run: RunDirectory) -> dict[str, str]:
+    """Return the overrides of a run by key, as typed."""
+    pairs = (text.partition("=") for text in run.overrides)
+    return {key.lstrip("+"): value for key, equals, value in pairs if equals}
+
+
+def value_as_typed(key: str, run: RunDirectory, given: Mapping[str, str]) -> Value:
+    """Return the value of a setting. The option of a group is known only if it was given, or has a name."""
+    if key in run.settings:
+        return run.settings[key]
+    if key in given:
+        return given[key]
+    return next((run.settings[name] for each in NAMES if (name := f"{key}.{each}") in run.settings), None)
 
 
 def varied(runs: Sequence[RunDirectory]) -> list[str]:

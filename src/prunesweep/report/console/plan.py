@@ -4,25 +4,7 @@ from __future__ import annotations
 
 from prunesweep.experiment.forecast import Forecast
 from prunesweep.report.console.store import size
-from prunesweep.report.console.terminal import console, plain
-
-
-def duration(seconds: float) -> str:
-    """Format a time: 100 becomes `1 min 40 s`, and 7500 becomes `2 h 5 min`."""
-    whole = round(seconds)
-    if whole < 1:
-        return "less than 1 s"
-    minutes, rest = divmod(whole, 60)
-    if not minutes:
-        return f"{rest} s"
-    hours, minutes = divmod(round(seconds / 60), 60) if whole >= 3600 else (0, minutes)
-    parts = ((hours, "h"), (minutes, "min"), (0 if hours else rest, "s"))
-    return " ".join(f"{count} {unit}" for count, unit in parts if count)
-
-
-def counted(count: int, noun: str) -> str:
-    """Format a number of things: `1 run`, `1,200 runs`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+from prunesweep.report.console.text import console, counted, duration, plain
 
 
 def line(forecast: Forecast, workers: int = 1) -> str:

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from prunesweep.chain.execution import OnStep
 from prunesweep.chain.steps import Record, Step, TrainEpoch
-from prunesweep.report.console.terminal import percent
+from prunesweep.report.console.text import percent
 
 
 @contextmanager

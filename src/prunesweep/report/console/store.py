@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from prunesweep.report.console.terminal import console, percent, plain
+from prunesweep.report.console.text import console, percent, plain
 from prunesweep.store.entries import usage
 from prunesweep.store.listing import Chain, chains
 from prunesweep.store.tally import Tally

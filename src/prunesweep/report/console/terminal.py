@@ -4,48 +4,27 @@ from __future__ import annotations
 
 import logging
 import shlex
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+import rich.table
 
 from prunesweep.errors import UsageError, printable
 from prunesweep.report.compute.gather import gather, short_path
 from prunesweep.report.compute.groups import duplicates
+from prunesweep.report.console.table import TEXTS, Table, distinguishing, table
+from prunesweep.report.console.text import console, cut, percent, plain
 from prunesweep.report.render.files import write_report
 from prunesweep.results.result import Result
 from prunesweep.results.run_directory import RunDirectory
 
-WIDTH_OF_LOG = 160
 MAX_ROWS = 200
 MAX_NAMES = 10
-"""How many collapsed runs are named below the table."""
-COLUMNS = ("amount", "sparsity", "parameters", "reduction", "dense", "pruned", "final", "seconds")
-
-
-def console() -> Console:
-    """Return a console on standard output. If that is not a terminal, lines may be 160 characters wide."""
-    terminal = Console()
-    return terminal if terminal.is_terminal else Console(width=WIDTH_OF_LOG)
-
-
-def plain(value: object) -> Text:
-    """Return `value` for `console`, without markup and escape sequences. It may come from other people's files."""
-    return Text(printable(value))
-
-
-def percent(fraction: float, digits: int = 2) -> str:
-    """Format a fraction as a percentage: 0.98765 becomes `98.77 %`."""
-    return f"{100 * fraction:.{digits}f} %"
-
-
-def cut(fraction: float, digits: int = 2) -> str:
-    """Format a reduction as a negative percentage: 0.1992 becomes `-19.92 %`, and 0 becomes `0.00 %`."""
-    return percent(0.0 - fraction, digits)
+"""How many runs that failed for the same reason, or collapsed, are named."""
+UNFINISHED = "unfinished"
 
 
 def line(result: Result, folder: Path) -> str:
@@ -92,72 +71,62 @@ def log_result(result: Result, folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Summary:
-    """The table of a sweep as text.
+    """The end of a sweep as text.
 
     Attributes:
-        columns: The headings.
-        rows: The cells of each completed run.
-        failures: One line per run without a result.
+        table: The table of the completed runs.
+        failures: One line for each reason why runs failed.
         verdict: How many runs completed.
     """
 
-    columns: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    table: Table
     failures: list[str]
     verdict: str
 
 
 def summarize(runs: Sequence[RunDirectory], not_started: int = 0) -> Summary:
-    """Return the table of a sweep. If its runs differ in more than the amount, a column shows the other settings.
+    """Return the summary of a sweep.
 
     Args:
         runs: The runs with a directory.
         not_started: The number of the others.
     """
     completed = [run for run in runs if run.completed]
-    failed = [run for run in runs if not run.completed]
-    labels = _labels(completed)
-    columns = ("run", *(("settings",) if any(labels) else ()), *COLUMNS)
-    rows = [
-        (run.name, *((label,) if any(labels) else ()), *_figures(run.result))
-        for run, label in zip(completed, labels, strict=True)
-    ]
-    failures = [f"run {run.name} {run.status}{_overrides(run)}: {run.error}" for run in failed]
-    return Summary(columns, rows, failures, _verdict(completed, failed, not_started))
+    return Summary(table(completed), _failures(runs), _verdict(runs, len(duplicates(completed)), not_started))
 
 
-def _verdict(completed: Sequence[RunDirectory], failed: Sequence[RunDirectory], not_started: int) -> str:
-    repeated = len(duplicates(completed))
-    collapsed = [run.name for run in completed if run.result.get("collapsed")]
+def _failures(runs: Sequence[RunDirectory]) -> list[str]:
+    """Return a line for each reason why runs have no result, with the settings that these runs have in common.
+
+    A run that was interrupted is not a failure.
+    """
+    labels = distinguishing([run.overrides for run in runs])
+    reasons: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for number, run in enumerate(runs):
+        if not run.completed and run.status != UNFINISHED:
+            reasons[run.status, run.error].append(number)
+    lines = []
+    for (status, error), numbers in reasons.items():
+        common = [text for text in labels[numbers[0]].split() if all(text in labels[each].split() for each in numbers)]
+        names = ", ".join(runs[each].name for each in numbers[:MAX_NAMES])
+        more = f" and {len(numbers) - MAX_NAMES:,} more" if len(numbers) > MAX_NAMES else ""
+        settings = f" ({' '.join(common)})" if common else ""
+        lines.append(f"run{'s' if len(numbers) > 1 else ''} {names}{more} {status}{settings}: {error}")
+    return lines
+
+
+def _verdict(runs: Sequence[RunDirectory], repeated: int, not_started: int) -> str:
+    completed = sum(run.completed for run in runs)
+    unfinished = sum(run.status == UNFINISHED for run in runs)
+    failed = len(runs) - completed - unfinished
+    collapsed = [run.name for run in runs if run.completed and run.result.get("collapsed")]
     return (
-        f"{len(completed)} of {len(completed) + len(failed) + not_started} runs completed"
-        + (f", {len(failed)} did not" if failed else "")
-        + (f", {not_started} not started" if not_started else "")
-        + (f"; duplicates of other runs, counted once: {repeated}" if repeated else "")
-        + (f"; COLLAPSED: {len(collapsed)} ({' '.join(collapsed[:MAX_NAMES])})" if collapsed else "")
-    )
-
-
-def _overrides(run: RunDirectory) -> str:
-    return f" ({' '.join(run.overrides)})" if run.overrides else ""
-
-
-def _labels(runs: Sequence[RunDirectory]) -> list[str]:
-    """Return the overrides of each run, without the amount and without those that all runs share."""
-    overrides = [[text for text in run.overrides if not text.startswith("prune.amount=")] for run in runs]
-    shared = set.intersection(*map(set, overrides)) if overrides else set()
-    return [" ".join(text for text in texts if text not in shared) for texts in overrides]
-
-
-def _figures(result: dict[str, Any]) -> tuple[str, ...]:
-    return (
-        f"{result['amount']:g}",
-        percent(result["sparsity"]),
-        f"{result['params_total']:,} -> {result['params_nonzero']:,}",
-        cut(result["param_reduction"]),
-        *(percent(result[point]["test_accuracy"]) for point in ("dense", "pruned")),
-        percent(result["final"]["test_accuracy"]) + (" COLLAPSED" if result.get("collapsed") else ""),
-        f"{result['seconds']:.1f}",
+        f"{completed:,} of {len(runs) + not_started:,} runs completed"
+        + (f", {failed:,} failed" if failed else "")
+        + (f", {unfinished:,} unfinished" if unfinished else "")
+        + (f", {not_started:,} not started" if not_started else "")
+        + (f"; duplicates of other runs, counted once: {repeated:,}" if repeated else "")
+        + (f"; COLLAPSED: {len(collapsed):,} ({' '.join(collapsed[:MAX_NAMES])})" if collapsed else "")
     )
 
 
@@ -185,19 +154,23 @@ def conclude(sweeps: Sequence[Path], folder: Path) -> Summary:
 
 
 def show(summary: Summary) -> None:
-    """Print the table, the verdict and the failures. Long lists are shortened."""
-    out = console()
-    caption = f"{summary.verdict}. Columns dense, pruned, final: test accuracy."
-    table = Table(caption=caption, caption_justify="left")
-    for column in summary.columns:
-        is_text = column in ("run", "settings")
-        table.add_column(column, justify="left" if is_text else "right", no_wrap=column != "settings")
-    for row in summary.rows[:MAX_ROWS]:
-        table.add_row(*map(plain, row))
-    out.print(table if summary.rows else plain(summary.verdict))
-    if len(summary.rows) > MAX_ROWS:
-        out.print(plain(f"Only the first {MAX_ROWS} of {len(summary.rows):,} runs are shown. results.csv has all."))
+    """Print the table, the failures and the verdict. Long lists are shortened."""
+    out, found = console(), summary.table
+    if found.rows:
+        columns = found.columns(out.width)
+        out.width = max(out.width, found.least_width(columns))  # a terminal breaks lines that are too long for it
+        drawn = rich.table.Table()
+        for column in columns:
+            justify: Literal["left", "right"] = "left" if column in TEXTS else "right"
+            drawn.add_column(column, justify=justify, no_wrap=column != "settings")
+        for row in found.rows[:MAX_ROWS]:
+            drawn.add_row(*(plain(row[column]) for column in columns))
+        out.print(drawn)
+        out.print(plain(found.legend(columns)))
+    if len(found.rows) > MAX_ROWS:
+        out.print(plain(f"Only the first {MAX_ROWS} of {len(found.rows):,} rows are shown. results.csv has all runs."))
     for failure in summary.failures[:MAX_ROWS]:
-        out.print(plain(failure), soft_wrap=True)
+        out.print(plain(failure))
     if len(summary.failures) > MAX_ROWS:
-        out.print(plain(f"Only the first {MAX_ROWS} of {len(summary.failures):,} failures are shown."))
+        out.print(plain(f"Only the first {MAX_ROWS} of {len(summary.failures):,} reasons are shown."))
+    out.print(plain(summary.verdict))

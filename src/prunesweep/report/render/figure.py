@@ -15,23 +15,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import (
     FixedFormatter,
     FixedLocator,
-    FuncFormatter,
-    LogLocator,
-    MaxNLocator,
     NullLocator,
 )
 
 from prunesweep.errors import printable
 from prunesweep.report.compute.frontiers import value_of
 from prunesweep.report.compute.groups import Experiment
+from prunesweep.report.compute.ticks import error_ticks, log_ticks
 from prunesweep.report.compute.values import Task, Values
 
 WIDTH = 3.4  # inches: one column of a two-column paper
-COARSE_TICKS = (99.9, 99.8, 99.7, 99.5, 99, 98, 97, 95, 90, 80, 50, 0)
-FINE_TICKS = (
-    *(99.9, 99.85, 99.8, 99.7, 99.6, 99.5, 99.4, 99.3, 99.2, 99, 98.8, 98.5, 98, 97.5, 97),
-    *(96, 95, 94, 92, 90, 80, 70, 0),
-)
 STYLE: dict[Any, Any] = {
     "font.size": 8,
     "axes.labelsize": 8,
@@ -42,19 +35,27 @@ STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "legend.frameon": False,
+    "svg.hashsalt": "prunesweep",  # names of elements, which are random otherwise
     "text.usetex": False,
     "text.parse_math": False,  # names come from files, and "$" in them has no meaning
 }
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#8c6bb1", "#999999")
 MARKERS = "osD^v*hP"
+METADATA: dict[str, dict[str, Any]] = {
+    "png": {"Software": "prunesweep"},
+    "pdf": {"Creator": "prunesweep", "CreationDate": None},
+    "svg": {"Creator": "prunesweep", "Date": None},
+}
+"""Formats, and what their files say about themselves: no date, so that the same results give the same files."""
+MAX_TICKS = 7
 MAX_PANELS = 12
 """How many data sets get a panel: those with the most experiments."""
 MAX_LABEL = 40
 """The largest number of characters of a name in the picture. Longer names are cut."""
 
 
-def figure(values: Values) -> bytes:
-    """Return the picture as a PNG file with 300 dots per inch."""
+def figure(values: Values) -> dict[str, bytes]:
+    """Return the picture as the content of a file of each format: `png` (with 300 dots per inch), `pdf` and `svg`."""
     logging.getLogger("matplotlib.font_manager").setLevel(logging.WARNING)  # it reports when it builds its cache
     largest = sorted(values.tasks, key=lambda task: -len(_experiments(task, values)))[:MAX_PANELS]
     tasks = sorted(largest, key=values.tasks.index)
@@ -68,19 +69,19 @@ def figure(values: Values) -> bytes:
             _panel(axes, task, values)
             if count > 1:
                 axes.set_xlabel(f"{axes.get_xlabel()}, {_name(task.dataset)}")
-        content = io.BytesIO()
-        drawing.savefig(content, format="png", metadata={"Software": "prunesweep"})
+        return {form: _saved(drawing, form) for form in METADATA}
+
+
+def _saved(drawing: Figure, form: str) -> bytes:
+    content = io.BytesIO()
+    drawing.savefig(content, format=form, metadata=METADATA[form])
     return content.getvalue()
 
 
-def accuracy_ticks(low: float, high: float) -> list[float]:
-    """Return round accuracies between the errors `low` and `high`, all in percent; at least two."""
-    listed = FINE_TICKS if high < 8 * low else COARSE_TICKS
-    ticks = [value for value in listed if low <= 100 - value <= high * 1.001]
-    if len(ticks) > 2:
-        return ticks
-    even = MaxNLocator(5, steps=[1, 2, 5, 10], min_n_ticks=2).tick_values(100 - high, 100 - low)
-    return [float(value) for value in even if low <= 100 - value <= high * 1.001]
+def fitting(levels: Sequence[Sequence[float]]) -> list[float]:
+    """Return the longest of the lists that has at most `MAX_TICKS` ticks."""
+    allowed = [list(level) for level in levels if len(level) <= MAX_TICKS]
+    return max(allowed, key=lambda level: len(level), default=[])
 
 
 def _panel(axes: Axes, task: Task, values: Values) -> None:
@@ -128,7 +129,8 @@ def _name(text: str) -> str:
 def _points(axes: Axes, results: Sequence[dict[str, Any]], floor: float, **style: Any) -> None:
     left = [max(1, result["params_nonzero"]) for result in results]
     errors = [_error(result["final"]["test_accuracy"], floor) for result in results]
-    axes.scatter(left, errors, s=7, alpha=0.45 if len(results) < 2_000 else 0.15, linewidths=0, **style)
+    many = len(results) >= 2_000
+    axes.scatter(left, errors, s=7, alpha=0.15 if many else 0.45, linewidths=0, rasterized=many, **style)
 
 
 def _line(axes: Axes, members: Sequence[Experiment], floor: float, **style: Any) -> None:
@@ -176,16 +178,14 @@ def _scales(axes: Axes, task: Task) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.invert_yaxis()
-    ticks = accuracy_ticks(*sorted(axes.get_ylim()))
+    axes.set_ylim(min(axes.get_ylim()[0], 100), axes.get_ylim()[1])
+    ticks = fitting(error_ticks(*sorted(axes.get_ylim())))
     axes.yaxis.set_major_locator(FixedLocator([100 - value for value in ticks]))
     axes.yaxis.set_major_formatter(FixedFormatter([f"{value:g}" for value in ticks]))
     axes.yaxis.set_minor_locator(NullLocator())
-    low, high = axes.get_xlim()
-    multiples = (1, 2, 5) if high / low < 200 else (1, 3) if high / low < 5_000 else (1,)
-    axes.xaxis.set_major_locator(LogLocator(subs=multiples))
-    axes.xaxis.set_major_formatter(
-        FuncFormatter(lambda count, _: f"{count / 1_000:g}k" if count >= 1_000 else f"{count:g}")
-    )
+    counts = fitting(log_ticks(*axes.get_xlim()))
+    axes.xaxis.set_major_locator(FixedLocator(counts))
+    axes.xaxis.set_major_formatter(FixedFormatter([_short(count) for count in counts]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.grid(linewidth=0.3, color="#d8dce0")
     axes.set_axisbelow(True)
@@ -194,3 +194,7 @@ def _scales(axes: Axes, task: Task) -> None:
     axes.set_ylabel(
         f"Test accuracy, % of {task.test:,} images\n(logarithmic in the error)" if task.test else "Test accuracy, %"
     )
+
+
+def _short(count: float) -> str:
+    return f"{count / 1_000:g}k" if count >= 1_000 else f"{count:g}"

@@ -1,4 +1,4 @@
-"""Write the files of a report: `results.csv`, `frontier.csv`, `frontier.png` and `report.html`."""
+"""Write the files of a report: `results.csv`, `frontier.csv`, `frontier.png`, `.pdf` and `.svg`, and `report.html`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from prunesweep.report.render.page import page
 from prunesweep.report.render.tables import frontier_table
 from prunesweep.results.tables import TABLE, table
 
-FRONTIER, PICTURE, PAGE = "frontier.csv", "frontier.png", "report.html"
+FRONTIER, PAGE = "frontier.csv", "report.html"
+PICTURES = {"png": "frontier.png", "pdf": "frontier.pdf", "svg": "frontier.svg"}
 
 
 def write_report(runs: Runs, folder: Path) -> list[Path]:
@@ -24,6 +25,7 @@ def write_report(runs: Runs, folder: Path) -> list[Path]:
     write_atomically(folder / TABLE, table(runs.all).encode())
     values = compute(runs)
     write_atomically(folder / FRONTIER, frontier_table(values).encode())
-    write_atomically(folder / PICTURE, figure(values))
+    for form, content in figure(values).items():
+        write_atomically(folder / PICTURES[form], content)
     write_atomically(folder / PAGE, page(values, folder).encode())
-    return [folder / name for name in (TABLE, FRONTIER, PICTURE, PAGE)]
+    return [folder / name for name in (TABLE, FRONTIER, *PICTURES.values(), PAGE)]

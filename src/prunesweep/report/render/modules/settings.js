@@ -1,0 +1,97 @@
+// The table of settings. Each row opens to the runs of its setting.
+
+import { columns, ofRuns, RUN_COLUMNS } from "page/columns";
+import { data, experiment, labelOf, task } from "page/data";
+import { $, button, copyButton, element } from "page/dom";
+import { send } from "page/events";
+import { filtered } from "page/filter";
+import { number, plural } from "page/format";
+import { csv, latex, markdown } from "page/texts";
+import { open, view } from "page/view";
+
+const ROWS = 25;
+let shown = [], first = 0, sorted = { id: null, down: false }, opened = new Set(), printing = false, brushed = null;
+
+export function filterSettings() {
+  const all = task.experiments.map(experiment), known = columns();
+  const { rows, problem } = filtered($("filter").value, [...known, ...ofRuns()], all);
+  shown = brushed ? rows.filter((one) => brushed.has(data.experiments.indexOf(one))) : rows;
+  const column = known.find(({ id }) => id === sorted.id);
+  if (column) shown = [...shown].sort((a, b) => (sorted.down ? -1 : 1) * compare(column.figure(a), column.figure(b)));
+  first = 0;
+  $("problem").textContent = problem;
+  $("problem").hidden = !problem;
+  $("count").textContent = `${number(shown.length)} of ${plural(all.length, "setting")}, ${plural(shown.reduce((sum, one) => sum + one.runs.length, 0), "run")}`;
+  drawSettings();
+  const kept = shown.length < all.length ? new Set(shown.map((one) => data.experiments.indexOf(one))) : null;
+  send("kept", kept);
+}
+
+export function brush(experiments) {
+  brushed = experiments;
+  filterSettings();
+}
+
+const compare = (a, b) => (a === b ? 0 : a === null ? 1 : b === null ? -1 : typeof a === "string" ? a.localeCompare(b, "en", { numeric: true }) : a - b);
+
+export function drawSettings() {
+  const known = columns(), table = $("table"), visible = printing ? shown : shown.slice(first, first + ROWS), last = first + visible.length;
+  table.tHead.replaceChildren(element("tr", {}, element("th", {}, "runs"), ...known.map(head)));
+  table.tBodies[0].replaceChildren(...visible.flatMap((one) => rows(one, known)));
+  $("where").textContent = shown.length ? `rows ${number(first + 1)} to ${number(last)} of ${number(shown.length)}` : "no row";
+  $("back").disabled = first === 0;
+  $("next").disabled = last >= shown.length;
+  $("table-pager").hidden = shown.length <= ROWS;
+}
+
+function head({ id, names, number }) {
+  const cell = element("th", { scope: "col", class: number ? "number" : "" }, button(names[0], () => sortBy(id), { "data-column": id }));
+  if (sorted.id === id) cell.setAttribute("aria-sort", sorted.down ? "descending" : "ascending");
+  return cell;
+}
+
+function rows(one, known) {
+  const isOpen = opened.has(one) || printing, index = data.experiments.indexOf(one);
+  const toggle = button(isOpen ? "▾" : "▸", () => toggleSetting(one), { "aria-expanded": String(isOpen), "aria-label": `Runs of ${labelOf(one)}`, "data-setting": index });
+  const row = element("tr", { class: view.run !== null && data.runs.experiment[view.run] === index ? "current" : "" }, element("td", {}, toggle),
+    ...known.map((column) => element("td", column.number ? { class: "number" } : {}, column.show(one))));
+  return isOpen ? [row, element("tr", { class: "detail" }, element("td", { colspan: known.length + 1 }, runTable(one)))] : [row];
+}
+
+function runTable(one) {
+  const titles = ["run", ...RUN_COLUMNS.map(([title]) => title)];
+  const row = (run, repeated) => element("tr", {}, element("td", {}, button(data.runs.name[run], () => open(run), { "data-run": run }), repeated ? " (duplicate)" : ""),
+    ...RUN_COLUMNS.map(([, show]) => element("td", { class: "number" }, show(run))));
+  return element("div", { class: "inner" }, element("table", {}, element("thead", {}, element("tr", {}, ...titles.map((title, at) => element("th", { class: at ? "number" : "" }, title)))),
+    element("tbody", {}, ...one.runs.map((run) => row(run, false)), ...one.duplicates.map((run) => row(run, true)))));
+}
+
+function toggleSetting(one) {
+  if (!opened.delete(one)) opened.add(one);
+  drawSettings();
+  document.querySelector(`button[data-setting="${data.experiments.indexOf(one)}"]`)?.focus();
+}
+
+function sortBy(id) {
+  sorted = { id, down: sorted.id === id && !sorted.down };
+  filterSettings();
+  document.querySelector(`button[data-column="${CSS.escape(id)}"]`)?.focus();
+}
+
+// ---- The shown rows as text
+
+const titles = (known) => known.flatMap(({ id, sd }) => (sd ? [`${id}.mean`, `${id}.sd`] : [id]));
+const texts = (form) => () => form(columns().map(({ names }) => names[0]), shown.map((one) => columns().map((column) => column.show(one))), columns().map((column) => column.number));
+
+export function listenToSettings() {
+  const asCsv = () => csv(titles(columns()), shown.map((one) => columns().flatMap((column) => column.cells(one))));
+  $("copies").append("Copy as ", copyButton("CSV", asCsv), copyButton("Markdown", texts(markdown)), copyButton("LaTeX", texts(latex)));
+  $("back").addEventListener("click", () => { first -= ROWS; drawSettings(); });
+  $("next").addEventListener("click", () => { first += ROWS; drawSettings(); });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.target.matches("input, select, textarea")) return;
+    event.preventDefault();
+    $("filter").focus();
+  });
+  matchMedia("print").addEventListener("change", ({ matches }) => { printing = matches; drawSettings(); });
+}

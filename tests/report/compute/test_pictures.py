@@ -1,0 +1,81 @@
+import base64
+from pathlib import Path
+
+import numpy as np
+from fakes import fake_fields, fake_run
+from safetensors.numpy import save_file
+
+from prunesweep.report.compute.pictures import dense_weights_of, histograms, pictures, selected, weights_of
+from prunesweep.results.run_directory import RunDirectory
+
+
+def content(data: str) -> list[int]:
+    return list(base64.b64decode(data))
+
+
+def test_pruned_entries_of_a_kernel_are_zero() -> None:
+    weight = np.array([[[[1.0, -1.0], [0.0, 0.5]]]])
+    (picture,) = pictures({"conv1": weight}, ["conv1"])
+    assert (picture.kind, picture.rows, picture.columns, picture.count) == ("kernels", 2, 2, 1)
+    assert content(picture.data) == [255, 1, 0, 192]  # 128 + 127 * weight
+
+
+def test_a_first_linear_layer_is_drawn_over_its_square_input() -> None:
+    weight = np.zeros((4, 64))
+    weight[:2, 5] = 1
+    over, matrix = pictures({"fc1": weight}, ["fc1"])
+    assert (over.kind, over.rows, over.columns) == ("input", 8, 8)
+    assert content(over.data)[4:7] == [0, 128, 0]  # 2 of 4 weights are left
+    assert (matrix.rows, matrix.columns) == (4, 64)
+    assert content(matrix.data)[5] == 255
+
+
+def test_a_large_matrix_is_drawn_in_blocks() -> None:
+    weight = np.ones((250, 2))
+    weight[0] = 0
+    (picture,) = pictures({"fc2": weight}, ["fc2"])
+    assert (picture.rows, picture.columns) == (84, 2)  # blocks of 3 outputs, the last one of 1
+    assert content(picture.data)[:4] == [170, 170, 255, 255]
+
+
+def test_histograms_count_weights_that_are_left() -> None:
+    after, before = np.array([[0.0, 1.0], [0.0, -1.0]]), np.array([[0.01, 1.0], [0.0, -1.0]])
+    (histogram,) = histograms({"fc": after}, {"fc": before}, ["fc"])
+    assert sum(histogram.after) == 2
+    assert histogram.before is not None
+    assert (sum(histogram.before), histogram.before[20]) == (4, 2)
+    assert histograms({"fc": after}, None, ["fc"])[0].before is None
+
+
+def test_weights_come_from_the_run_and_from_its_store(tmp_path: Path) -> None:
+    digest = "ab" * 32
+    fields = fake_fields(0.5, 0, dense_digest=digest)
+    fake_run(tmp_path / "run", fields, store__dir=str(tmp_path / "store"))
+    run = RunDirectory(tmp_path / "run", "run", fields)
+    assert weights_of(run) is None
+    assert dense_weights_of(run) is None
+    weight = np.ones((2, 3), np.float32)
+    save_file({"fc1.weight": weight, "fc1.bias": weight[0]}, tmp_path / "run" / "model.safetensors")
+    (tmp_path / "store" / "ab").mkdir(parents=True)
+    save_file(
+        {"weights/fc1.weight": weight, "optimizer/x": weight}, tmp_path / "store" / "ab" / f"{digest}.safetensors"
+    )
+    for found in (weights_of(run), dense_weights_of(run)):
+        assert found is not None
+        assert list(found) == ["fc1"]
+
+
+def test_damaged_weights_have_no_pictures(tmp_path: Path) -> None:
+    fields = fake_fields(0.5, 0)
+    fake_run(tmp_path / "run", fields)
+    run = RunDirectory(tmp_path / "run", "run", fields)
+    (tmp_path / "run" / "model.safetensors").write_bytes(b"damaged")
+    assert weights_of(run) is None
+    save_file({"fc1.weight": np.full((2, 2), np.nan, np.float32)}, tmp_path / "run" / "model.safetensors")
+    assert weights_of(run) == {}
+
+
+def test_runs_on_the_frontier_get_pictures_first() -> None:
+    assert selected([9, 2], 10, 4) == [0, 2, 5, 9]
+    assert selected([3, 1], 4, 10) == [0, 1, 2, 3]
+    assert selected([0, 1, 2], 5, 2) == [0, 1]

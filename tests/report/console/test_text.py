@@ -1,0 +1,38 @@
+import pytest
+from rich.console import Console
+
+from prunesweep.report.console.text import console, counted, cut, duration, percent, plain
+
+
+def test_fractions_as_percentages() -> None:
+    assert [percent(0.98765), percent(0.5, 0), cut(0.1992), cut(0.0)] == ["98.77 %", "50 %", "-19.92 %", "0.00 %"]
+
+
+def test_a_value_has_no_markup_and_no_escape_sequences(capsys: pytest.CaptureFixture[str]) -> None:
+    Console().print(plain("[red]a\x1b[31m\nb"))
+    assert capsys.readouterr().out == "[red]a\\x1b[31m\\nb\n"
+    assert plain("a\nb\x07", lines=True).plain == "a\nb\\x07"
+
+
+def test_lines_of_a_log_are_long() -> None:
+    assert console().width == 160
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.2, "less than 1 s"),
+        (8.4, "8 s"),
+        (59.6, "1 min"),
+        (100, "1 min 40 s"),
+        (3_599.7, "1 h"),
+        (7_500, "2 h 5 min"),
+        (7_500.9, "2 h 5 min"),
+    ],
+)
+def test_times_have_at_most_two_units(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_numbers_of_things() -> None:
+    assert [counted(1, "run"), counted(1_200, "run")] == ["1 run", "1,200 runs"]
