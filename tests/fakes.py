@@ -66,6 +66,7 @@ def fake_fields(amount: float, seed: int, *overrides: str, **changes: Any) -> di
         "history": epochs,
         "rounds": [],
         "dead_layers": [],
+        "collapsed": None,
         "params_effective": TOTAL - pruned,
         **changes,
     }
@@ -77,7 +78,7 @@ def fake_round(number: int, amount: float, seed: int, **changes: Any) -> dict[st
     names = (
         *("amount", "params_total", "params_selected", "params_pruned", "params_nonzero", "params_effective"),
         *("sparsity", "param_reduction", "compression", "macs_total", "macs_nonzero"),
-        *("pruned", "final", "layers", "dead_layers"),
+        *("pruned", "final", "layers", "dead_layers", "collapsed"),
     )
     return {"round": number, **{name: fields[name] for name in names}, **changes}
 

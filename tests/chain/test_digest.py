@@ -73,6 +73,8 @@ CHANGES = [
     "prune.compression=3",
     'prune.per_layer={"fc1":0.5}',
     "prune.floor=5",
+    "prune.cleanup=final",
+    "prune.cleanup=rounds",
     "prune.iterations=3",
     "prune.criterion=snip prune.batches=3",
     "prune.criterion=snip prune.batch_size=16",

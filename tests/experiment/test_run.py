@@ -17,6 +17,7 @@ from prunesweep.errors import UsageError
 from prunesweep.experiment import run as experiment
 from prunesweep.models.build import build
 from prunesweep.models.settings import LeNet5
+from prunesweep.report.console.terminal import line
 from prunesweep.results.result import Result
 from prunesweep.store.store import Store
 
@@ -71,6 +72,31 @@ def test_the_counts_agree_with_the_weights(short: Compose, tmp_path: Path) -> No
     assert result.compression == 61_706 / (61_706 - 29_460)
     assert sum(layer["total"] for layer in result.layers) == result.params_total
     assert sum(layer["nonzero"] for layer in result.layers) == result.params_nonzero
+
+
+@pytest.mark.parametrize(
+    ("dead", "accuracy", "trained", "reason"),
+    [
+        ([], 0.27, True, "test accuracy 27.00%, chance is 20.00%"),  # 0.2 + 2 * sqrt(0.2 * 0.8 / 100) = 0.28
+        ([], 0.29, True, None),
+        ([], 0.1, False, None),
+        (["fc1", "fc2"], 0.9, True, "no signal passes fc1, fc2"),
+    ],
+)
+def test_a_dead_layer_or_accuracy_at_chance_is_a_collapse(
+    dead: list[str], accuracy: float, *, trained: bool, reason: str | None
+) -> None:
+    assert experiment.collapse(dead, accuracy, [20, 20, 20, 20, 20], trained=trained) == reason
+
+
+def test_a_collapsed_run_says_so(short: Compose, tmp_path: Path) -> None:
+    collapsed = experiment.run(short("prune.amount=0.999", "prune.scope=global", *UNTRAINED), tmp_path / "0")
+    saved = json.loads((tmp_path / "0" / "result.json").read_text())
+    assert saved["collapsed"] == collapsed.collapsed == f"no signal passes {', '.join(collapsed.dead_layers)}"
+    assert f"; COLLAPSED: {collapsed.collapsed}" in line(collapsed, tmp_path)
+    fine = experiment.run(short("prune.amount=0.5"), tmp_path / "1")
+    assert fine.collapsed is None
+    assert "COLLAPSED" not in line(fine, tmp_path)
 
 
 @pytest.mark.parametrize("amount", [0.1, 0.2, 0.5])

@@ -3,10 +3,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import safetensors.numpy
 import torch
 from support import Completed, change
 
+import prunesweep
 from prunesweep.cli import main
 from prunesweep.errors import UsageError
 from prunesweep.experiment.saved import completed_run, load_config
@@ -43,6 +46,38 @@ def test_every_format_of_every_network(model: str, completed: Completed) -> None
         if form == "csr":
             assert exported.size.plain < 0.3 * exported.dense_size.plain
     assert len(list((folder / "export").iterdir())) == len(INSTALLED)
+
+
+@pytest.mark.parametrize(
+    ("model", "amount"),
+    [
+        ("lenet5", 0.9),
+        ("lenet5", 0.98),  # a whole layer is removed
+        ("lenet5_caffe", 0.95),
+        ("lenet_300_100", 0.97),
+        ("conv_lenet model.widths=[4,4,8,8]", 0.8),
+    ],
+)
+def test_after_a_clean_up_the_count_is_what_exports_contain(
+    model: str, amount: float, completed: Completed, tmp_path: Path
+) -> None:
+    """Count the values in the files without the package."""
+    sparse = ("layers.biases=true", "prune.scope=layerwise", f"prune.amount={amount}")
+    common = ("train.epochs=0", "finetune.epochs=0", *sparse, *f"model={model}".split())
+    plain = completed(*common).rename(tmp_path / "plain")
+    clean = completed(*common, "prune.cleanup=final")
+    before, after = (json.loads((folder / "result.json").read_text()) for folder in (plain, clean))
+    assert after["params_nonzero"] < before["params_nonzero"]
+    assert after["final"]["test_loss"] == pytest.approx(before["final"]["test_loss"], abs=1e-6)
+    csr = safetensors.numpy.load(export_run(clean, "csr").path.read_bytes())
+    stored = [tensor for name, tensor in csr.items() if not name.endswith(("/counts", "/gaps"))]
+    assert sum(np.count_nonzero(tensor) for tensor in stored) == after["params_nonzero"]
+    compact = safetensors.numpy.load(export_run(clean, "compact").path.read_bytes())
+    assert sum(np.count_nonzero(tensor) for tensor in compact.values()) == after["params_nonzero"]
+    kept = prunesweep.masks(clean)
+    assert sum(int(mask.sum()) for mask in kept.values()) == after["params_nonzero"]
+    assert after["params_effective"] <= after["params_nonzero"]
+    assert after["param_reduction"] == 1 - after["params_nonzero"] / after["params_total"]
 
 
 def test_export_and_evaluate_on_the_command_line(

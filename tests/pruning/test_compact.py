@@ -118,10 +118,9 @@ def test_a_network_that_cannot_be_traced_is_refused_by_the_check() -> None:
         check_compactable(Untraceable(), ("one.weight", "one.bias"), TINY)
 
 
-def test_a_layer_with_a_single_channel_is_left_out_of_the_check() -> None:
+def test_a_layer_keeps_one_channel() -> None:
     model = nn.Sequential(nn.Conv2d(1, 1, 3), nn.MaxPool2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(1, 2))
-    with pytest.raises(NotCompactable):
-        compact(model, masks_without(model, {"0": [0]}), (1, 4, 4))
+    assert compact(model, masks_without(model, {"0": [0]}), (1, 4, 4)).get_submodule("0").out_channels == 1
     check_compactable(model, ("0.weight", "0.bias"), (1, 4, 4))
 
 
@@ -132,3 +131,8 @@ def test_batch_norm_passes_the_check_and_fails_after_its_bias_was_trained() -> N
     model[2].bias.data.fill_(0.5)
     with pytest.raises(NotCompactable, match="outputs differ"):
         compact(model, masks, TINY)
+
+
+def test_a_class_without_weights_stays_a_class() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2), nn.LogSoftmax(1))
+    assert compact(model, masks_without(model, {"1": [0], "3": [1]}), TINY).get_submodule("3").weight.shape == (2, 2)

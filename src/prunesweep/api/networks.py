@@ -16,7 +16,7 @@ from prunesweep.errors import UsageError
 from prunesweep.experiment.saved import Files, completed_run, load_config, load_weights
 from prunesweep.export.recorded import check_origin
 from prunesweep.models.tensors import layer_of
-from prunesweep.pruning.selection import output_layer, select
+from prunesweep.pruning.selection import masked_parameters
 from prunesweep.results.result import PROVENANCE
 from prunesweep.results.run_directory import RunDirectory
 from prunesweep.store.settings import StoreSettings
@@ -144,12 +144,11 @@ def _built(opened: Opened) -> nn.Module:
 
 def _nonzero(opened: Opened) -> dict[str, Tensor]:
     """Return the positions of weights that are not zero; for the bias of a channel, whether the channel has any."""
-    channels = opened.config.prune.structure == "channel"
+    channels = opened.config.prune.structure == "channel" and opened.config.prune.cleanup == "none"
     model = _built(opened)
-    output = output_layer(model, opened.context.traits.executed) if channels else None
-    found = {
-        name: (opened.weights[name] != 0).contiguous() for name in select(model, opened.config.layers, output=output)
-    }
+    config, executed = opened.config, opened.context.traits.executed
+    names = masked_parameters(model, config.layers, config.prune, executed)
+    found = {name: (opened.weights[name] != 0).contiguous() for name in names}
     if channels:
         kept = {layer_of(name): mask.flatten(1).any(1) for name, mask in found.items() if mask.dim() > 1}
         found.update({name: kept[layer_of(name)] for name, mask in found.items() if mask.dim() == 1})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -19,7 +20,7 @@ from prunesweep.chain.observations import Count, Evaluate, Observation
 from prunesweep.chain.schedules.plan import plan
 from prunesweep.chain.schedules.writer import MeasuredPoint, Parts, Plan
 from prunesweep.chain.state import State, tensor_hash
-from prunesweep.chain.steps import Init
+from prunesweep.chain.steps import Init, TrainEpoch
 from prunesweep.code.hashing import user_code_hash
 from prunesweep.config import RunConfig
 from prunesweep.data.datasets import fingerprint
@@ -173,6 +174,7 @@ def prepare(config: RunConfig, context: Context) -> Parts:
         spec=resolve(config.prune, selected, total),
         seed=config.seed,
         augment=config.augment,
+        cleanup=config.prune.cleanup,
     )
 
 
@@ -298,16 +300,40 @@ def measure(execution: Execution, point: MeasuredPoint, parts: Parts) -> dict[st
     pruned = scores(execution, point.pruned, parts)
     final = scores(execution, point.final, parts)
     cost = execution.observe(point.final, Count(parts.layers))
+    tested = execution.observe(point.final, Evaluate(parts.data))
     return {
         "amount": point.amount,
         **cost,
+        "collapsed": collapse(
+            cost["dead_layers"],
+            tested["test_accuracy"],
+            tested["class_total"],
+            trained=any(isinstance(step, TrainEpoch) for step in execution.chain[: point.final + 1]),
+        ),
         "sparsity": cost["params_pruned"] / cost["params_selected"],
-        "param_reduction": cost["params_pruned"] / cost["params_total"],
+        "param_reduction": (cost["params_total"] - cost["params_nonzero"]) / cost["params_total"],
         "compression": cost["params_total"] / cost["params_nonzero"] if cost["params_nonzero"] else None,
         "theoretical_speedup": cost["macs_total"] / cost["macs_nonzero"] if cost["macs_nonzero"] else None,
         "pruned": pruned,
         "final": final,
     }
+
+
+def collapse(dead_layers: Sequence[str], accuracy: float, class_total: Sequence[int], *, trained: bool) -> str | None:
+    """Return why a network has collapsed, or None if it has not.
+
+    Args:
+        dead_layers: The layers that no signal passes.
+        accuracy: The accuracy on the test split.
+        class_total: The number of test images of each class.
+        trained: Whether the network was trained. Without any training, every network is at chance.
+    """
+    total = sum(class_total)
+    chance = max(class_total) / total  # of a network that always answers with the most frequent class
+    at_chance = trained and accuracy <= chance + 2 * math.sqrt(chance * (1 - chance) / total)
+    reasons = [f"no signal passes {', '.join(dead_layers)}"] if dead_layers else []
+    reasons += [f"test accuracy {accuracy:.2%}, chance is {chance:.2%}"] if at_chance else []
+    return "; ".join(reasons) or None
 
 
 def compact_form(config: RunConfig, context: Context, final: State) -> tuple[dict[str, Any] | None, str | None]:

@@ -54,24 +54,24 @@ def check_origin(run: RunDirectory, weights: Mapping[str, Tensor]) -> None:
 
 
 def check_counts(
-    run: RunDirectory, weights: Mapping[str, Tensor], sizes: Mapping[str, int], selected: Sequence[str]
+    run: RunDirectory, weights: Mapping[str, Tensor], sizes: Mapping[str, int], masked: Sequence[str]
 ) -> None:
     """Check the numbers of parameters in the result of `run` against its weights.
 
     A pruned weight is exactly zero. A kept weight can be zero as well, for example an untrained bias. If the zeros are
     exactly the pruned weights, according to the hash of the masks in `provenance.json`, the number must be equal.
-    Otherwise at most the zeros of the selected parameters are pruned.
+    Otherwise at most the zeros of the parameters with masks are pruned.
 
     Args:
         run: A completed run.
         weights: Its parameters and buffers by name.
         sizes: The number of weights of each parameter of the dense network by name.
-        selected: The parameters selected for pruning.
+        masked: The parameters that have masks.
 
     Raises:
         UsageError: `params_total` or `params_nonzero` is wrong.
     """
-    kept = {name: weights[name] != 0 for name in selected}
+    kept = {name: weights[name] != 0 for name in masked}
     total = sum(sizes.values())
     nonzero = total - sum(int((~mask).sum()) for mask in kept.values())
     exact = tensor_hash(kept) == (run.provenance or {}).get("masks")

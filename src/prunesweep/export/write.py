@@ -24,7 +24,7 @@ from prunesweep.export.recorded import check_accuracy, check_counts, check_origi
 from prunesweep.export.verify import Accuracy, accuracy, check_same_network, compute_logits
 from prunesweep.files import refuse_links, write_atomically
 from prunesweep.models.tensors import load_tensors
-from prunesweep.pruning.selection import output_layer, select
+from prunesweep.pruning.selection import masked_parameters
 from prunesweep.results.result import EXPORTS, WEIGHTS
 from prunesweep.results.run_directory import RunDirectory
 
@@ -132,8 +132,8 @@ def _check_result(
     """Check the counts and the test accuracy in the result of `run`."""
     model = context.template()
     sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
-    output = output_layer(model, context.traits.executed) if config.prune.structure == "channel" else None
-    check_counts(run, weights, sizes, select(model, config.layers, output=output))
+    masked = masked_parameters(model, config.layers, config.prune, context.traits.executed)
+    check_counts(run, weights, sizes, masked)
     here = environment("cpu", config.threads, portable=config.portable)
     same_machine = (run.provenance or {}).get("environment") == here
     check_accuracy(run.folder, measured, run.result["final"]["test_accuracy"], same_machine=same_machine)

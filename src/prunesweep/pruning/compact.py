@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from prunesweep.models.settings import Shape
 from prunesweep.models.tensors import layer_of, layers_of, parameter_of
 from prunesweep.pruning.cost import cost
-from prunesweep.pruning.selection import prunable
+from prunesweep.pruning.selection import output_layer, prunable
 
 REPEATS = 20
 TOLERANCE = 1e-4  # of the logits: sums of fewer terms round differently
@@ -82,23 +82,39 @@ def compact(model: nn.Module, masks: Mapping[str, Tensor], shape: Shape) -> nn.M
 def _without_channels(dense: nn.Module, masks: Mapping[str, Tensor], shape: Shape) -> nn.Module:
     small = copy.deepcopy(dense)
     graph = torch_pruning.DependencyGraph().build_dependency(small, torch.zeros(1, *shape))
+    classes = _last_layer(dense, shape)
     for name, kind in list(prunable(small).items()):
-        removed = _pruned_channels(name, masks)
+        removed = [] if name == classes else _pruned_channels(name, masks)
         if removed:
             out = torch_pruning.prune_conv_out_channels if kind == "conv" else torch_pruning.prune_linear_out_channels
             graph.get_pruning_group(layers_of(small)[name], out, idxs=removed).prune()
     return small
 
 
+def _last_layer(model: nn.Module, shape: Shape) -> str:
+    """Return the prunable layer that runs last. Its channels are the classes, which are never removed."""
+    executed: list[str] = []
+    modules = layers_of(model)
+    handles = [
+        modules[name].register_forward_hook(lambda *_, name=name: executed.append(name)) for name in prunable(model)
+    ]
+    with torch.inference_mode():
+        model(torch.zeros(1, *shape))
+    for handle in handles:
+        handle.remove()
+    return output_layer(model, executed)
+
+
 def _pruned_channels(layer: str, masks: Mapping[str, Tensor]) -> list[int]:
-    """Return the output channels of `layer` without a kept weight or bias."""
+    """Return the output channels of `layer` without a kept weight or bias; all but one if it has no others."""
     weight, bias = masks.get(parameter_of(layer, "weight")), masks.get(parameter_of(layer, "bias"))
     if weight is None:
         return []
     kept = weight.flatten(1).any(1)
     if bias is not None:
         kept = kept | bias
-    return [int(channel) for channel in (~kept).nonzero().flatten()]
+    removed = [int(channel) for channel in (~kept).nonzero().flatten()]
+    return removed if kept.any() else removed[1:]  # no module has a layer without channels
 
 
 def check_compactable(model: nn.Module, selected: Sequence[str], shape: Shape) -> None:

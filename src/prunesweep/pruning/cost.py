@@ -52,7 +52,8 @@ class Cost:
         params_total: All parameters, weights and biases.
         params_selected: Parameters selected for pruning.
         params_pruned: Selected parameters that are pruned.
-        params_nonzero: params_total - params_pruned. A kept parameter that happens to be zero counts as kept.
+        params_nonzero: All parameters that are not pruned, including those that are not selected. A kept parameter that
+            happens to be zero counts as kept.
         macs_total: Multiply-adds with parameters for one image, in convolutions and matrix products. Adding a bias is
             not counted, and neither are products of two activations.
         macs_nonzero: Multiply-adds whose weight is not pruned: a theoretical count, for hardware that skips every zero.
@@ -93,7 +94,7 @@ def cost(model: nn.Module, masks: Mapping[str, Tensor], selected: tuple[str, ...
     return Cost(
         params_total=total,
         params_selected=sum(parameters[name] for name in selected),
-        params_pruned=total_pruned,
+        params_pruned=sum(pruned.get(name, 0) for name in selected),
         params_nonzero=total - total_pruned,
         macs_total=sum(uses[name] * parameters[name] for name in parameters),
         macs_nonzero=sum(uses[name] * (parameters[name] - pruned.get(name, 0)) for name in parameters),

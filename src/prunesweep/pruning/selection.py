@@ -9,7 +9,7 @@ from torch import nn
 
 from prunesweep.errors import UsageError, suggestion
 from prunesweep.models.tensors import first_names, layers_of, parameter_of
-from prunesweep.pruning.settings import Layers
+from prunesweep.pruning.settings import Layers, Pruning
 
 TYPES: dict[str, tuple[type[nn.Module], ...]] = {
     "conv": (nn.Conv1d, nn.Conv2d, nn.Conv3d),
@@ -95,6 +95,20 @@ def select(model: nn.Module, layers: Layers, *, output: str | None = None) -> tu
     roles = ("weight", "bias") if layers.biases or channels else ("weight",)
     parameters = (first.get(parameter_of(name, role)) for name in names for role in roles)
     return tuple(dict.fromkeys(name for name in parameters if name is not None))
+
+
+def maskable(model: nn.Module) -> tuple[str, ...]:
+    """Return the weights and biases of all prunable layers in the order of the network, each once."""
+    first = first_names(model)
+    parameters = (first.get(parameter_of(name, role)) for name in prunable(model) for role in ("weight", "bias"))
+    return tuple(dict.fromkeys(name for name in parameters if name is not None))
+
+
+def masked_parameters(model: nn.Module, layers: Layers, settings: Pruning, executed: Sequence[str]) -> tuple[str, ...]:
+    """Return the parameters of which the final network of a run with these settings has masks."""
+    if settings.cleanup != "none":
+        return maskable(model)
+    return select(model, layers, output=output_layer(model, executed) if settings.structure == "channel" else None)
 
 
 def _is_selected(name: str, kind: str, layers: Layers) -> bool:

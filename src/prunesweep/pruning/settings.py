@@ -12,6 +12,7 @@ from prunesweep.pruning.criteria import CRITERIA
 
 KINDS = ("conv", "fc", "conv_transpose")
 DEFAULT_KINDS = KINDS[:2]
+CLEANUPS = ("none", "final", "rounds")
 MAX_ITERATIONS = 10_000
 DEFAULT_AMOUNT = 0.2
 """The fraction to prune if neither `prune.amount` nor `prune.compression` is given."""
@@ -69,6 +70,8 @@ class Pruning:
         floor: What each layer keeps at least: below 1 a fraction, from 1 on a number of weights or channels.
         n: Inputs kept of every `m`, with `n_of_m`.
         m: Inputs of one group, with `n_of_m`.
+        cleanup: Whether parameters without an effect are removed after training: `none`, `final` (of the final
+            network) or `rounds` (of the network of each round). The function of the network stays the same.
         iterations: Number of passes of scoring and pruning in which one pruning reaches its amount. The kept fraction
             falls geometrically.
         batches: Number of training batches on which criteria compute gradients, drawn once for each pruning.
@@ -83,6 +86,7 @@ class Pruning:
     compression: float | None = None
     per_layer: dict[str, Any] = field(default_factory=dict)
     floor: float = 0.0
+    cleanup: str = "none"
     n: int = 2
     m: int = 4
     iterations: int = 1
@@ -102,6 +106,7 @@ class Pruning:
         for layer, fraction in self.per_layer.items():
             check_range(f"prune.per_layer.{layer}", fraction, 0, 1)
         check_range("prune.floor", self.floor, 0, MAX_COUNT)
+        check_choice("prune.cleanup", self.cleanup, CLEANUPS)
         check_range("prune.n", self.n, 1, MAX_COUNT)
         check_range("prune.m", self.m, self.n, MAX_COUNT)
         check_range("prune.iterations", self.iterations, 1, MAX_ITERATIONS)

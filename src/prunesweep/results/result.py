@@ -49,6 +49,7 @@ class Result:
     macs_nonzero: int
     theoretical_speedup: float | None
     dead_layers: list[str]
+    collapsed: str | None
     dense: dict[str, float]
     pruned: dict[str, float]
     final: dict[str, float]

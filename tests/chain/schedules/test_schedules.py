@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from prunesweep.chain.cleanup import CleanUp
 from prunesweep.chain.prune_steps import Prune, RampEpoch
 from prunesweep.chain.schedules.plan import plan
 from prunesweep.chain.schedules.settings import Gradual, Iterative, Lottery, OneShot, Schedule
@@ -122,6 +123,16 @@ def test_the_passes_of_a_lottery_round_continue_from_the_round_before() -> None:
 def test_a_single_pass_does_not_depend_on_the_round_before() -> None:
     second = prunings(plan(Iterative(rounds=2), parts(0, 0)))[1]
     assert second.spec.describe() == parts(0, 0).spec.describe()
+
+
+@pytest.mark.parametrize(("cleanup", "cleaned"), [("none", []), ("final", [6]), ("rounds", [4, 7])])
+def test_the_final_network_or_that_of_each_round_is_cleaned_up(cleanup: str, cleaned: list[int]) -> None:
+    written = plan(Iterative(rounds=2), replace(parts(1, 1), cleanup=cleanup))
+    assert [index for index, step in enumerate(written.chain) if isinstance(step, CleanUp)] == cleaned
+    assert [point.pruned for point in written.points] == [2, 5 if cleanup == "rounds" else 4]
+    finals = {"none": [3, 5], "final": [3, 6], "rounds": [4, 7]}[cleanup]
+    assert [point.final for point in written.points] == finals
+    assert written.points[-1].final == len(written.chain) - 1
 
 
 def test_learning_rates_are_rewound_without_the_weights() -> None:

@@ -45,6 +45,11 @@ def test_an_interrupted_sweep_counts_the_runs_that_were_not_started() -> None:
     assert summarize([run("0", 0.2)], not_started=35).verdict == "1 of 36 runs completed, 35 not started"
 
 
+def test_collapsed_runs_are_named_below_the_table() -> None:
+    summary = summarize([run("0", 0.2), run("1", 0.9, collapsed="no signal passes fc1")])
+    assert summary.verdict == "2 of 2 runs completed; COLLAPSED: 1 (1)"
+
+
 def test_duplicates_are_counted_in_the_verdict() -> None:
     summary = summarize([run("one/0", 0.2), run("one/1", 0.5), run("two/0", 0.2)])
     assert len(summary.table.rows) == 3

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from prunesweep.chain.cleanup import CleanUp
 from prunesweep.chain.prune_steps import Prune
 from prunesweep.chain.steps import Init, Step, TrainEpoch
 from prunesweep.errors import UsageError, check_range
@@ -36,6 +37,7 @@ class Parts:
         spec: The pruning that the run should reach in the end.
         seed: Seed of the run.
         augment: Changes of the training images.
+        cleanup: `none`, `final` or `rounds`: which of the measured networks are cleaned up.
     """
 
     init: Init
@@ -48,6 +50,7 @@ class Parts:
     spec: PruneSpec
     seed: int
     augment: Augment = field(default_factory=Augment)
+    cleanup: str = "none"
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -145,11 +148,15 @@ class Writer:
         return len(self.steps) - 1
 
     def measure(self, spec: PruneSpec, pruned: int, final: int) -> None:
-        """Measure the run at the positions `pruned` and `final`, where `spec` is reached."""
+        """Measure the run at the positions `pruned` and `final`, the last step so far, where `spec` is reached."""
+        if self.parts.cleanup == "rounds":
+            final = self.add(CleanUp())
         self.points.append(MeasuredPoint(spec.requested(self.parts.selected), pruned, final))
 
     def plan(self) -> Plan:
         """Return the finished chain."""
+        if self.parts.cleanup == "final":
+            self.points[-1] = replace(self.points[-1], final=self.add(CleanUp()))
         return Plan(tuple(self.steps), self.dense, tuple(self.points))
 
 

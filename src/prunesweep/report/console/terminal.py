@@ -24,7 +24,7 @@ from prunesweep.results.run_directory import RunDirectory
 
 MAX_ROWS = 200
 MAX_NAMES = 10
-"""How many runs that failed for the same reason are named."""
+"""How many runs that failed for the same reason, or collapsed, are named."""
 UNFINISHED = "unfinished"
 
 
@@ -38,6 +38,7 @@ def line(result: Result, folder: Path) -> str:
         f"{_given(result)}test accuracy dense {percent(result.dense['test_accuracy'])}, "
         f"pruned {percent(result.pruned['test_accuracy'])}, final {percent(result.final['test_accuracy'])}; "
         f"{result.seconds:.1f} s{cached} -> {printable(short_path(folder))}"
+        + (f"; COLLAPSED: {result.collapsed}" if result.collapsed else "")
     )
 
 
@@ -119,12 +120,14 @@ def _verdict(runs: Sequence[RunDirectory], repeated: int, not_started: int) -> s
     completed = sum(run.completed for run in runs)
     unfinished = sum(run.status == UNFINISHED for run in runs)
     failed = len(runs) - completed - unfinished
+    collapsed = [run.name for run in runs if run.completed and run.result.get("collapsed")]
     return (
         f"{completed:,} of {len(runs) + not_started:,} runs completed"
         + (f", {failed:,} failed" if failed else "")
         + (f", {unfinished:,} unfinished" if unfinished else "")
         + (f", {not_started:,} not started" if not_started else "")
         + (f"; duplicates of other runs, counted once: {repeated:,}" if repeated else "")
+        + (f"; COLLAPSED: {len(collapsed):,} ({' '.join(collapsed[:MAX_NAMES])})" if collapsed else "")
     )
 
 

@@ -56,6 +56,7 @@ def payload(values: Values, folder: Path) -> dict[str, Any]:
             "link": [_link(run, here) for run in runs],
             "command": [_command(run) for run in runs],
             "experiment": [experiment_of[index] for index in range(len(runs))],
+            "collapsed": [printable(run.result.get("collapsed") or "") or None for run in runs],
             "duplicate_of": [first_of.get(index) for index in range(len(runs))],
             "curve": [_curve(run.result) for run in runs],
             "loss": [_losses(after_dense(run.result["history"])) for run in runs],
