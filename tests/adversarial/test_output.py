@@ -34,7 +34,7 @@ def test_files_are_written_before_anything_is_printed(
         files, "write_atomically", lambda *given: (printed.append(capsys.readouterr().out), write(*given))
     )
     conclude([folder], folder)
-    assert printed == [""] * 4
+    assert printed == [""] * 6
 
 
 def test_a_report_that_cannot_be_written_is_one_message_after_the_table(
