@@ -55,7 +55,7 @@ def test_a_search_continues_to_its_total_and_overwrites_nothing(run_py: Command,
         path.parent.name for path in folder.glob("*/result.json")
     )
     assert len({(row["prune.amount"], row["layers"]) for row in trials(folder)}) >= 2
-    assert "mine: 2/2 trials, best within 0.5 points of dense" in again.out
+    assert "mine: 2 of 2 trials, best within 0.5 points of dense" in again.out
     assert "2 of 2 runs completed" in again.out
     found = results(folder)
     assert found["trials"]["completed"] == 2
@@ -171,7 +171,7 @@ def test_a_search_with_halving_promotes_and_continues(run_py: Command, tmp_path:
     rows = [row for row in trials(folder) if row["status"] == "completed"]
     assert [row["finetune.epochs"] for row in rows] == ["0", "0", "1", "0"]
     assert (rows[2]["prune.amount"], rows[2]["layers"]) in [(row["prune.amount"], row["layers"]) for row in rows[:2]]
-    assert "h: 4/4 trials" in again.out
+    assert "h: 4 of 4 trials" in again.out
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "conf" / "search").glob("*.yaml")))
