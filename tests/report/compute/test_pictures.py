@@ -2,6 +2,7 @@ import base64
 from pathlib import Path
 
 import numpy as np
+import pytest
 from fakes import fake_fields, fake_run
 from safetensors.numpy import save_file
 
@@ -47,22 +48,27 @@ def test_histograms_count_weights_that_are_left() -> None:
     assert histograms({"fc": after}, None, ["fc"])[0].before is None
 
 
-def test_weights_come_from_the_run_and_from_its_store(tmp_path: Path) -> None:
-    digest = "ab" * 32
+@pytest.mark.parametrize(("store", "found_in_store"), [("own", True), ("other", False)])
+def test_weights_come_from_the_run_and_from_the_users_store(
+    store: str, found_in_store: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest, other = "ab" * 32, tmp_path / "other"
+    own = tmp_path / "cache" / "prunesweep" / "store"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     fields = fake_fields(0.5, 0, dense_digest=digest)
-    fake_run(tmp_path / "run", fields, store__dir=str(tmp_path / "store"))
+    fake_run(tmp_path / "run", fields, store__dir=str(other))  # the config could come from somebody else
     run = RunDirectory(tmp_path / "run", "run", fields)
     assert weights_of(run) is None
     assert dense_weights_of(run) is None
     weight = np.ones((2, 3), np.float32)
     save_file({"fc1.weight": weight, "fc1.bias": weight[0]}, tmp_path / "run" / "model.safetensors")
-    (tmp_path / "store" / "ab").mkdir(parents=True)
-    save_file(
-        {"weights/fc1.weight": weight, "optimizer/x": weight}, tmp_path / "store" / "ab" / f"{digest}.safetensors"
-    )
-    for found in (weights_of(run), dense_weights_of(run)):
-        assert found is not None
-        assert list(found) == ["fc1"]
+    folder = {"own": own, "other": other}[store] / "ab"
+    folder.mkdir(parents=True)
+    save_file({"weights/fc1.weight": weight, "optimizer/x": weight}, folder / f"{digest}.safetensors")
+    final, dense = weights_of(run), dense_weights_of(run)
+    assert final is not None
+    assert list(final) == ["fc1"]
+    assert (list(dense) if dense else None) == (["fc1"] if found_in_store else None)
 
 
 def test_damaged_weights_have_no_pictures(tmp_path: Path) -> None:

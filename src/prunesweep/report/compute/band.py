@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
 
 from prunesweep.report.compute.groups import Spread
+from prunesweep.report.compute.noise import binomial
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,6 @@ def band(dense: Spread, images: int) -> Band:
 
     Few seeds can agree by chance, so the band is never narrower than the binomial noise.
     """
-    binomial = sqrt(dense.mean * (1 - dense.mean) / images)
-    half = max(binomial, dense.sd or 0.0)
-    return Band(max(0.0, dense.mean - half), min(1.0, dense.mean + half), binomial, dense.sd)
+    least = binomial(dense.mean, images)
+    half = max(least, dense.sd or 0.0)
+    return Band(max(0.0, dense.mean - half), min(1.0, dense.mean + half), least, dense.sd)

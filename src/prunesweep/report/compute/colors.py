@@ -11,7 +11,7 @@ from prunesweep.report.compute.groups import Experiment
 from prunesweep.results.run_directory import RunDirectory, Value
 
 MAX_GROUPS = 8
-"""More colors than this cannot be told apart."""
+"""More colors than this are hard to distinguish."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""By how much an accuracy can differ by chance, and which settings cannot be told apart.
+"""How much an accuracy varies by chance, and which settings do not differ significantly.
 
 An accuracy has two independent causes of error: the images that it is measured on, and the seed. All settings are
 measured on the same images, so what counts for a difference are the images that two networks classify differently.
@@ -100,7 +100,7 @@ class Noise:
         return QUANTILE * math.sqrt(max(abs(difference), 1 / self.images) / self.images)
 
     def tied(self, one: Evidence, other: Evidence) -> bool:
-        """Return whether two settings cannot be told apart by their drops."""
+        """Return whether the drops of two settings do not differ significantly."""
         difference = one.drop - other.drop
         return abs(difference) <= math.hypot(self.margin(one), self.margin(other), self.of_images(difference))
 
@@ -111,5 +111,5 @@ def binomial(accuracy: float, images: int) -> float:
 
 
 def ties(settings: Mapping[int, Evidence], index: int, noise: Noise) -> list[int]:
-    """Return the keys of the other settings that cannot be told apart from the setting `index`."""
+    """Return the keys of the other settings that do not differ significantly from the setting `index`."""
     return [other for other, each in settings.items() if other != index and noise.tied(settings[index], each)]

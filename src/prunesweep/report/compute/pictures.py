@@ -20,6 +20,7 @@ from safetensors.numpy import load
 
 from prunesweep.files import read_inside
 from prunesweep.results.run_directory import RunDirectory
+from prunesweep.store.settings import StoreSettings
 
 WEIGHTS = "model.safetensors"
 MAX_FILE = 32 * 2**20
@@ -85,11 +86,14 @@ def weights_of(run: RunDirectory) -> Weights | None:
 
 
 def dense_weights_of(run: RunDirectory) -> Weights | None:
-    """Return the weights of the dense network of a run from its store, or None if they are not there any more."""
-    folder, digest = run.settings.get("store.dir"), run.result["dense_digest"]
-    if not isinstance(folder, str) or len(digest) != 64 or not digest.isalnum():
+    """Return the weights of the dense network of a run from the user's store, or None if they are not there.
+
+    The config of a run can come from other people, so the path of the store in it is not opened.
+    """
+    digest = run.result["dense_digest"]
+    if len(digest) != 64 or not digest.isalnum():
         return None
-    return _read(Path(folder).expanduser(), Path(digest[:2]) / f"{digest}.safetensors", "weights/")
+    return _read(StoreSettings().folder, Path(digest[:2]) / f"{digest}.safetensors", "weights/")
 
 
 def _read(folder: Path, name: Path, prefix: str) -> Weights | None:

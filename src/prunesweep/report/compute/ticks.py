@@ -1,4 +1,4 @@
-"""Round numbers for the ticks of axes, from few to many. Whoever draws takes the densest list that fits."""
+"""Round numbers for the ticks of axes, in lists of increasing density. The caller uses the densest list that fits."""
 
 from __future__ import annotations
 

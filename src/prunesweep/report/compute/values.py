@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from prunesweep.report.compute.frontiers import Frontier, Hypervolume, frontier,
 from prunesweep.report.compute.gather import Runs
 from prunesweep.report.compute.groups import Experiment, Spread, experiments
 from prunesweep.report.compute.layers import Heat, Sensitivity, heats, sensitivities
-from prunesweep.report.compute.noise import binomial
 from prunesweep.report.compute.settings import varied
 from prunesweep.report.compute.verdict import Verdict, verdict
 from prunesweep.results.result import classes_of
@@ -30,7 +28,6 @@ class Dense:
         params: Number of parameters.
         trained: Number of trained networks.
         val, test: Accuracies over the trained networks.
-        band: Test accuracy minus and plus its standard error: that of the images (binomial) and that over seeds.
     """
 
     model: str
@@ -38,7 +35,6 @@ class Dense:
     trained: int
     val: Spread
     test: Spread
-    band: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -120,7 +116,7 @@ def _task(
         classes=classes_of(members[0].result),
         keys=keys,
         seeds=sorted({run.result["seed"] for run in members}),
-        dense=_dense(members, test),
+        dense=_dense(members),
         frontiers={axis: front for axis, front in frontiers.items() if front.members},
         hypervolume=volume(indices, runs, groups),
         heats=heats(runs, groups, indices),
@@ -141,7 +137,7 @@ def _examples(run: RunDirectory, split: str) -> int | None:
     return source.test if source else None
 
 
-def _dense(runs: Sequence[RunDirectory], images: int | None) -> list[Dense]:
+def _dense(runs: Sequence[RunDirectory]) -> list[Dense]:
     """Return the dense networks, each trained network once, even if many runs started from it."""
     trained: dict[tuple[str, int], dict[str, Any]] = defaultdict(dict)
     for run in runs:
@@ -150,7 +146,5 @@ def _dense(runs: Sequence[RunDirectory], images: int | None) -> list[Dense]:
     for (model, params), scores in trained.items():
         val = Spread.of([score["val_accuracy"] for score in scores.values()])
         test = Spread.of([score["test_accuracy"] for score in scores.values()])
-        error = math.hypot(binomial(test.mean, images) if images else 0, (test.sd or 0) / math.sqrt(len(scores)))
-        band = (max(0.0, test.mean - error), min(1.0, test.mean + error))
-        found.append(Dense(model, params, len(scores), val, test, band))
+        found.append(Dense(model, params, len(scores), val, test))
     return found

@@ -29,7 +29,7 @@ class Choice:
         experiment: The index of the experiment.
         run: The index of its run with the highest validation accuracy.
         evidence: How well it was measured; by the confirming runs, if there are any.
-        tied: The pruned settings that cannot be told apart from it.
+        tied: The pruned settings whose drop does not differ significantly from its drop.
         dense: Test accuracy of its dense networks.
         test: Test accuracy.
     """
@@ -73,7 +73,7 @@ def verdict(
 
     - smallest: the fewest parameters within the limit;
     - safest: the least drop of validation accuracy, its uncertainty added, within the limit and with enough seeds;
-    - recommended: the fewest parameters among these that cannot be told apart from the safest.
+    - recommended: the fewest parameters among those that do not differ significantly from the safest.
 
     If no setting is within the limit, the safest of all is the only choice.
 

@@ -87,7 +87,7 @@ def _digits(images: int | None) -> int:
 
 
 def _evidence(values: Values, choice: Choice) -> str:
-    """Return the number of seeds, and which settings cannot be told apart from the chosen one; escaped."""
+    """Return the number of seeds, and which settings do not differ significantly from the chosen one; escaped."""
     seeds, count = _seeds(values.experiments[choice.experiment].seeds), len(choice.tied)
     if choice.experiment in values.confirmed:
         seeds = f"{values.experiments[choice.experiment].seeds} searched, {_plural(choice.evidence.seeds)}"
@@ -102,7 +102,7 @@ def _seeds(count: int) -> str:
 
 
 def _tied(values: Values, indices: tuple[int, ...] | list[int]) -> str:
-    """Return the names of settings that cannot be told apart from another one, escaped."""
+    """Return the names of settings that do not differ significantly from another one, escaped."""
     names = [f"<code>{_escaped(label(values, values.experiments[index]))}</code>" for index in indices[:MAX_TIES]]
     more = [f"{len(indices) - MAX_TIES:,} more"] if len(indices) > MAX_TIES else []
     return ", ".join([*names, *more])

@@ -10,12 +10,12 @@ import { csv, latex, markdown } from "page/texts";
 import { open, view } from "page/view";
 
 const ROWS = 25;
-let shown = [], first = 0, sorted = { id: null, down: false }, opened = new Set(), printing = false, brushed = null;
+let shown = [], first = 0, sorted = { id: null, down: false }, opened = new Set(), printing = false;
 
 export function filterSettings() {
   const all = task.experiments.map(experiment), known = columns();
   const { rows, problem } = filtered($("filter").value, [...known, ...ofRuns()], all);
-  shown = brushed ? rows.filter((one) => brushed.has(data.experiments.indexOf(one))) : rows;
+  shown = rows;
   const column = known.find(({ id }) => id === sorted.id);
   if (column) shown = [...shown].sort((a, b) => (sorted.down ? -1 : 1) * compare(column.figure(a), column.figure(b)));
   first = 0;
@@ -25,11 +25,6 @@ export function filterSettings() {
   drawSettings();
   const kept = shown.length < all.length ? new Set(shown.map((one) => data.experiments.indexOf(one))) : null;
   send("kept", kept);
-}
-
-export function brush(experiments) {
-  brushed = experiments;
-  filterSettings();
 }
 
 const compare = (a, b) => (a === b ? 0 : a === null ? 1 : b === null ? -1 : typeof a === "string" ? a.localeCompare(b, "en", { numeric: true }) : a - b);
