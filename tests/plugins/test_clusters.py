@@ -198,6 +198,7 @@ def test_a_lost_ray_task_is_a_failed_job(monkeypatch: pytest.MonkeyPatch) -> Non
 def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     pytest.importorskip("hydra_plugins.hydra_ray_launcher", reason="needs the extra [ray]")
     with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("RAY_AUTH_MODE", "disabled")  # else a token in the user's home decides, for some processes
         monkeypatch.setenv("RAY_health_check_period_ms", "1000")  # a lost node is noticed within seconds
         monkeypatch.setenv("RAY_health_check_failure_threshold", "3")
         monkeypatch.setenv("RAY_health_check_initial_delay_ms", "1000")

@@ -20,13 +20,15 @@ LAUNCHERS = [
     ("submitit_local", "submitit", ["hydra.sweeper.n_jobs=2"]),
 ]
 
+ISOLATED = {"RAY_TMPDIR": f"/tmp/ray-{os.getpid()}", "RAY_AUTH_MODE": "disabled"}  # no token in the user's home
+
 
 @pytest.mark.parametrize(("launcher", "package", "settings"), LAUNCHERS, ids=[name for name, *_ in LAUNCHERS])
 def test_two_at_a_time(launcher: str, package: str, settings: list[str], run_py: Command, tmp_path: Path) -> None:
     pytest.importorskip(package, reason=f"{package} is not installed")
     pytest.importorskip(f"hydra_plugins.hydra_{package}_launcher", reason=f"hydra-{package}-launcher is not installed")
-    done = run_py(*SEARCH, f"hydra/launcher={launcher}", *settings, fresh=True, RAY_TMPDIR=f"/tmp/ray-{os.getpid()}")
-    shutil.rmtree(f"/tmp/ray-{os.getpid()}", ignore_errors=True)
+    done = run_py(*SEARCH, f"hydra/launcher={launcher}", *settings, fresh=True, **ISOLATED)
+    shutil.rmtree(ISOLATED["RAY_TMPDIR"], ignore_errors=True)
     assert done.code == 0, done.err
     folder = tmp_path / "multirun" / "s"
     assert results(folder)["trials"]["completed"] == 4
