@@ -61,7 +61,10 @@ def test_two_processes_that_start_the_same_sweep_compute_each_step_once(faults: 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_the_number_of_workers_and_their_deaths_change_no_bit(faults: ModuleType, tmp_path: Path) -> None:
+def test_the_number_of_workers_and_their_deaths_change_no_bit(
+    faults: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(globals(), "FORKS", False)  # workers that a forked test process starts take minutes
     sweep = ("-m", *TINY, "prune.amount=0.5,0.9", "finetune.epochs=0,1")
     attacks = faults.workers(tmp_path, sweep, times=3, seed=0)
     assert attacks.faults == []
