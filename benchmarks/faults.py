@@ -320,9 +320,9 @@ def workers(folder: Path, sweep: Sequence[str] = WORKERS, times: int = 20, seed:
         )
     disturbed = folder / "disturbed"
     disturbed.mkdir()
-    with temporary_files_in(folder / "temporary"):
+    with temporary_files() as temporary:
         kill_processes(disturbed, serial, (*sweep, "workers=2", "hydra.sweep.dir=sweep"), times, seed, attacks)
-    left = sorted(path.name for path in (folder / "temporary").glob("prunesweep-*"))
+        left = sorted(path.name for path in temporary.glob("prunesweep-*"))
     attacks.add(
         "continued to the end by the printed command",
         lost_runs(disturbed / "sweep", serial / "sweep"),
@@ -400,17 +400,17 @@ def is_running(process: int) -> bool:
 
 
 @contextmanager
-def temporary_files_in(folder: Path) -> Iterator[None]:
-    """Let processes that are started here put their temporary files into `folder`."""
-    folder.mkdir()
+def temporary_files() -> Iterator[Path]:
+    """Let processes that are started in the block put their temporary files into a folder of its own."""
     before = os.environ.get("TMPDIR")
-    os.environ["TMPDIR"] = str(folder)
-    try:
-        yield
-    finally:
-        del os.environ["TMPDIR"]
-        if before is not None:
-            os.environ["TMPDIR"] = before
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["TMPDIR"] = folder
+        try:
+            yield Path(folder)
+        finally:
+            del os.environ["TMPDIR"]
+            if before is not None:
+                os.environ["TMPDIR"] = before
 
 
 def bits(folder: Path) -> dict[str, tuple[Any, str]]:

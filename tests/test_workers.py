@@ -189,6 +189,24 @@ def test_an_interrupt_while_workers_start_prints_nothing_else(tmp_path: Path) ->
     assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted\n", "")
 
 
+def test_workers_start_where_the_folder_for_temporary_files_has_a_long_path(tmp_path: Path) -> None:
+    script, folder = tmp_path / "parent.py", tmp_path / ("long" * 25)
+    folder.mkdir()
+    script.write_text(
+        textwrap.dedent("""
+        from prunesweep.workers import Workers, prepare
+
+        if __name__ == "__main__":
+            prepare()
+            with Workers(1, len) as pool:
+                print(pool.pids[0] > 0)
+        """)
+    )
+    variables = {**os.environ, "TMPDIR": str(folder)}
+    done = subprocess.run([sys.executable, script], env=variables, capture_output=True, text=True, timeout=TIMEOUT)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
+
+
 @pytest.mark.skipif(not FORKS, reason="reads /proc")
 def test_a_terminal_cannot_interrupt_workers_and_the_process_that_they_are_forked_from(tmp_path: Path) -> None:
     script = tmp_path / "parent.py"  # a new process: the one of this test may have started other processes before

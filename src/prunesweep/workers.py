@@ -14,6 +14,7 @@ import pickle
 import queue
 import shutil
 import signal
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -188,8 +189,7 @@ class Workers:
 
 def prepare() -> None:
     """Start to import what workers need, in the background. Without this call, the first worker starts later."""
-    _context()
-    if "forkserver" in multiprocessing.get_all_start_methods():
+    if _context().get_start_method() == "forkserver":
         with _interrupts_blocked():
             forkserver.ensure_running()
 
@@ -213,11 +213,16 @@ def _interrupts_blocked() -> Iterator[None]:
 
 def _context() -> BaseContext:
     """Return the way in which workers start: forked from a process that has imported `PRELOADED`, or as new ones."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
+    if "forkserver" not in multiprocessing.get_all_start_methods() or not _has_room_for_sockets():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(PRELOADED))
     return context
+
+
+def _has_room_for_sockets() -> bool:
+    """Return whether a socket can have its path in the folder for temporary files: some systems allow 104 bytes."""
+    return len(os.fsencode(tempfile.gettempdir())) + len("/pymp-12345678/listener-12345678") < 104
 
 
 class _Worker:
