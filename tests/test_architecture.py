@@ -53,7 +53,7 @@ def test_folders_import_in_one_direction_and_without_circles() -> None:
         ("prunesweep/search/space.py", f"import {PLUGINS.replace('/', '.')}.callback", "Folders import only"),
         ("prunesweep/search/space.py", "import prunesweep.api.tables", "Folders import only"),
         ("prunesweep/pruning/allocation.py", "import prunesweep.pruning.masks", "No circles"),
-        (f"{PLUGINS}/launching.py", f"import {PLUGINS.replace('/', '.')}.sweepers", "No circles"),
+        (f"{PLUGINS}/launching.py", f"import {PLUGINS.replace('/', '.')}.search_sweeper", "No circles"),
         ("prunesweep/chain/state.py", "def late():\n    import hydra.utils", "Only the configuration"),
     ],
 )

@@ -125,7 +125,7 @@ STOCK = "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
 
 def test_a_sweeper_that_records_no_settings_uses_only_new_directories(sweep: Path, tmp_path: Path) -> None:
     SweepTable().on_multirun_start(starting(tmp_path / "new", STOCK))
-    SweepTable().on_multirun_start(starting(sweep, "hydra_plugins.prunesweep_plugins.sweepers.GridSweeper"))
+    SweepTable().on_multirun_start(starting(sweep, "hydra_plugins.prunesweep_plugins.grid_sweeper.GridSweeper"))
     for record, message in ((False, "contains runs"), (True, "belongs to the sweep")):
         if record:
             (sweep / RECORD).write_text("{}")
