@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -22,6 +23,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +54,21 @@ class Contender:
         return time.perf_counter() - started, folder
 
 
+@dataclass(frozen=True)
+class Apart:
+    """Commands that run at the same time and share nothing: the most that this machine gains by processes."""
+
+    parts: Sequence[Contender]
+
+    def run(self) -> tuple[float, Path]:
+        """Run all commands. Returns the seconds of the longest, and the directory of the first."""
+        with ThreadPoolExecutor(len(self.parts)) as pool:
+            seconds, folders = zip(*pool.map(Contender.run, self.parts), strict=True)
+        for folder in folders[1:]:
+            shutil.rmtree(folder)
+        return max(seconds), folders[0]
+
+
 @contextmanager
 def busy(*, wanted: bool) -> Iterator[None]:
     """Keep one core busy, if `wanted`."""
@@ -72,7 +89,7 @@ def epoch_seconds(folder: Path) -> float:
 
 
 def measure(
-    contenders: Mapping[str, Contender], options: argparse.Namespace, *, epochs: bool = False
+    contenders: Mapping[str, Contender | Apart], options: argparse.Namespace, *, epochs: bool = False
 ) -> dict[str, list[float]]:
     """Return the seconds of each contender in each round: of the command, or of its epochs."""
     seconds = defaultdict(list)
@@ -81,7 +98,7 @@ def measure(
             with busy(wanted=options.busy):
                 whole, folder = contender.run()
             seconds[name].append(epoch_seconds(folder) if epochs else whole)
-            subprocess.run(["rm", "-r", str(folder)], check=True)
+            shutil.rmtree(folder)
             line = {"contender": name, "round": number, "busy": options.busy, "seconds": round(seconds[name][-1], 3)}
             print(json.dumps(line), file=sys.stderr, flush=True)
             if options.results:
@@ -112,14 +129,21 @@ def sweep(options: argparse.Namespace) -> list[list[str]]:
         f"dataset={options.dataset}",
         "device=cpu",
         f"train.epochs={options.epochs}",
-        f"seed={','.join(map(str, range(options.seeds)))}",
         f"prune.amount={','.join(('0.5', '0.8', '0.9', '0.95', '0.97', '0.98')[: options.amounts])}",
         f"finetune.epochs={','.join(map(str, range(options.finetune + 1)))}",
     )
-    contenders = {
-        f"workers={workers} threads={threads}": Contender((*common, f"workers={workers}", f"threads={threads}"))
+
+    def contender(seeds: Sequence[int], workers: int, threads: int) -> Contender:
+        return Contender((*common, f"seed={','.join(map(str, seeds))}", f"workers={workers}", f"threads={threads}"))
+
+    seeds = range(options.seeds)
+    contenders: dict[str, Contender | Apart] = {
+        f"workers={workers} threads={threads}": contender(seeds, workers, threads)
         for workers, threads in options.contenders
     }
+    if options.apart:
+        halves = (seeds[::2], seeds[1::2])
+        contenders["two commands, each with half of the seeds"] = Apart([contender(half, 1, 1) for half in halves])
     return rows(measure(contenders, options), next(iter(contenders)))
 
 
@@ -169,6 +193,7 @@ def main() -> None:
     parser.add_argument(
         "--contenders", type=pair, nargs="+", default=[(1, 1), (2, 1), (1, 2)], help="workers x threads, such as 2x1"
     )
+    parser.add_argument("--apart", action="store_true", help="also two commands that share nothing, in `sweep`")
     parser.add_argument("--models", nargs="+", default=MODELS)
     parser.add_argument("--baseline", type=Path, help="a checkout of other code, for `first`")
     options = parser.parse_args()
