@@ -8,6 +8,7 @@ May import `errors`.
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import pickle
@@ -192,6 +193,19 @@ def prepare() -> None:
     if _context().get_start_method() == "forkserver":
         with _interrupts_blocked():
             forkserver.ensure_running()
+        atexit.unregister(_end_server)
+        atexit.register(_end_server)
+
+
+def _end_server() -> None:
+    """Kill the process that workers are forked from. It would end by itself, but delete all modules of torch before.
+
+    This takes a second, in which a program that reads the output of this process waits for its end.
+    """
+    server = getattr(getattr(forkserver, "_forkserver", None), "_forkserver_pid", None)
+    if server:
+        with suppress(OSError):  # it has ended
+            os.kill(server, signal.SIGKILL)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from prunesweep.errors import UsageError
 from prunesweep.experiment import run as experiment
 from prunesweep.models.build import build
 from prunesweep.models.settings import LeNet5
-from prunesweep.report.console.terminal import line
+from prunesweep.report.console.run_line import line
 from prunesweep.results.result import Result
 from prunesweep.store.store import Store
 

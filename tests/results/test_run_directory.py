@@ -5,7 +5,7 @@ import pytest
 from fakes import fake_fields, fake_run
 
 from prunesweep.results.result import write
-from prunesweep.results.run_directory import find_runs, read_run
+from prunesweep.results.run_directory import find_runs, read_run, short_path
 
 
 def folder(sweep: Path, name: str) -> Path:
@@ -123,3 +123,11 @@ def test_runs_that_confirm_a_search_are_not_runs_of_the_search(tmp_path: Path) -
     (tmp_path / "optimization_results.yaml").write_text("")
     assert [run.name for run in find_runs(tmp_path)] == ["0"]
     assert [run.name for run in find_runs(tmp_path / "confirmed")] == ["3/seed=5"]
+
+
+def test_paths_below_the_working_directory_are_relative(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert short_path(Path("sweep")) == Path("sweep")
+    assert short_path(tmp_path / "here" / "sweep") == Path("sweep")
+    assert short_path(tmp_path / "other") == (tmp_path / "other").resolve()

@@ -66,6 +66,7 @@ class GridSweeper(BasicSweeper):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         launching.check_installed(config)
+        launching.prepare(config)
         self.composer = JobComposer(hydra_context.config_loader)
         context = replace(hydra_context, config_loader=self.composer)  # type: ignore[arg-type]
         super().setup(hydra_context=context, task_function=task_function, config=config)
@@ -95,7 +96,6 @@ class GridSweeper(BasicSweeper):
             if any(run.dry_run for run in runs):
                 planning.show_plan(runs, self.config)
                 return []
-        launching.prepare(self.config)
         with claimed(folder, record):
             if all(run.prune.has_default_amount for run in runs):
                 log.info(DEFAULT_AMOUNT_USED)

@@ -78,8 +78,8 @@ def cores() -> int:
 
 
 def prepare(config: DictConfig) -> None:
-    """Let worker processes import what they need while the sweep is being planned, if it can have any."""
-    if not is_local(config) or str(config.workers) == "1":
+    """Let worker processes import what they need while this process checks and plans the sweep, if it can have any."""
+    if config.dry_run or not is_local(config) or str(config.workers) == "1":
         return
     if config.workers == AUTO and cores() // int(config.threads) < 2:
         return

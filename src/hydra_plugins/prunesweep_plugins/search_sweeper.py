@@ -169,6 +169,7 @@ class SearchSweeper(Sweeper):
         if self.patience is not None:
             check_range("hydra.sweeper.patience", self.patience, 1)
         launching.check_installed(config)
+        launching.prepare(config)
         OmegaConf.set_struct(config, True)
         self.config = config
         self.composer = JobComposer(hydra_context.config_loader)
@@ -205,7 +206,6 @@ class SearchSweeper(Sweeper):
                 planning.show_worst_case(space, jobs.run_of, trials, self.config)
                 return
             spec = self._spec(run, space, definition(settings, space.texts))
-        launching.prepare(self.config)
         planning.show_worst_case_before_search(space, jobs.run_of, trials, self.config)
         self._search(spec, propose, replace(jobs, shared=[*fixed, f"study={spec.name}"]))
 

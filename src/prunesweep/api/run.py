@@ -46,7 +46,7 @@ def execute(run_config: RunConfig, folder: Path, overrides: Sequence[str], sweep
     from prunesweep.experiment.progress import Completed, is_part_of_sweep, report, reporting
     from prunesweep.experiment.run import run
     from prunesweep.report.console.progress import progress
-    from prunesweep.report.console.terminal import log_result
+    from prunesweep.report.console.run_line import log_result
     from prunesweep.report.console.text import DEFAULT_AMOUNT_USED
     from prunesweep.tracking.logger import track
 

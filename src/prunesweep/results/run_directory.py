@@ -253,3 +253,9 @@ def _flat(tree: Mapping[Any, Any], prefix: str = "") -> Iterable[tuple[str, Valu
 
 def _is_finite(value: Any) -> bool:
     return isinstance(value, float) and math.isfinite(value)
+
+
+def short_path(path: Path) -> Path:
+    """Return `path` relative to the working directory if it is below it, else the absolute path."""
+    here, absolute = Path.cwd(), path.resolve()
+    return absolute.relative_to(here) if absolute.is_relative_to(here) else absolute

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from fakes import Sweep, fake_fields, fake_run
 
-from prunesweep.report.compute.gather import gather, short_path
+from prunesweep.report.compute.gather import gather
 
 
 def test_names_of_several_sweeps_begin_with_the_directory(
@@ -32,11 +32,3 @@ def test_completed_and_failed_runs(tmp_path: Path) -> None:
         ("2", "failed"),
         ("3", "unfinished"),
     ]
-
-
-def test_paths_below_the_working_directory_are_relative(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    assert short_path(Path("sweep")) == Path("sweep")
-    assert short_path(tmp_path / "here" / "sweep") == Path("sweep")
-    assert short_path(tmp_path / "other") == (tmp_path / "other").resolve()

@@ -14,6 +14,7 @@ from prunesweep.results.run_directory import (
     RunDirectory,
     find_runs,
     planned_runs,
+    short_path,
     without_result,
 )
 
@@ -72,9 +73,3 @@ def _with_settings(run: RunDirectory) -> RunDirectory:
     if not run.completed or not run.settings_error:
         return run
     return replace(run, result=without_result("unreadable", run.settings_error, run.overrides))
-
-
-def short_path(path: Path) -> Path:
-    """Return `path` relative to the working directory if it is below it, else the absolute path."""
-    here, absolute = Path.cwd(), path.resolve()
-    return absolute.relative_to(here) if absolute.is_relative_to(here) else absolute

@@ -17,7 +17,6 @@ from prunesweep.report.compute.band import band
 from prunesweep.report.compute.colors import coloring, default_key, text
 from prunesweep.report.compute.costs import AXES
 from prunesweep.report.compute.frontiers import Frontier, value_of
-from prunesweep.report.compute.gather import short_path
 from prunesweep.report.compute.groups import Experiment, Spread
 from prunesweep.report.compute.lines import Line, lines, stages
 from prunesweep.report.compute.pictures import dense_weights_of, histograms, pictures, selected, weights_of
@@ -26,7 +25,7 @@ from prunesweep.report.compute.values import Task, Values
 from prunesweep.report.render.tables import label
 from prunesweep.results.history import after_dense, phase
 from prunesweep.results.published import published
-from prunesweep.results.run_directory import RunDirectory, Value
+from prunesweep.results.run_directory import RunDirectory, Value, short_path
 
 NUMBERS = (
     *("seed", "amount", "sparsity", "param_reduction", "params_total", "params_selected", "params_pruned"),

@@ -12,13 +12,12 @@ from typing import Any
 
 from prunesweep.errors import printable
 from prunesweep.report.compute.confirmation import Confirmation
-from prunesweep.report.compute.gather import short_path
 from prunesweep.report.compute.groups import Spread
 from prunesweep.report.compute.noise import Noise, binomial, ties
 from prunesweep.report.compute.values import Task, Values, sentences
 from prunesweep.report.compute.verdict import Choice, accuracy
 from prunesweep.report.render.tables import label
-from prunesweep.results.run_directory import RunDirectory
+from prunesweep.results.run_directory import RunDirectory, short_path
 
 MAX_TIES = 8
 """How many tied settings are named."""
