@@ -106,7 +106,7 @@ class LocalLauncher(Launcher):
                     handler = JobHandler(self.context, self.config, self.task_function, str(data))
                     gpus = launching.environments(self.config)
                     pool = stack.enter_context(Workers(workers, handler, data, gpus))
-                    threading.Thread(target=_import_report).start()  # while this process waits for the workers
+                    threading.Thread(target=_prepare_report).start()  # while this process waits for the workers
                 display = stack.enter_context(SweepDisplay())
                 self._log_as_hydra()  # above the bar
                 yield Sweep(pool, display)
@@ -152,9 +152,10 @@ class LocalExecutor:
         return [self._directories.pop(run.overrides) for run, _ in self._sweep.wait()]
 
 
-def _import_report() -> None:
-    """Import what the end of the sweep needs."""
-    import prunesweep.report.render.files  # noqa: F401
+def _prepare_report() -> None:
+    from prunesweep.report.render.files import prepare
+
+    prepare()
 
 
 def _failed(overrides: Sequence[str], error: Exception) -> JobReturn:

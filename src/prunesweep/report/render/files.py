@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 from prunesweep.files import write_atomically
@@ -9,12 +10,20 @@ from prunesweep.report.compute.gather import Runs
 from prunesweep.report.compute.settings import swept
 from prunesweep.report.compute.values import Values, compute
 from prunesweep.report.render.figure import figure
-from prunesweep.report.render.page import page
+from prunesweep.report.render.page import page, prepare_page
 from prunesweep.report.render.tables import frontier_table
 from prunesweep.results.tables import FAILED, ROUNDS, TABLE, failed_table, rounds_table, table
 
 FRONTIER, PAGE = "frontier.csv", "report.html"
 PICTURES = {"png": "frontier.png", "pdf": "frontier.pdf", "svg": "frontier.svg"}
+
+
+def prepare() -> None:
+    """Import and pack what every report needs. A sweep does this while it waits for its workers."""
+    prepare_page()
+    for form in PICTURES:
+        if form != "png":  # drawn by the library that is imported with the figure
+            import_module(f"matplotlib.backends.backend_{form}")
 
 
 def write_report(runs: Runs, folder: Path) -> tuple[Values, list[Path]]:

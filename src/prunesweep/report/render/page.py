@@ -47,6 +47,12 @@ def page(values: Values, folder: Path) -> str:
     )
 
 
+def prepare_page() -> None:
+    """Pack what is the same in all pages."""
+    _import_map()
+    _plotly()
+
+
 @cache
 def _import_map() -> str:
     """Return an import map that gives the module `modules/table.js` the name `page/table`."""
