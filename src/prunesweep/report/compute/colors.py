@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from prunesweep.report.compute.frontiers import value_of
 from prunesweep.report.compute.groups import Experiment
@@ -51,10 +52,10 @@ def coloring(
     for index in indices:
         value = value_of(key, runs, experiments[index])
         by_value[type(value), value].append(index)
-    if len(by_value) > MAX_GROUPS and all(_is_number(value) for _, value in by_value):
+    if len(by_value) > MAX_GROUPS and all(is_number(value) for _, value in by_value):
         values = [value_of(key, runs, experiments[index]) for index in indices]
         return Coloring([Group("", list(indices))], [value for value in values if isinstance(value, int | float)])
-    groups = [Group(text(value), by_value[kind, value]) for kind, value in sorted(by_value, key=_order)]
+    groups = [Group(text(value), by_value[kind, value]) for kind, value in sorted(by_value, key=in_order)]
     if len(groups) > MAX_GROUPS:
         groups.sort(key=lambda group: -len(group.experiments))
         rest = [index for group in groups[MAX_GROUPS - 1 :] for index in group.experiments]
@@ -66,7 +67,7 @@ def default_key(keys: Sequence[str], runs: Sequence[RunDirectory]) -> str:
     """Return the first setting with a few values of which none is a number; without one, an empty text."""
     for key in keys:
         distinct = {(type(value), value) for value in (run.settings.get(key) for run in runs)}
-        if 1 < len(distinct) <= MAX_GROUPS and not any(_is_number(value) for _, value in distinct):
+        if 1 < len(distinct) <= MAX_GROUPS and not any(is_number(value) for _, value in distinct):
             return key
     return ""
 
@@ -78,10 +79,12 @@ def text(value: Value) -> str:
     return f"{value:.6g}" if isinstance(value, float) and value != int(value) else str(value)
 
 
-def _is_number(value: Value) -> bool:
+def is_number(value: Value) -> TypeGuard[int | float]:
+    """Return whether a value is a number. In Python, booleans are integers."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _order(pair: tuple[type, Value]) -> tuple[bool, float, str]:
+def in_order(pair: tuple[type, Value]) -> tuple[bool, float, str]:
+    """Return a sort key of pairs of type and value: numbers by size, then the others by their text."""
     value = pair[1]
-    return not _is_number(value), float(value) if isinstance(value, int | float) else 0.0, text(value)
+    return not is_number(value), float(value) if isinstance(value, int | float) else 0.0, text(value)

@@ -15,6 +15,7 @@ from prunesweep.report.compute.gather import Runs
 from prunesweep.report.compute.groups import Experiment, Spread, experiments
 from prunesweep.report.compute.layers import Heat, Sensitivity, heats, sensitivities
 from prunesweep.report.compute.settings import varied
+from prunesweep.report.compute.slices import Mattered, mattered
 from prunesweep.report.compute.verdict import Verdict, verdict
 from prunesweep.results.result import classes_of
 from prunesweep.results.run_directory import RunDirectory
@@ -47,6 +48,7 @@ class Task:
         classes: Number of classes.
         keys: Settings in which the experiments differ.
         frontiers: Cost -> frontier, for costs that are known.
+        mattered: What mattered, or None if fewer than two settings vary.
     """
 
     dataset: str
@@ -60,6 +62,7 @@ class Task:
     hypervolume: Hypervolume
     heats: list[Heat]
     sensitivities: list[Sensitivity]
+    mattered: Mattered | None
     verdict: Verdict
 
 
@@ -121,6 +124,7 @@ def _task(
         hypervolume=volume(indices, runs, groups),
         heats=heats(runs, groups, indices),
         sensitivities=sensitivities(runs, groups, indices),
+        mattered=mattered(keys, indices, runs, groups, min(sizes, default=None)),
         verdict=verdict(indices, runs, groups, confirmed, (min(sizes, default=None), test)),
     )
 

@@ -2,7 +2,8 @@
 
 import { $ } from "page/dom";
 import { task } from "page/data";
-import { color, css } from "page/theme";
+import { largest, smallest } from "page/format";
+import { color, css, viridis } from "page/theme";
 
 // Returns the groups { label, experiments, shade } of the chosen key, and for a number with many values its scale.
 export function coloring() {
@@ -14,3 +15,14 @@ export function coloring() {
 
 // Returns a map from each setting to its group.
 export const groupOf = (groups) => new Map(groups.flatMap((group) => group.experiments.map((index) => [index, group])));
+
+// Returns the color of each setting as a function of its index.
+export function shades() {
+  const { groups, scale } = coloring();
+  if (!scale) {
+    const group = groupOf(groups);
+    return (index) => group.get(index)?.shade ?? css("--faint");
+  }
+  const low = smallest(scale), high = largest(scale), place = new Map(task.experiments.map((index, at) => [index, scale[at]]));
+  return (index) => viridis((place.get(index) - low) / (high - low || 1));
+}

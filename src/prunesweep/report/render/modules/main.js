@@ -5,6 +5,7 @@ import { data, experiment, load, show, task, unpacked } from "page/data";
 import { $, element, fill, section } from "page/dom";
 import { on } from "page/events";
 import { drawLayers } from "page/layers";
+import { drawColored, drawMattered, keep, listenToMattered, showLines, showPoints } from "page/mattered";
 import { listenToPanel, showPanel } from "page/panel";
 import { showPins } from "page/pins";
 import { comparable } from "page/published";
@@ -34,7 +35,7 @@ function drawAll() {
   if ($("published").disabled) $("published").checked = false;
   showKnee();
   showChoice();
-  return Promise.all([drawTradeoff(), drawLayers(), drawSensitivity(), drawTuning(), showPanel(view.run), showPins(view.pins)]);
+  return Promise.all([drawTradeoff(), drawLayers(), drawSensitivity(), drawTuning(), drawMattered(), showPanel(view.run), showPins(view.pins)]);
 }
 
 function enter() {
@@ -64,7 +65,7 @@ function listen() {
   change(["axis"], drawAll);
   change(["scale", "attained", "single", "rounds", "published"], drawTradeoff);
   change(["bars"], () => Promise.all([drawTradeoff(), drawSensitivity()]));
-  change(["color"], () => Promise.all([drawTradeoff(), drawTuning()]));
+  change(["color"], () => Promise.all([drawTradeoff(), drawTuning(), drawColored()]));
   change(["heat"], drawLayers);
   change(["moment"], drawSensitivity);
   $("within").addEventListener("input", () => limit("within", "within-number"));
@@ -72,11 +73,12 @@ function listen() {
   $("filter").addEventListener("input", () => { write(); filterSettings(); });
   $("frontier").on("plotly_click", ({ points }) => { if (points[0].customdata !== undefined) open(experiment(points[0].customdata).runs[0]); });
   $("tuning").on?.("plotly_click", ({ points }) => { if (typeof points[0].customdata === "number") open(points[0].customdata); });
-  on("kept", (kept) => { emphasize(kept); later(drawTradeoff); });
+  on("kept", () => { showLines(); later(() => Promise.all([drawTradeoff(), showPoints()])); });
   on("run", (run) => { showPanel(run); drawSettings(); });
   on("pins", showPins);
   listenToSettings();
   listenToPanel();
+  listenToMattered();
   addEventListener("hashchange", () => { read(); prepare(); read(); return enter(); });
   for (const query of ["(prefers-color-scheme: dark)", "print"]) matchMedia(query).addEventListener("change", drawAll);
 }
@@ -91,6 +93,8 @@ async function start() {
   prepare();
   remember();
   read();
+  on("kept", emphasize);
+  on("kept", keep);
   await enter();
   listen();
 }

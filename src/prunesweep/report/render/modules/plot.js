@@ -14,17 +14,19 @@ export const scatter = (count) => (count > MANY_POINTS && canUseWebGL ? "scatter
 export const many = (count) => count > MANY_POINTS;
 export const narrow = (id) => $(id).clientWidth < 560;
 
-// Draws a chart. `table` contains its figures, { columns, rows }, which can be saved as CSV.
+// Draws a chart, also of several plots. The `length` of an axis is in pixels, and by default that of the chart. `table` contains its figures, { columns, rows }, which can be saved as CSV.
 export async function draw(id, traces, layout, table) {
   const ink = css("--ink"), grid = css("--grid");
   const axis = (options, pixels) => ({ gridcolor: grid, linecolor: ink, tickcolor: ink, ticks: "outside", zeroline: false, automargin: true,
     ...options, title: { text: wrapped(options.title ?? "", Math.floor(pixels / 8)), standoff: 8 } });  // about 8 pixels per letter
+  const pixels = { xaxis: $(id).clientWidth - 66, yaxis: $(id).clientHeight - 90 };
+  const axes = Object.entries(layout).filter(([name]) => /^[xy]axis\d*$/.test(name)).map(([name, { length = pixels[name], ...options }]) => [name, axis(options, length)]);
   const complete = {
-    ...layout, xaxis: axis(layout.xaxis, $(id).clientWidth - 66), yaxis: axis(layout.yaxis, $(id).clientHeight - 90),
+    ...layout, ...Object.fromEntries(axes),
     paper_bgcolor: css("--paper"), plot_bgcolor: css("--paper"), font: { color: ink, family: "system-ui, sans-serif", size: 13 },
     margin: { l: 50, r: 16, t: 12, b: 44, ...layout.margin }, hovermode: "closest",
     hoverlabel: { bgcolor: css("--wash"), bordercolor: css("--line"), font: { color: ink }, align: "left" },
-    legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, font: { size: 12 } }, showlegend: layout.showlegend ?? true,
+    legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, font: { size: 12 }, ...layout.legend }, showlegend: layout.showlegend ?? true,
   };
   // Every button is named here. Plotly has others, such as one that uploads the figures.
   const buttons = [["zoom2d", "pan2d", "resetScale2d"]];

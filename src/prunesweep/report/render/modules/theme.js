@@ -12,3 +12,11 @@ export const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "triangle-
 
 // From the background of the page to its accent: readable on light and on dark pages.
 export const ramp = () => [[0, css("--wash")], [1, css("--accent")]];
+
+// The scale of Plotly with this name, for what Plotly does not draw. Returns the color of a share in [0, 1].
+const VIRIDIS = [[68, 1, 84], [72, 40, 120], [62, 74, 137], [49, 104, 142], [38, 130, 142], [31, 158, 137], [53, 183, 121], [109, 205, 89], [180, 222, 44], [253, 231, 37]];
+
+export function viridis(share) {
+  const place = share * (VIRIDIS.length - 1), low = Math.min(VIRIDIS.length - 2, Math.floor(place)), part = place - low;
+  return `rgb(${VIRIDIS[low].map((from, index) => Math.round(from + part * (VIRIDIS[low + 1][index] - from))).join(",")})`;
+}
