@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 DEPTH = 6
 """The depth of the trees. Deeper ones learn the noise, and take long to take apart."""
-TREES = 48
+TREES = 32
 HALVES = 12
 """From how many halves of the settings the uncertainty is estimated."""
-TREES_OF_HALF = 12
+TREES_OF_HALF = 8
 REST = "interactions and noise"
 
 Numbers = NDArray[np.float64]

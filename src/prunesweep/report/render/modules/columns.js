@@ -11,6 +11,13 @@ const fraction = (id, title, of) => ({
 
 // A column has an `id`, `names` for the filter (the header first), `figure` to sort by, `show` for people and `cells` for CSV.
 export function columns() {
+  if (!known.has(task)) known.set(task, ofSettings());
+  return known.get(task);
+}
+
+const known = new Map();
+
+function ofSettings() {
   const keys = task.keys.map((key) => {
     const place = data.keys.indexOf(key), text = (one) => one.settings[place];
     const numeric = isNumeric(task.experiments.map((index) => text(data.experiments[index])));

@@ -23,8 +23,8 @@ export function filterSettings() {
   $("problem").hidden = !problem;
   $("count").textContent = `${number(shown.length)} of ${plural(all.length, "setting")}, ${plural(shown.reduce((sum, one) => sum + one.runs.length, 0), "run")}`;
   drawSettings();
-  const kept = shown.length < all.length ? new Set(shown.map((one) => data.experiments.indexOf(one))) : null;
-  send("kept", kept);
+  const found = new Set(shown);
+  send("kept", shown.length < all.length ? new Set(task.experiments.filter((index) => found.has(experiment(index)))) : null);
 }
 
 const compare = (a, b) => (a === b ? 0 : a === null ? 1 : b === null ? -1 : typeof a === "string" ? a.localeCompare(b, "en", { numeric: true }) : a - b);

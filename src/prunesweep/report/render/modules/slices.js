@@ -12,7 +12,7 @@ import { fitting } from "page/ticks";
 import { describe, heights } from "page/tradeoff";
 import { open } from "page/view";
 
-const WIDTH = 240, TOP = 12, BETWEEN = 10, FOOT = 66, MAX_POINTS = 1000, PAD = 0.05;
+const WIDTH = 240, TOP = 12, BETWEEN = 10, FOOT = 66, MAX_POINTS = 500, PAD = 0.05;
 
 export async function drawSlices(kept) {
   const axes = settingAxes(), chart = $("slices"), rows = Math.ceil(axes.length / Math.max(1, Math.min(4, Math.floor(chart.clientWidth / WIDTH))));
