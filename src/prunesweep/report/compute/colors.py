@@ -76,7 +76,7 @@ def text(value: Value) -> str:
     """Return a value as it is written in YAML: `true`, `null`, `1.0`."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    return f"{value:.6g}" if isinstance(value, float) and value != int(value) else str(value)
+    return f"{value:.6g}" if isinstance(value, float) and not value.is_integer() else str(value)
 
 
 def is_number(value: Value) -> TypeGuard[int | float]:

@@ -19,6 +19,9 @@ from prunesweep.report.compute.shares import Share, share
 
 REPETITIONS = 400
 """The number of bootstrap samples."""
+MAMMEN = ((1 - 5**0.5) / 2, (1 + 5**0.5) / 2)
+PROBABILITIES = (MAMMEN[1] / 5**0.5, -MAMMEN[0] / 5**0.5)
+"""The factors of the residuals of a wild bootstrap: mean 0, variance 1, and third moment 1."""
 MIN_FREEDOM = 3
 """The least degrees of freedom from which the noise can be estimated."""
 INTERACTIONS, SEEDS, REST = "interactions", "seeds", "interactions and noise"
@@ -83,8 +86,8 @@ class Design:
 def analysis(names: Sequence[str], codes: Codes, y: Numbers) -> list[Share] | None:
     """Return the share of each setting, then those of interactions and of noise.
 
-    The intervals are those of a wild bootstrap with random signs (Liu, "Bootstrap procedures under some non-i.i.d.
-    models", 1988), because networks that are nearly destroyed vary more than others. Its seed is fixed.
+    The intervals are those of a wild bootstrap (Mammen, "Bootstrap and wild bootstrap for high dimensional linear
+    models", 1993), because networks that are nearly destroyed vary more than others. Its seed is fixed.
 
     Args:
         names: The names of the settings.
@@ -100,8 +103,8 @@ def analysis(names: Sequence[str], codes: Codes, y: Numbers) -> list[Share] | No
     measured = y[:, None] - y.mean()
     fitted = design.fitted(measured)
     residuals = (measured - fitted) * np.sqrt(len(y) / design.freedom)
-    signs = np.random.default_rng(0).choice((-1.0, 1.0), (len(y), REPETITIONS))
-    errors = _shares(design, fitted + residuals * signs).std(axis=1)
+    factors = np.random.default_rng(0).choice(MAMMEN, (len(y), REPETITIONS), p=PROBABILITIES)
+    errors = _shares(design, fitted + residuals * factors).std(axis=1)
     labels = [*names, *((INTERACTIONS, SEEDS) if design.repeated else (REST,))]
     found = zip(labels, _shares(design, measured)[:, 0], errors, strict=True)
     return [share(label, float(estimate), float(error), design.freedom) for label, estimate, error in found]
