@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from torch import nn
 
@@ -18,6 +19,8 @@ from prunesweep.models.settings import Model, Shape
 from prunesweep.models.tensors import load_tensors
 from prunesweep.models.trial import Traits, traits
 from prunesweep.models.weights import read_weights
+from prunesweep.pruning.paths import Wiring
+from prunesweep.pruning.wiring import trace
 
 
 def _no_chain(position: int) -> State:
@@ -59,6 +62,11 @@ class Context:
     def traits(self) -> Traits:
         """How the network must be run."""
         return traits(self.model, self.shape, len(self.facts.classes))
+
+    @cached_property
+    def wiring(self) -> Wiring:
+        """Which units of the network read which."""
+        return trace(self.template(), self.shape)
 
     def build(self) -> nn.Module:
         """Return a newly initialized network on the CPU. Draws from torch's global random state."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -12,14 +13,15 @@ from prunesweep.chain.context import Context
 from prunesweep.chain.seeding import derived_seed, drawing_from, generator_of
 from prunesweep.chain.state import State, masked
 from prunesweep.chain.steps import Record, Step, TrainEpoch
+from prunesweep.chain.stretches import Stretch, train_in_stretches
 from prunesweep.data.datasets import Split
 from prunesweep.pruning.allocation import Units
 from prunesweep.pruning.criteria import find
 from prunesweep.pruning.curves import cubic
 from prunesweep.pruning.masks import prune
+from prunesweep.pruning.protection import protect
 from prunesweep.pruning.scoring import NetworkView, Sample
 from prunesweep.pruning.spec import PruneSpec
-from prunesweep.training.loop import shuffled
 from prunesweep.training.straight_through import straight_through
 
 
@@ -48,25 +50,46 @@ class Prune(Step):
 
     def apply(self, state: State, context: Context) -> tuple[State, Record]:
         after = replace(state, optimizer={})
+        protected: Record = {}
         for single_pass in self.spec.passes():
-            masks = ranked(single_pass, self.layers, after, context, derived_seed(self.seed, "prune", self.index))
+            seed = derived_seed(self.seed, "prune", self.index)
+            masks, protected = ranked(single_pass, self.layers, after, context, seed)
             after = masked(replace(after, masks={**after.masks, **masks}))
-        return after, {"sparsity": after.sparsity}
+        return after, {"sparsity": after.sparsity, **protected}
 
     def summary(self) -> str:
         return str(self.spec)
 
 
-def ranked(spec: PruneSpec, layers: tuple[str, ...], state: State, context: Context, seed: int) -> dict[str, Tensor]:
-    """Return the masks of the parameters `layers` after one pass of `spec` on `state`, on the state's device."""
+def ranked(
+    spec: PruneSpec, layers: tuple[str, ...], state: State, context: Context, seed: int
+) -> tuple[dict[str, Tensor], Record]:
+    """Return the masks of the parameters `layers` after one pass of `spec` on `state`, and the record of `lowest`."""
+    names = list(Units.of(spec.structure, {name: state.weights[name].shape for name in layers}).counts)
+    if spec.criterion == "none":
+        return lowest(spec, layers, {name: state.weights[name].abs().cpu() for name in names}, state, context)
+    return lowest(spec, layers, _scores(spec, names, state, context, seed), state, context)
+
+
+def lowest(
+    spec: PruneSpec, layers: tuple[str, ...], scores: Mapping[str, Tensor], state: State, context: Context
+) -> tuple[dict[str, Tensor], Record]:
+    """Mask the lowest `scores` among what the masks of `state` keep.
+
+    Returns:
+        The masks of the parameters `layers`, on the state's device, and a record: with protection, `protected` is the
+        number of weights that are kept for a path in place of higher-ranked ones.
+    """
     weights = {name: state.weights[name] for name in layers}
     shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
-    names = list(Units.of(spec.structure, shapes).counts)
     before = {name: state.masks[name].cpu() for name in layers if name in state.masks}
-    magnitudes = {name: weights[name].abs().cpu() for name in names}
-    scores = magnitudes if spec.criterion == "none" else _scores(spec, names, state, context, seed)
-    masks = prune(spec, scores, magnitudes, shapes, before)
-    return {name: mask.to(weights[name].device) for name, mask in masks.items()}
+    masks = prune(spec, scores, {name: weights[name].abs().cpu() for name in scores}, shapes, before)
+    record: Record = {}
+    if spec.protect:
+        chosen = protect(spec, context.wiring, scores, masks, before, shapes)
+        record = {"protected": sum(int((mask & ~masks[name]).sum()) for name, mask in chosen.items())}
+        masks = chosen
+    return {name: mask.to(weights[name].device) for name, mask in masks.items()}, record
 
 
 def _scores(spec: PruneSpec, names: list[str], state: State, context: Context, seed: int) -> dict[str, Tensor]:
@@ -88,10 +111,10 @@ def _sample(spec: PruneSpec, context: Context, seed: int) -> Sample | None:
     if spec.sample is None:
         return None
     batches, batch_size = spec.sample
-    return Sample(lambda: _draw(context.data.train, batches * batch_size, seed), batch_size)
+    return Sample(lambda: draw(context.data.train, batches * batch_size, seed), batch_size)
 
 
-def _draw(train: Split, size: int, seed: int) -> Split:
+def draw(train: Split, size: int, seed: int) -> Split:
     """Return `size` training examples drawn from `seed`, or all of them if there are fewer."""
     order = torch.randperm(len(train), generator=generator_of(derived_seed(seed, "batches", 0)))
     return train.take(order[:size].to(train.labels.device))
@@ -121,39 +144,41 @@ class RampEpoch(TrainEpoch):
     regrow: bool
 
     def apply(self, state: State, context: Context) -> tuple[State, Record]:
-        seed, train = derived_seed(self.seed, "train", self.index), context.data.train
-        batches = shuffled(train, self.batch_size, generator_of(seed))
-        loss, seconds = 0.0, 0.0
-        for start in range(0, len(batches), self.every):
-            stretch = batches[start : start + self.every]
-            stretch_seed = derived_seed(seed, "stretch", start)
-            with drawing_from(stretch_seed, context.device):
-                state, part, took = self._train(stretch, state, context, stretch_seed)
-            loss, seconds = loss + part, seconds + took
-            progress = (self.number + (start + len(stretch)) / len(batches)) / self.of
-            state = self._set_masks(state, context, progress, derived_seed(seed, "prune", start))
+        state, record = train_in_stretches(self, self.every, state, context, self._train, self._set_masks)
         if self.number + 1 == self.of:
             state = masked(replace(state, dense={}))
-        return state, self.report(state, context, loss / len(train), seconds)
+        return state, record
 
     def _train(
         self, batches: tuple[Tensor, ...], state: State, context: Context, seed: int
     ) -> tuple[State, float, float]:
-        """Train on a part of the epoch. With `regrow`, the state keeps the values under the masks as `dense`."""
-        if not self.regrow:
-            return self.train_on(batches, state, context, held=state.masks, seed=seed)
-        whole = replace(state, weights={**state.weights, **state.dense})
-        after, loss, seconds = self.train_on(
-            batches, whole, context, held={}, seed=seed, within=lambda model: straight_through(model, state.masks)
-        )
-        dense = {name: after.weights[name] for name in self.layers}
-        return masked(replace(after, dense=dense)), loss, seconds
+        if self.regrow:
+            return train_all(self, self.layers, batches, state, context, seed)
+        return self.train_on(batches, state, context, held=state.masks, seed=seed)
 
-    def _set_masks(self, state: State, context: Context, progress: float, seed: int) -> State:
+    def _set_masks(self, state: State, context: Context, stretch: Stretch) -> tuple[State, Record]:
+        progress = (self.number + stretch.end) / self.of
         spec = self.spec.at(self.spec.fractions.map(lambda final: cubic(final, progress)))
         whole = replace(state, weights={**state.weights, **state.dense}, masks={} if self.regrow else state.masks)
-        masks = ranked(spec, self.layers, whole, context, seed)
-        return masked(replace(whole, masks={**state.masks, **masks}))
+        masks, record = ranked(spec, self.layers, whole, context, stretch.seed)
+        return masked(replace(whole, masks={**state.masks, **masks})), record
 
     def summary(self) -> str:
         return f"{self.spec} (epoch {self.index + 1})"
+
+
+def train_all(
+    step: TrainEpoch,
+    layers: tuple[str, ...],
+    batches: tuple[Tensor, ...],
+    state: State,
+    context: Context,
+    seed: int,
+) -> tuple[State, float, float]:
+    """Train on a part of an epoch, the masked weights of `layers` too. The state keeps their values as `dense`."""
+    whole = replace(state, weights={**state.weights, **state.dense})
+    after, loss, seconds = step.train_on(
+        batches, whole, context, held={}, seed=seed, within=lambda model: straight_through(model, state.masks)
+    )
+    dense = {name: after.weights[name] for name in layers}
+    return masked(replace(after, dense=dense)), loss, seconds

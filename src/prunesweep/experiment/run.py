@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -78,6 +79,11 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
             points = [measure(execution, point, parts) for point in planned.points]
             tested = execution.observe(planned.points[-1].final, Evaluate(parts.data))
             final = execution.state(planned.points[-1].final)
+    points = [
+        {**point, "protected": protected(execution, at.pruned)}
+        for point, at in zip(points, planned.points, strict=True)
+    ]
+    warn_of_unfollowed_layers(execution, parts)
     cached = len(planned.chain) - execution.computed
     compact, compact_error = compact_form(config, context, final)
     result = Result(
@@ -171,7 +177,7 @@ def prepare(config: RunConfig, context: Context) -> Parts:
         optimizer=config.optimizer,
         train=config.train,
         finetune=config.finetune,
-        spec=resolve(config.prune, selected, total),
+        spec=resolve(config.prune, selected, total, repeated=config.schedule.repeated),
         seed=config.seed,
         augment=config.augment,
         cleanup=config.prune.cleanup,
@@ -317,6 +323,26 @@ def measure(execution: Execution, point: MeasuredPoint, parts: Parts) -> dict[st
         "pruned": pruned,
         "final": final,
     }
+
+
+def protected(execution: Execution, position: int) -> int:
+    """Return how many weights the last pruning up to the step at `position` kept for paths; 0 without protection."""
+    recalled = execution.chain[position].recalls  # a control has the masks of an earlier step
+    records = execution.records[: min((position, *recalled)) + 1]
+    return next((record["protected"] for record in reversed(records) if "protected" in record), 0)
+
+
+def warn_of_unfollowed_layers(execution: Execution, parts: Parts) -> None:
+    """Log which layers are only protected from losing all weights, if any of the steps was computed now."""
+    if not parts.spec.protect or not execution.computed:
+        return
+    units = execution.context.wiring.units
+    layers = [layer_of(name) for name, shape in parts.selected.items() if len(shape) > 1 and name not in units]
+    if layers:
+        logging.getLogger("prunesweep").warning(
+            f"prune.protect=paths: paths through {', '.join(layers)} cannot be followed. Each of these layers keeps at "
+            "least one weight."
+        )
 
 
 def collapse(dead_layers: Sequence[str], accuracy: float, class_total: Sequence[int], *, trained: bool) -> str | None:

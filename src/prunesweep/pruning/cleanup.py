@@ -15,24 +15,17 @@ themselves: pooling, activations, normalization, skip connections. What this can
 from __future__ import annotations
 
 import copy
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from prunesweep.models.settings import Shape
-from prunesweep.models.tensors import layers_of
-from prunesweep.pruning.selection import prunable
+from prunesweep.pruning.tracing import AT_ONCE, Layer, hooked, layers_that_run_once, unit_dimension
 
 TOLERANCE = 1e-9
 """Allowed difference of a logit in float64, absolute and as a fraction of the largest logit."""
-AT_ONCE = 256
-"""The number of units that one pass examines."""
-
-Layer = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear
 
 
 def clean_up(model: nn.Module, shape: Shape) -> dict[str, Tensor]:
@@ -50,7 +43,7 @@ def clean_up(model: nn.Module, shape: Shape) -> dict[str, Tensor]:
     after = copy.deepcopy(before)
     images = torch.randn(8, *shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     with torch.no_grad():
-        layers = _layers_that_run_once(after, images)
+        layers = list(layers_that_run_once(after, images).values())
         _fold_constants(after, layers, shape)
         _remove_dead_ends(after, layers, shape)
         expected = before(images.clone())
@@ -60,23 +53,6 @@ def clean_up(model: nn.Module, shape: Shape) -> dict[str, Tensor]:
     original = dict(model.named_parameters())
     changed = {name: value.detach().to(original[name].dtype) for name, value in after.named_parameters()}
     return {name: value for name, value in changed.items() if not torch.equal(value, original[name])}
-
-
-def _layers_that_run_once(model: nn.Module, images: Tensor) -> list[Layer]:
-    """Return the layers that can be changed, in the order in which they run."""
-    known, modules = prunable(model), layers_of(model)
-    calls: list[str] = []
-    with _hooked([modules[name].register_forward_hook(lambda *_, name=name: calls.append(name)) for name in known]):
-        model(images.clone())
-    uses = Counter(id(parameter) for module in modules.values() for parameter in module._parameters.values())
-    return [
-        layer
-        for name in calls
-        if isinstance(layer := modules[name], Layer)
-        and calls.count(name) == 1
-        and getattr(layer, "groups", 1) == 1
-        and all(uses[id(parameter)] == 1 for parameter in layer.parameters())
-    ]
 
 
 def _fold_constants(model: nn.Module, layers: list[Layer], shape: Shape) -> None:
@@ -98,13 +74,13 @@ def _fold_constants(model: nn.Module, layers: list[Layer], shape: Shape) -> None
 
     handles = [layer.register_forward_pre_hook(fold) for layer in layers]
     handles += [layer.register_forward_hook(mark) for layer in layers]
-    with _hooked(handles):
+    with hooked(handles):
         model(torch.full((1, *shape), float("nan"), dtype=torch.float64))
 
 
 def _constants(layer: Layer, inputs: Tensor) -> Tensor:
     """Return the value of each input feature or channel `[in]`, NaN where it depends on the image or on the place."""
-    rows = inputs.movedim(_unit_dimension(layer), 0).flatten(1)
+    rows = inputs.movedim(unit_dimension(layer), 0).flatten(1)
     return rows[:, 0].where((rows == rows[:, :1]).all(1), float("nan"))
 
 
@@ -127,10 +103,10 @@ def _remove_dead_ends(model: nn.Module, layers: list[Layer], shape: Shape) -> No
         used = layer.weight.transpose(0, 1).flatten(1).any(1)  # [in]
         return (inputs[0].where(_along_units(layer, used, inputs[0]), 0.0), *inputs[1:])
 
-    with _hooked([layer.register_forward_pre_hook(ignore_unused) for layer in layers]):
+    with hooked([layer.register_forward_pre_hook(ignore_unused) for layer in layers]):
         for layer in reversed(layers):
             for units in torch.arange(len(layer.weight)).split(AT_ONCE):
-                with _hooked([layer.register_forward_hook(_nan_of(units))]):
+                with hooked([layer.register_forward_hook(_nan_of(units))]):
                     logits = model(torch.zeros(len(units), *shape, dtype=torch.float64))
                 unreached = units[~logits.flatten(1).isnan().any(1)]
                 for parameter in layer.parameters():
@@ -141,28 +117,13 @@ def _nan_of(units: Tensor) -> Callable[[Layer, Any, Tensor], None]:
     """Return a hook that sets the output of one of `units` to NaN for each image."""
 
     def hook(layer: Layer, _: Any, output: Tensor) -> None:
-        output.movedim(_unit_dimension(layer), 1)[torch.arange(len(units)), units] = float("nan")
+        output.movedim(unit_dimension(layer), 1)[torch.arange(len(units)), units] = float("nan")
 
     return hook
-
-
-def _unit_dimension(layer: Layer) -> int:
-    """Return the dimension of the features or channels in the inputs and outputs of a layer."""
-    return -1 if isinstance(layer, nn.Linear) else 1
 
 
 def _along_units(layer: Layer, values: Tensor, like: Tensor) -> Tensor:
     """Return `values` of features or channels in a shape that broadcasts to inputs or outputs `like`."""
     shape = [1] * like.dim()
-    shape[_unit_dimension(layer)] = -1
+    shape[unit_dimension(layer)] = -1
     return values.view(shape)
-
-
-@contextmanager
-def _hooked(handles: list[Any]) -> Iterator[None]:
-    """Remove the hooks of `handles` afterwards."""
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()

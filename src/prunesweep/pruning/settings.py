@@ -13,6 +13,7 @@ from prunesweep.pruning.criteria import CRITERIA
 KINDS = ("conv", "fc", "conv_transpose")
 DEFAULT_KINDS = KINDS[:2]
 CLEANUPS = ("none", "final", "rounds")
+PROTECTIONS = ("auto", "none", "paths")
 MAX_ITERATIONS = 10_000
 DEFAULT_AMOUNT = 0.2
 """The fraction to prune if neither `prune.amount` nor `prune.compression` is given."""
@@ -68,6 +69,8 @@ class Pruning:
         per_layer: Layer -> fraction, for layers that do not follow `amount`. The name of a layer may contain
             dots (`features.0`).
         floor: What each layer keeps at least: below 1 a fraction, from 1 on a number of weights or channels.
+        protect: Whether each layer and each class keeps a path of weights from the image, at the same number of kept
+            weights: `paths`, `none`, or `auto`: with every schedule that prunes more than once. Single weights only.
         n: Inputs kept of every `m`, with `n_of_m`.
         m: Inputs of one group, with `n_of_m`.
         cleanup: Whether parameters without an effect are removed after training: `none`, `final` (of the final
@@ -87,6 +90,7 @@ class Pruning:
     per_layer: dict[str, Any] = field(default_factory=dict)
     floor: float = 0.0
     cleanup: str = "none"
+    protect: str = "auto"
     n: int = 2
     m: int = 4
     iterations: int = 1
@@ -107,6 +111,7 @@ class Pruning:
             check_range(f"prune.per_layer.{layer}", fraction, 0, 1)
         check_range("prune.floor", self.floor, 0, MAX_COUNT)
         check_choice("prune.cleanup", self.cleanup, CLEANUPS)
+        check_choice("prune.protect", self.protect, PROTECTIONS)
         check_range("prune.n", self.n, 1, MAX_COUNT)
         check_range("prune.m", self.m, self.n, MAX_COUNT)
         check_range("prune.iterations", self.iterations, 1, MAX_ITERATIONS)

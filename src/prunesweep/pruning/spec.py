@@ -68,6 +68,7 @@ class PruneSpec:
         sample: With a criterion that needs data, (number of batches, images of one batch).
         target: Import path of the user's own criterion.
         code: Hash of the code of the user's own criterion.
+        protect: Whether each layer and each class keeps a path.
     """
 
     criterion: str
@@ -81,6 +82,7 @@ class PruneSpec:
     sample: tuple[int, int] | None = None
     target: str | None = None
     code: str | None = None
+    protect: bool = False
 
     def describe(self) -> dict[str, Any]:
         """Return everything the masks depend on as plain values, without fields at their defaults."""
@@ -120,10 +122,10 @@ class PruneSpec:
         return f"{self.fractions.amount:g} by {self.criterion}{scope}"
 
 
-def resolve(settings: Pruning, shapes: Shapes, params_total: int) -> PruneSpec:
+def resolve(settings: Pruning, shapes: Shapes, params_total: int, *, repeated: bool = False) -> PruneSpec:
     """Return the specification of `settings` for the selected parameters of a network with `params_total` parameters.
 
-    Equivalent settings give equal specifications.
+    Equivalent settings give equal specifications. `repeated`: whether the schedule prunes more than once.
 
     Raises:
         UsageError: The target cannot be reached. The message says what can be reached.
@@ -151,6 +153,8 @@ def resolve(settings: Pruning, shapes: Shapes, params_total: int) -> PruneSpec:
         scope=settings.scope,
         floor=settings.floor,
         iterations=settings.iterations,
+        protect=settings.structure == "unstructured"
+        and settings.protect in (("auto", "paths") if repeated else ("paths",)),
     )
     check_reachable(Units.of(spec.structure, shapes), spec.budgets(shapes), spec.floor, spec.structure)
     return spec

@@ -7,9 +7,9 @@ from typing import Any, Literal, get_args
 
 Epoch = Mapping[str, Any]
 
-PhaseName = Literal["dense", "ramp", "finetune", "ticket", "control"]
-"""Training before any pruning; epochs in which sparsity rises; training after pruning; retraining of a rewound lottery
-ticket; training of a reinitialized control network."""
+PhaseName = Literal["dense", "ramp", "regrow", "finetune", "ticket", "control"]
+"""Training before any pruning; epochs in which sparsity rises; epochs in which pruned weights can return;
+training after pruning; retraining of a rewound lottery ticket; training of a reinitialized control network."""
 
 PHASES: tuple[str, ...] = get_args(PhaseName)
 

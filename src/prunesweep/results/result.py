@@ -50,6 +50,7 @@ class Result:
     theoretical_speedup: float | None
     dead_layers: list[str]
     collapsed: str | None
+    protected: int
     dense: dict[str, float]
     pruned: dict[str, float]
     final: dict[str, float]

@@ -9,7 +9,17 @@ from prunesweep.chain.schedules.gradual import gradual
 from prunesweep.chain.schedules.iterative import iterative
 from prunesweep.chain.schedules.lottery import lottery
 from prunesweep.chain.schedules.one_shot import one_shot
-from prunesweep.chain.schedules.settings import Gradual, Iterative, Lottery, OneShot, Schedule
+from prunesweep.chain.schedules.regrowth import rigl, sparse_evolution, surgery
+from prunesweep.chain.schedules.settings import (
+    Gradual,
+    Iterative,
+    Lottery,
+    OneShot,
+    RigL,
+    Schedule,
+    SparseEvolution,
+    Surgery,
+)
 from prunesweep.chain.schedules.writer import Parts, Plan
 
 PLANNERS: dict[type[Schedule], Callable[[Any, Parts], Plan]] = {
@@ -17,6 +27,9 @@ PLANNERS: dict[type[Schedule], Callable[[Any, Parts], Plan]] = {
     Iterative: iterative,
     Gradual: gradual,
     Lottery: lottery,
+    RigL: rigl,
+    SparseEvolution: sparse_evolution,
+    Surgery: surgery,
 }
 """Settings -> the function (settings, parts) that writes the chain."""
 

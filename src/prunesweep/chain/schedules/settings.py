@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from prunesweep.errors import MAX_COUNT, check_choice, check_range
 from prunesweep.pruning.curves import CURVES
@@ -14,8 +15,13 @@ MAX_ROUNDS = 1_000
 
 @dataclass
 class Schedule:
-    """Settings of a schedule: in which order a run prunes and trains."""
+    """Settings of a schedule: in which order a run prunes and trains.
 
+    Attributes:
+        repeated: Whether the schedule prunes more than once.
+    """
+
+    repeated: ClassVar[bool] = True
     name: str
 
 
@@ -23,6 +29,7 @@ class Schedule:
 class OneShot(Schedule):
     """Train, prune once, fine-tune."""
 
+    repeated: ClassVar[bool] = False
     name: str = "one_shot"
 
 
@@ -97,4 +104,80 @@ class Lottery(Schedule):
         check_choice("schedule.control", self.control, CONTROLS)
 
 
-SCHEDULES: tuple[type[Schedule], ...] = (OneShot, Iterative, Gradual, Lottery)
+@dataclass
+class Regrowth(Schedule):
+    """Train a sparse network whose pruned weights can return, then fine-tune under the last masks.
+
+    Attributes:
+        epochs: Number of epochs during which the masks change.
+        every: Optimizer steps between two changes of the masks.
+        rise: The part of these epochs, from 0 to 1, during which sparsity rises along a cubic curve. 0: it is reached
+            before the first of them.
+        lr_scale: Factor of `optimizer.lr` during these epochs. The rate is constant.
+    """
+
+    epochs: int = 20
+    every: int = 100
+    rise: float = 0.0
+    lr_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_range("schedule.epochs", self.epochs, 1, MAX_EPOCHS)
+        check_range("schedule.every", self.every, 1, MAX_COUNT)
+        check_range("schedule.rise", self.rise, 0, 1)
+        check_range("schedule.lr_scale", self.lr_scale, 0, above=True)
+
+
+@dataclass
+class RigL(Regrowth):
+    """Drop the smallest weights of each layer and grow those with the largest gradients (Evci et al. 2020).
+
+    Attributes:
+        fraction: The fraction of the kept weights of each layer that the first change exchanges. It falls to 0 along
+            half a cosine wave.
+        batches: Training batches over which the gradient is averaged.
+    """
+
+    name: str = "rigl"
+    fraction: float = 0.3
+    batches: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("schedule.fraction", self.fraction, 0, 1)
+        check_range("schedule.batches", self.batches, 1, MAX_COUNT)
+
+
+@dataclass
+class SparseEvolution(Regrowth):
+    """Drop the smallest weights of each layer and grow random ones (SET, Mocanu et al. 2018).
+
+    Attributes:
+        fraction: The fraction of the kept weights of each layer that each change exchanges.
+    """
+
+    name: str = "set"
+    fraction: float = 0.3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("schedule.fraction", self.fraction, 0, 1)
+
+
+@dataclass
+class Surgery(Regrowth):
+    """Prune and restore weights by two thresholds, while pruned weights keep training (Guo et al. 2016).
+
+    Attributes:
+        gamma: After the rise, the masks change with the probability 1 / (1 + gamma * optimizer steps since the rise).
+    """
+
+    name: str = "surgery"
+    gamma: float = 1e-4
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range("schedule.gamma", self.gamma, 0)
+
+
+SCHEDULES: tuple[type[Schedule], ...] = (OneShot, Iterative, Gradual, Lottery, RigL, SparseEvolution, Surgery)

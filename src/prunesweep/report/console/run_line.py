@@ -25,6 +25,7 @@ def line(result: Result, folder: Path) -> str:
         f"{_given(result)}test accuracy dense {percent(result.dense['test_accuracy'])}, "
         f"pruned {percent(result.pruned['test_accuracy'])}, final {percent(result.final['test_accuracy'])}; "
         f"{result.seconds:.1f} s{cached} -> {printable(short_path(folder))}"
+        + (f"; kept for a path: {result.protected:,}" if result.protected else "")
         + (f"; COLLAPSED: {result.collapsed}" if result.collapsed else "")
     )
 

@@ -277,7 +277,7 @@ def _curve(result: Mapping[str, Any]) -> list[float]:
     the dense network.
     """
     epochs = after_dense(result["history"])
-    rises = bool(epochs) and phase(epochs[0]) == "ramp"
+    rises = bool(epochs) and phase(epochs[0]) in ("ramp", "regrow")
     start = result["dense"] if rises else (result["rounds"] or [result])[0]["pruned"]
     return [_short(scores["val_accuracy"]) for scores in (start, *epochs)]
 
