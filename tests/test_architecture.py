@@ -24,7 +24,10 @@ WITHOUT_OWN_TEST = {
     "models/lenets.py",
     "pruning/curves.py",
     "training/straight_through.py",
-    *(f"chain/schedules/{name}.py" for name in ("gradual", "iterative", "lottery", "one_shot", "plan", "writer")),
+    *(
+        f"chain/schedules/{name}.py"
+        for name in ("gradual", "iterative", "lottery", "one_shot", "plan", "regrowth", "writer")
+    ),
 }
 
 

@@ -17,6 +17,7 @@ from prunesweep.chain.context import Context
 from prunesweep.chain.environment import digests, environment, extend
 from prunesweep.chain.observations import Count, Evaluate
 from prunesweep.chain.prune_steps import Prune, RampEpoch
+from prunesweep.chain.regrow_steps import RegrowEpoch, SurgeryEpoch
 from prunesweep.chain.schedules.plan import plan
 from prunesweep.chain.state import tensor_hash
 from prunesweep.chain.steps import Described, Init, Reinitialize, Rewind, TrainEpoch
@@ -75,6 +76,7 @@ CHANGES = [
     "prune.floor=5",
     "prune.cleanup=final",
     "prune.cleanup=rounds",
+    "prune.protect=paths",
     "prune.iterations=3",
     "prune.criterion=snip prune.batches=3",
     "prune.criterion=snip prune.batch_size=16",
@@ -92,6 +94,7 @@ UNCHANGED = [
     "search.objectives=[val_accuracy] search.replicates=3 search.storage=sqlite:///x search.heartbeat=9",
     "prune.amount=0.2",
     "prune.n=3 prune.m=5",
+    "prune.protect=none",
     "prune.batches=3 prune.batch_size=16",
     "store.dir=/elsewhere",
     "store.enabled=false",
@@ -243,7 +246,10 @@ def test_a_change_of_what_is_computed_changes_a_digest(
     assert digest_with_code(change, tmp_path, build(settings), monkeypatch) != base
 
 
-@pytest.mark.parametrize("kind", [Init, TrainEpoch, Rewind, Reinitialize, Prune, RampEpoch, Evaluate, Count])
+KINDS = [Init, TrainEpoch, Rewind, Reinitialize, Prune, RampEpoch, RegrowEpoch, SurgeryEpoch, Evaluate, Count]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_step_and_observation_hashes_its_own_code(kind: type[Described]) -> None:
     assert code_hash(kind.__module__)
     assert kind.describe.__qualname__.endswith("describe")

@@ -123,6 +123,25 @@ def test_more_passes_prune_the_same_count_but_other_weights(start: State) -> Non
     assert any(not torch.equal(one.masks[name], many.masks[name]) for name in LAYERS)
 
 
+@pytest.mark.parametrize("protect", ["none", "paths"])
+def test_protection_keeps_the_count_and_records_what_it_kept(protect: str, start: State) -> None:
+    """13 of 236,200 weights are as many as a network with a path to each class needs: 1 + 1 + 10, and one more."""
+    layers = ("fc1.weight", "fc2.weight", "fc3.weight")
+    total = sum(math.prod(SHAPES[name]) for name in layers)
+    step = replace(PRUNE, spec=spec(*layers, amount=1 - 13 / total, protect=protect), layers=layers)
+    after, record = step.apply(start, CONTEXT)
+    left = [int(after.masks[name].sum()) for name in layers]
+    assert sum(left) == 13
+    if protect == "paths":
+        assert record["protected"] > 0
+        assert left[0] == 1
+        assert after.masks["fc3.weight"].any(1).all(), "each class has a weight"
+        assert equal(after, step.apply(start, CONTEXT)[0])
+    else:
+        assert "protected" not in record
+        assert not after.masks["fc1.weight"].any()
+
+
 def test_the_criterion_none_prunes_nothing(start: State) -> None:
     state, record = replace(PRUNE, spec=spec(criterion="none")).apply(start, CONTEXT)
     assert record["sparsity"] == 0

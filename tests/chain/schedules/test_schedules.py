@@ -5,8 +5,18 @@ import pytest
 
 from prunesweep.chain.cleanup import CleanUp
 from prunesweep.chain.prune_steps import Prune, RampEpoch
+from prunesweep.chain.regrow_steps import RegrowEpoch, SurgeryEpoch
 from prunesweep.chain.schedules.plan import plan
-from prunesweep.chain.schedules.settings import Gradual, Iterative, Lottery, OneShot, Schedule
+from prunesweep.chain.schedules.settings import (
+    Gradual,
+    Iterative,
+    Lottery,
+    OneShot,
+    RigL,
+    Schedule,
+    SparseEvolution,
+    Surgery,
+)
 from prunesweep.chain.schedules.writer import MeasuredPoint, Parts, Plan
 from prunesweep.chain.steps import Init, Reinitialize, Rewind, TrainEpoch
 from prunesweep.errors import UsageError
@@ -155,6 +165,34 @@ def test_gradual_raises_sparsity_during_training() -> None:
     assert written.points == (MeasuredPoint(0.75, 3, 4),)
 
 
+@pytest.mark.parametrize(("schedule", "batches"), [(RigL, 1), (SparseEvolution, None)])
+def test_rigl_and_set_prune_once_and_exchange_weights_for_some_epochs(
+    schedule: type[RigL | SparseEvolution], batches: int | None
+) -> None:
+    written = plan(schedule(epochs=2, every=7, lr_scale=0.5, fraction=0.2), parts(1, 1))
+    assert [type(step) for step in written.chain] == [Init, TrainEpoch, Prune, *[RegrowEpoch] * 2, TrainEpoch]
+    regrowth = [step for step in written.chain if isinstance(step, RegrowEpoch)]
+    assert [(step.number, step.of, step.every, step.lr, step.index) for step in regrowth] == [
+        (0, 2, 7, 0.05, 1), (1, 2, 7, 0.05, 2),
+    ]  # fmt: skip
+    assert {(step.rise, step.fraction, step.batches) for step in regrowth} == {(0.0, 0.2, batches)}
+    assert all(step.spec == parts(1, 1).spec for step in regrowth)
+    assert phases(written) == [("dense", 0), ("regrow", 1), ("regrow", 1), ("finetune", 1)]
+    assert written.points == (MeasuredPoint(0.75, 4, 5),)
+
+
+def test_with_a_rise_nothing_is_pruned_before() -> None:
+    written = plan(RigL(epochs=2, rise=0.5), parts(1, 0))
+    assert [type(step) for step in written.chain] == [Init, TrainEpoch, RegrowEpoch, RegrowEpoch]
+
+
+def test_surgery_begins_with_the_dense_network() -> None:
+    written = plan(Surgery(epochs=2, gamma=0.5, rise=0.25), parts(1, 1))
+    assert [type(step) for step in written.chain] == [Init, TrainEpoch, SurgeryEpoch, SurgeryEpoch, TrainEpoch]
+    assert {(step.gamma, step.rise) for step in written.chain if isinstance(step, SurgeryEpoch)} == {(0.5, 0.25)}
+    assert written.points == (MeasuredPoint(0.75, 3, 4),)
+
+
 def test_a_ticket_rewinds_its_weights_and_trains_as_the_dense_network_did() -> None:
     written = plan(Lottery(rounds=2, rewind_to=1, half_output=False), parts(2, 9))
     assert [type(step) for step in written.chain] == [Init, *[TrainEpoch] * 2, *[Prune, Rewind, TrainEpoch] * 2]
@@ -200,9 +238,23 @@ def test_the_control_follows_the_tickets_and_shares_their_steps() -> None:
         (Gradual(), {"structure": "n_of_m"}, "schedule=gradual: .* Use schedule=one_shot"),
         (Lottery(), {"structure": "n_of_m"}, "schedule=lottery: .* Use schedule=one_shot"),
         (Gradual(regrow=True), {"structure": "channel"}, "schedule.regrow=true: only single weights can return"),
+        (RigL(), {"structure": "n_of_m"}, "schedule=rigl: .* Use schedule=one_shot"),
+        (
+            SparseEvolution(),
+            {"structure": "channel"},
+            "prune.structure=channel: with schedule=set, only single weights",
+        ),
+        (RigL(rise=0.5), {"iterations": 3}, "prune.iterations=3: schedule=rigl scores once .* Set prune.iterations=1"),
+        (Surgery(), {"iterations": 3}, "prune.iterations=3: schedule=surgery scores once"),
         (Gradual(), {"iterations": 3}, "prune.iterations=3: schedule=gradual scores once .* Set prune.iterations=1"),
     ],
 )
 def test_a_schedule_refuses_settings_that_do_not_fit(schedule: Schedule, spec: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         plan(schedule, parts(2, 1, **spec))
+
+
+def test_surgery_refuses_a_criterion_other_than_magnitude() -> None:
+    settings = parts(1, 1)
+    with pytest.raises(UsageError, match="prune.criterion=snip: schedule=surgery .* Set prune=l1"):
+        plan(Surgery(), replace(settings, spec=replace(settings.spec, criterion="snip")))

@@ -5,7 +5,16 @@ import yaml
 from support import ROOT
 
 from prunesweep.chain.schedules.plan import PLANNERS
-from prunesweep.chain.schedules.settings import SCHEDULES, Gradual, Iterative, Lottery, Schedule
+from prunesweep.chain.schedules.settings import (
+    SCHEDULES,
+    Gradual,
+    Iterative,
+    Lottery,
+    RigL,
+    Schedule,
+    SparseEvolution,
+    Surgery,
+)
 from prunesweep.errors import UsageError
 
 
@@ -18,6 +27,14 @@ from prunesweep.errors import UsageError
         (Gradual, {"epochs": 0}, "schedule.epochs=0: must be at least 1"),
         (Gradual, {"every": 0}, "schedule.every=0"),
         (Gradual, {"lr_scale": 0}, "schedule.lr_scale=0"),
+        (RigL, {"epochs": 0}, "schedule.epochs=0: must be at least 1"),
+        (RigL, {"fraction": 30}, "schedule.fraction=30: .* For 30 %, write schedule.fraction=0.3"),
+        (RigL, {"batches": 0}, "schedule.batches=0"),
+        (SparseEvolution, {"fraction": -1}, "schedule.fraction=-1"),
+        (SparseEvolution, {"every": 0}, "schedule.every=0"),
+        (Surgery, {"gamma": -1}, "schedule.gamma=-1"),
+        (Surgery, {"rise": 2}, "schedule.rise=2"),
+        (Surgery, {"lr_scale": 0}, "schedule.lr_scale=0"),
         (Lottery, {"rounds": 0}, "schedule.rounds=0: must be at least 1"),
         (Lottery, {"rewind_to": -1}, "schedule.rewind_to=-1: must be at least 0"),
         (Lottery, {"control": "rinit"}, "schedule.control=rinit: .* Did you mean 'reinit'"),

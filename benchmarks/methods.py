@@ -1,0 +1,160 @@
+"""Compare schedules at extreme sparsity: each method beside gradual magnitude, over compressions and seeds.
+
+    python benchmarks/methods.py --out methods.jsonl
+    PRUNESWEEP_DATA=… python benchmarks/methods.py --dataset mnist --train 5 --epochs 20 --finetune 20 --out full.jsonl
+    python benchmarks/methods.py --out methods.jsonl --table      only the table of what is there
+
+Appends one line of JSON for each run to --out as it completes, and skips the runs that the file contains. Runs of one
+process, one after the other, with biases among the selected parameters, so that the compression is that of the whole
+model. A setting that is not in METHODS can be given as name=overrides: --methods gradual 'mine=schedule=rigl ...'.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from commands import compose_config
+
+from prunesweep import config
+from prunesweep.errors import UsageError
+from prunesweep.experiment.run import run
+
+ERK = "train.epochs=0 prune=random prune.scope=erk"
+"""Sparse from the initialization, as in the papers of RigL and SET. The dense epochs are added to the others."""
+
+METHODS = {
+    "gradual": "schedule=gradual",
+    "gradual-unprotected": "schedule=gradual prune.protect=none",
+    "regrow": "schedule=gradual schedule.regrow=true",
+    "regrow-unprotected": "schedule=gradual schedule.regrow=true prune.protect=none",
+    "surgery": "schedule=surgery",
+    "surgery-rise": "schedule=surgery schedule.rise=0.75",
+    "surgery-rise-magnitude": "schedule=surgery schedule.rise=0.75 prune.scope=magnitude",
+    "rigl": "schedule=rigl",
+    "rigl-rise": "schedule=rigl schedule.rise=0.75",
+    "rigl-erk": f"schedule=rigl {ERK}",
+    "set": "schedule=set",
+    "set-rise": "schedule=set schedule.rise=0.75",
+    "set-erk": f"schedule=set {ERK}",
+}
+"""Name -> overrides."""
+
+Row = dict[str, Any]
+
+
+def overrides(options: argparse.Namespace, method: str, compression: float, seed: int) -> list[str]:
+    """Return the overrides of a run. A method without dense epochs gets their number in addition, in its schedule."""
+    name, _, own = method.partition("=")
+    own = (own or METHODS[name]).split()
+    sparse = "train.epochs=0" in own
+    return [
+        f"model={options.model}",
+        f"dataset={options.dataset}",
+        *(["model.conv_relu=true"] if options.model == "lenet5_caffe" else []),
+        "layers.biases=true",
+        "threads=1",
+        f"seed={seed}",
+        f"optimizer.lr={options.lr}",
+        f"train.epochs={options.train}",
+        "train.decay=constant",
+        f"prune.compression={compression:g}",
+        *own,
+        f"schedule.epochs={options.epochs + options.train * sparse}",
+        f"schedule.every={options.every}",
+        f"finetune.epochs={options.finetune}",
+        "finetune.lr_scale=1.0",
+        "finetune.decay=cosine",
+        *options.overrides,
+    ]
+
+
+def measured(options: argparse.Namespace, method: str, compression: float, seed: int) -> Row:
+    """Run one setting and return its row."""
+    settings = overrides(options, method, compression, seed)
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        result = run(config.build(compose_config(*settings)), Path(folder), settings)
+    return {
+        "method": method.partition("=")[0],
+        "compression": compression,
+        "seed": seed,
+        "left": result.params_nonzero,
+        "effective": result.params_effective,
+        "total": result.params_total,
+        "dense": result.dense["test_accuracy"],
+        "accuracy": result.final["test_accuracy"],
+        "collapsed": result.collapsed,
+        "protected": result.protected,
+        "seconds": round(time.perf_counter() - started, 1),
+        "overrides": settings,
+    }
+
+
+def read(path: Path) -> list[Row]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def table(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield the lines of a Markdown table: test accuracy of each method at each compression."""
+    compressions = sorted({row["compression"] for row in rows})
+    left = {row["compression"]: row["left"] for row in rows}
+    heads = [f"{each:g}x ({left[each]:,} left)" for each in compressions]
+    yield f"| method | {' | '.join(heads)} |"
+    yield "|---" * (len(compressions) + 1) + "|"
+    for method in dict.fromkeys(row["method"] for row in rows):
+        of = [row for row in rows if row["method"] == method]
+        cells = [_cell([row for row in of if row["compression"] == each]) for each in compressions]
+        yield f"| `{method}` | {' | '.join(cells)} |"
+
+
+def _cell(rows: Sequence[Row]) -> str:
+    if not rows:
+        return ""
+    values = [100 * row["accuracy"] for row in rows]
+    text = f"{statistics.mean(values):.2f}" + (f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else "")
+    collapsed = sum(bool(row["collapsed"]) for row in rows)
+    return text + (f", {collapsed} of {len(rows)} collapsed" if collapsed else "")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="file of the results, one line of JSON each")
+    parser.add_argument("--table", action="store_true", help="print the table and end")
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), help="names of METHODS, or name=overrides")
+    parser.add_argument("--compressions", nargs="+", type=float, default=[50, 150, 311])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--model", default="lenet5_caffe")
+    parser.add_argument("--dataset", default="mnist5k")
+    parser.add_argument("--train", type=int, default=10, help="epochs of the dense network")
+    parser.add_argument("--epochs", type=int, default=20, help="epochs with changing masks")
+    parser.add_argument("--finetune", type=int, default=20, help="epochs of fine-tuning")
+    parser.add_argument("--every", type=int, default=7, help="optimizer steps between changes of the masks")
+    parser.add_argument("--lr", type=float, default=0.05)
+    parser.add_argument("--overrides", nargs="*", default=[], help="overrides that are added to each run")
+    options = parser.parse_args()
+    config.register()
+    logging.getLogger("prunesweep").setLevel(logging.WARNING)
+    done = {(row["method"], row["compression"], row["seed"]) for row in read(options.out)}
+    for seed in [] if options.table else options.seeds:
+        for compression in options.compressions:
+            for method in options.methods:
+                if (method.partition("=")[0], compression, seed) not in done:
+                    try:
+                        row = measured(options, method, compression, seed)
+                    except UsageError as error:
+                        parser.exit(1, f"{method}: {error}\n")
+                    with options.out.open("a") as file:
+                        file.write(json.dumps(row) + "\n")
+    print("\n".join(table(read(options.out))))
+
+
+if __name__ == "__main__":
+    main()
