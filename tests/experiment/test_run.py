@@ -99,6 +99,21 @@ def test_a_collapsed_run_says_so(short: Compose, tmp_path: Path) -> None:
     assert "COLLAPSED" not in line(fine, tmp_path)
 
 
+def test_a_schedule_with_many_rounds_protects_paths_and_says_how_many_weights_it_kept(
+    short: Compose, tmp_path: Path
+) -> None:
+    rounds = ("prune.amount=0.9999", "schedule=iterative", "schedule.rounds=1", *UNTRAINED)
+    protected = experiment.run(short(*rounds), tmp_path / "0")
+    saved = json.loads((tmp_path / "0" / "result.json").read_text())
+    assert saved["protected"] == protected.protected > 0
+    assert f"; kept for a path: {protected.protected}" in line(protected, tmp_path)
+    assert protected.dead_layers == []
+    without = experiment.run(short(*rounds, "prune.protect=none"), tmp_path / "1")
+    assert without.dead_layers
+    assert (without.params_nonzero, without.protected) == (protected.params_nonzero, 0)
+    assert "kept for a path" not in line(without, tmp_path)
+
+
 @pytest.mark.parametrize("amount", [0.1, 0.2, 0.5])
 def test_the_masks_equal_those_of_a_few_lines_of_torch(amount: float, short: Compose, tmp_path: Path) -> None:
     experiment.run(short("model=lenet5", *UNTRAINED, "prune.amount=0"), tmp_path / "dense")
