@@ -107,7 +107,7 @@ def test_a_schedule_with_many_rounds_protects_paths_and_says_how_many_weights_it
     saved = json.loads((tmp_path / "0" / "result.json").read_text())
     assert saved["protected"] == protected.protected > 0
     assert f"; kept for a path: {protected.protected}" in line(protected, tmp_path)
-    assert protected.dead_layers == []
+    assert not protected.dead_layers
     without = experiment.run(short(*rounds, "prune.protect=none"), tmp_path / "1")
     assert without.dead_layers
     assert (without.params_nonzero, without.protected) == (protected.params_nonzero, 0)
