@@ -52,8 +52,8 @@ Row = dict[str, Any]
 
 def overrides(options: argparse.Namespace, method: str, compression: float, seed: int) -> list[str]:
     """Return the overrides of a run. A method without dense epochs gets their number in addition, in its schedule."""
-    name, _, own = method.partition("=")
-    own = (own or METHODS[name]).split()
+    name, _, given = method.partition("=")
+    own = (given or METHODS[name]).split()
     sparse = "train.epochs=0" in own
     return [
         f"model={options.model}",
