@@ -135,11 +135,12 @@ def _show_plan(config: DictConfig) -> None:
     from prunesweep.config import build
     from prunesweep.experiment.forecast import forecast
     from prunesweep.experiment.run import plan_run
-    from prunesweep.report.console.plan import line, show
+    from prunesweep.report.console.plan import line
+    from prunesweep.report.console.text import say
 
     run = build(config)
     plan_run(run)  # raises the error that the run would raise
-    show(line(forecast([run])))
+    say(line(forecast([run])))
 
 
 def _add_directory(interrupt: KeyboardInterrupt, config: DictConfig) -> None:

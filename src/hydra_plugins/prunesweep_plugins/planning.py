@@ -26,10 +26,11 @@ MAX_PLANNED = 1_000
 def show_plan(runs: Sequence[RunConfig], config: DictConfig) -> Forecast:
     """Print and return the plan of `runs`, which the launcher in `config` executes."""
     from prunesweep.experiment.forecast import forecast
-    from prunesweep.report.console.plan import line, show
+    from prunesweep.report.console.plan import line
+    from prunesweep.report.console.text import say
 
     found = forecast(runs)
-    show(line(found, launching.parallel_runs(config, found)))
+    say(line(found, launching.parallel_runs(config, found)))
     return found
 
 
@@ -85,7 +86,8 @@ def show_worst_case(space: Space, run_of: Callable[[list[str]], RunConfig], tria
         config: The config of the search.
     """
     from prunesweep.experiment.forecast import forecast
-    from prunesweep.report.console.plan import show, worst_line
+    from prunesweep.report.console.plan import worst_line
+    from prunesweep.report.console.text import say
     from prunesweep.search.worst_case import most_expensive
 
     def alone(overrides: list[str]) -> Forecast:
@@ -97,6 +99,6 @@ def show_worst_case(space: Space, run_of: Callable[[list[str]], RunConfig], tria
 
     worst = alone(most_expensive(space, price))
     if worst.failures:
-        show(f"{trials:,} trials: no combination that was examined can be planned. Run one of them to see the reason.")
+        say(f"{trials:,} trials: no combination that was examined can be planned. Run one of them to see the reason.")
     else:
-        show(worst_line(worst, trials, config.search.replicates, launching.parallel_runs(config)))
+        say(worst_line(worst, trials, config.search.replicates, launching.parallel_runs(config)))

@@ -1,10 +1,8 @@
-import pytest
-
 from prunesweep.chain.environment import digests
 from prunesweep.chain.steps import Reinitialize, Step, TrainEpoch
 from prunesweep.chain.tree import Branch, Tree
 from prunesweep.experiment.forecast import Forecast
-from prunesweep.report.console.plan import line, show, worst_line
+from prunesweep.report.console.plan import line, worst_line
 from prunesweep.store.costs import Cost
 from prunesweep.training.settings import SGD
 
@@ -51,8 +49,3 @@ def test_the_worst_case_of_a_search() -> None:
     assert worst_line(plan((None, None)), 10, 1).endswith(
         "; the time is not known before the first run of this network"
     )
-
-
-def test_a_plan_is_printed_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    show("1 run: " + "x" * 300)
-    assert capsys.readouterr().out.count("\n") == 1

@@ -1,7 +1,7 @@
 import pytest
 from rich.console import Console
 
-from prunesweep.report.console.text import console, counted, cut, duration, percent, plain
+from prunesweep.report.console.text import console, counted, cut, duration, percent, plain, say
 
 
 def test_fractions_as_percentages() -> None:
@@ -16,6 +16,17 @@ def test_a_value_has_no_markup_and_no_escape_sequences(capsys: pytest.CaptureFix
 
 def test_lines_of_a_log_are_long() -> None:
     assert console().width == 160
+
+
+def test_a_sentence_is_one_line_in_a_file_and_breaks_between_words_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sentence = "sentence " * 30
+    say(sentence)
+    assert capsys.readouterr().out == f"{sentence}\n"
+    monkeypatch.setattr("prunesweep.report.console.text.console", lambda: Console(width=80, force_terminal=True))
+    say(sentence)
+    assert {word for line in capsys.readouterr().out.splitlines() for word in line.split()} == {"sentence"}
 
 
 @pytest.mark.parametrize(

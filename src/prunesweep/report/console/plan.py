@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prunesweep.experiment.forecast import Forecast
 from prunesweep.report.console.store import size
-from prunesweep.report.console.text import console, counted, duration, plain
+from prunesweep.report.console.text import counted, duration
 
 
 def line(forecast: Forecast, workers: int = 1) -> str:
@@ -43,8 +43,3 @@ def cost(seconds: float, written: float, unknown: int, nothing_known: bool, work
 
 def _epochs(count: int) -> str:
     return counted(count, "epoch")
-
-
-def show(text: str) -> None:
-    """Print a line of a plan."""
-    console().print(plain(text), soft_wrap=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from prunesweep.report.console.text import console, percent, plain
+from prunesweep.report.console.text import console, percent, plain, say
 from prunesweep.store.entries import usage
 from prunesweep.store.listing import Chain, chains
 from prunesweep.store.tally import Tally
@@ -52,7 +52,7 @@ def show(folder: Path) -> None:
     """Print a summary of the store `folder` and its largest chains."""
     listed = chains(folder)
     out = console()
-    out.print(plain(summary(folder)), soft_wrap=True)
+    say(summary(folder))
     if not listed:
         return
     title = f"The largest chains of {len(listed):,}. Steps that several chains share count in each."

@@ -16,7 +16,7 @@ from prunesweep.report.compute.gather import gather
 from prunesweep.report.compute.groups import duplicates
 from prunesweep.report.compute.values import sentences
 from prunesweep.report.console.table import TEXTS, Table, distinguishing, table
-from prunesweep.report.console.text import console, plain
+from prunesweep.report.console.text import console, plain, say
 from prunesweep.report.render.files import write_report
 from prunesweep.results.run_directory import RunDirectory, short_path
 
@@ -108,7 +108,7 @@ def conclude(sweeps: Sequence[Path], folder: Path) -> Summary:
     for path in paths:
         console().print(plain(short_path(path)), soft_wrap=True)
     for sentence in sentences(values):
-        console().print(plain(sentence), soft_wrap=True)
+        say(sentence)
     return summary
 
 

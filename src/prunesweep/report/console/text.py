@@ -27,6 +27,12 @@ def plain(value: object, *, lines: bool = False) -> Text:
     return Text(printable(value, lines=lines))
 
 
+def say(sentence: str) -> None:
+    """Print `sentence`. A terminal breaks it between words; in a file it is one line."""
+    out = console()
+    out.print(plain(sentence), soft_wrap=not out.is_terminal)
+
+
 def percent(fraction: float, digits: int = 2) -> str:
     """Format a fraction as a percentage: 0.98765 becomes `98.77 %`."""
     return f"{100 * fraction:.{digits}f} %"
