@@ -287,7 +287,8 @@ def _add_export(verbs: Verbs) -> None:
         example="prunesweep export multirun/2026-11-24/12-00-00/2 --format csr",
     )
     _add_run_directory(verb)
-    verb.add_argument("--format", required=True, metavar="FORMAT", help="safetensors, torch, onnx, csr or compact")
+    verb.add_argument("--format", required=True, metavar="FORMAT", help="safetensors, torch, onnx, csr, compact or c")
+    verb.add_argument("--dtype", metavar="TYPE", help="the type of the weights in the file: float32, the default")
     verb.add_argument("--out", type=Path, metavar="FILE", help="the file to write (default: a file in RUN_DIR/export/)")
     _add_root(verb)
     _add_trust(verb, "allow the saved config to import code and to read data that it names")
@@ -301,14 +302,19 @@ def _export(options: argparse.Namespace) -> int:
     run = completed_run(options.run)
     config, notes = load_config(run, Files(options.root), trust=_trust(options), to_run=False)
     _print_notes(notes)
-    exported = export(run, config, options.format, options.out)
-    size, dense, accuracy = exported.size, exported.dense_size, exported.accuracy
+    exported = export(run, config, options.format, options.out, options.dtype)
+    size, dense = exported.size, exported.dense_size
+    accuracy, difference = exported.accuracy, exported.largest_difference
     print(
         f"{exported.path}: {size.plain:,} bytes, {size.gzipped:,} with gzip; "
         f"dense: {dense.plain:,} bytes, {dense.gzipped:,} with gzip "
         f"({dense.plain / size.plain:.2f} and {dense.gzipped / size.gzipped:.2f} times as large)"
     )
-    difference = exported.largest_difference
+    if exported.sizes:
+        print(f"compiled: {', '.join(f'{size:,} bytes of {name}' for name, size in exported.sizes.items())}")
+    if accuracy is None:
+        print(f"not verified: {exported.obstacle}")
+        return 0
     agreement = "identical logits" if difference == 0 else f"logits that differ by at most {difference:.1g}"
     print(
         f"verified: the file classifies {accuracy.correct:,} of {accuracy.total:,} test images correctly "

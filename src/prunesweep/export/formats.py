@@ -13,13 +13,17 @@ from torch import nn
 from prunesweep.errors import UsageError, printable
 from prunesweep.experiment.saved import refuse_code
 from prunesweep.export import compacted, csr, dense, onnx_graph, program
+from prunesweep.export.c import form as c
 from prunesweep.export.description import Description, check, checksum, shown
 from prunesweep.export.description import parse as fields_of
 from prunesweep.export.invalid import LIMIT, InvalidFile, shortened
 from prunesweep.export.protocol import Executes, Format, Network
 from prunesweep.files import read_regular
 
-FORMATS = {form.name: form for form in (dense.FORMAT, program.FORMAT, onnx_graph.FORMAT, csr.FORMAT, compacted.FORMAT)}
+FORMATS = {
+    form.name: form
+    for form in (dense.FORMAT, program.FORMAT, onnx_graph.FORMAT, csr.FORMAT, compacted.FORMAT, c.FORMAT)
+}
 """The formats by name."""
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
 from torch import Tensor, nn
 
+from prunesweep.errors import UsageError
 from prunesweep.export.description import Description
 
 Network = Callable[[Tensor], Tensor]
 """Maps normalized images `[n, channels, height, width]` to logits `[n, classes]`, on the CPU."""
+
+
+class NotVerified(UsageError):
+    """The content of a file is complete, but a tool of this machine cannot read it. The file is kept."""
 
 
 class Executes(Enum):
@@ -46,6 +51,21 @@ class Container:
 
 
 @dataclass(frozen=True)
+class Companion:
+    """A second file that is written beside an exported file.
+
+    Attributes:
+        suffix: The suffix of its name, instead of the format's.
+        write: Returns its content.
+        mark: How its content begins. A file that begins in another way is not replaced.
+    """
+
+    suffix: str
+    write: Callable[[Description], bytes]
+    mark: bytes
+
+
+@dataclass(frozen=True)
 class Format:
     """An export format.
 
@@ -59,6 +79,10 @@ class Format:
             the image shape from the description.
         load: Returns the network in the content of a file with the given description. Raises an exception if the
             content is invalid. Does not allocate much more than `LIMIT` bytes.
+        dtypes: The values of `--dtype`: the types of the weights. The first is the default.
+        obstacle: Returns why this machine cannot load files of this format, or None.
+        sizes: Returns sizes in bytes that the file does not show, such as those of its compiled code, by name.
+        companion: A second file, or None.
     """
 
     name: str
@@ -68,3 +92,7 @@ class Format:
     container: Container
     save: Callable[[nn.Module, Description], bytes]
     load: Callable[[bytes, Description], Network]
+    dtypes: tuple[str, ...] = ("float32",)
+    obstacle: Callable[[], str | None] = lambda: None
+    sizes: Callable[[bytes], Mapping[str, int]] = lambda _: {}
+    companion: Companion | None = None

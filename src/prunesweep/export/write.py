@@ -1,4 +1,4 @@
-"""Export the network of a run to one file. The file is verified before it is written."""
+"""Export the network of a run to one file, which is verified before it is written if this machine can read it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from prunesweep.errors import UsageError, check_choice
 from prunesweep.experiment.device import use_device
 from prunesweep.experiment.saved import load_weights
 from prunesweep.export.description import Description
-from prunesweep.export.formats import FORMATS, load, pack, parse, read, summary
-from prunesweep.export.protocol import Format
+from prunesweep.export.formats import FORMATS, Export, load, pack, parse, read, summary
+from prunesweep.export.invalid import LIMIT
+from prunesweep.export.protocol import Format, NotVerified
 from prunesweep.export.recorded import check_accuracy, check_counts, check_origin
 from prunesweep.export.verify import Accuracy, accuracy, check_same_network, compute_logits
-from prunesweep.files import refuse_links, write_atomically
+from prunesweep.files import read_regular, refuse_links, write_atomically
 from prunesweep.models.tensors import load_tensors
 from prunesweep.pruning.selection import masked_parameters
 from prunesweep.results.result import EXPORTS, WEIGHTS
@@ -39,24 +40,28 @@ class FileSize:
 
 @dataclass(frozen=True)
 class ExportedFile:
-    """A verified file.
+    """An exported file.
 
     Attributes:
         path: The file.
         size: Its size.
         dense_size: The size of the run's own `model.safetensors`.
-        accuracy: The accuracy on the test split, measured with the network read back from the file.
-        largest_difference: The largest difference between its logits and those of the run's network.
+        accuracy: The accuracy on the test split, measured with the network read back from the file. None: not verified.
+        largest_difference: The largest difference between its logits and those of the run's network, or None.
+        obstacle: Why the file could not be verified, or None.
+        sizes: Further sizes in bytes by name, such as those of the compiled code.
     """
 
     path: Path
     size: FileSize
     dense_size: FileSize
-    accuracy: Accuracy
-    largest_difference: float
+    accuracy: Accuracy | None
+    largest_difference: float | None
+    obstacle: str | None
+    sizes: Mapping[str, int]
 
 
-def export(run: RunDirectory, config: RunConfig, form: str, out: Path | None) -> ExportedFile:
+def export(run: RunDirectory, config: RunConfig, form: str, out: Path | None, dtype: str | None = None) -> ExportedFile:
     """Write the network of `run` to one file, after reading its content back and verifying it.
 
     Args:
@@ -65,27 +70,64 @@ def export(run: RunDirectory, config: RunConfig, form: str, out: Path | None) ->
         form: The name of a format in `FORMATS`.
         out: The file to write. By default a file in the directory `export` of the run. An existing file is replaced
             only if it is an export.
+        dtype: The type of the weights in the file. By default the first that the format has.
 
     Raises:
-        UsageError: The format does not exist, the existing file is not an export, the files of the run do not belong
-            together, the network cannot be written in the format, or the network read back is not the run's network.
+        UsageError: The format or the type does not exist, the existing file is not an export, the files of the run do
+            not belong together, the network cannot be written in the format, or the network read back is not the run's
+            network.
+        NotVerified: A tool of this machine cannot read the file, which is written.
     """
     check_choice("--format", form, FORMATS)
     chosen = FORMATS[form]
+    if dtype is not None:
+        check_choice("--dtype", dtype, chosen.dtypes)
     path = out or _default_path(run, chosen)
     check_replaceable(path)
+    _check_companion(path, chosen)
     context = Context(config.model, config.dataset, use_device("cpu", config.threads, portable=config.portable))
     weights = load_weights(run)
     check_origin(run, weights)
     expected = _logits(run, context, weights)
     _check_result(run, config, context, weights, accuracy(expected, context.data.test))
-    content = _write(context, weights, chosen, _describe(run, config, form, context))
-    network = load(parse(path, content), trust=True)  # this process has just written the content
+    description = _describe(run, config, form, context)
+    content = _write(context, weights, chosen, description)
+    obstacle = chosen.obstacle()
+    measured, difference = None, None
+    if obstacle is None:
+        measured, difference = _verify(parse(path, content), context, expected, chosen)
+    _write_files(path, content, chosen, description)
+    sizes = (file_size(content), file_size((run.folder / WEIGHTS).read_bytes()))
+    return ExportedFile(path, *sizes, measured, difference, obstacle, chosen.sizes(content))
+
+
+def _verify(exported: Export, context: Context, expected: Tensor, form: Format) -> tuple[Accuracy, float]:
+    """Return the accuracy and the largest difference of the network in a file that is about to be written.
+
+    Args:
+        exported: The file.
+        context: The context of its run.
+        expected: The logits of the run's network on the test split.
+        form: The format.
+
+    Raises:
+        UsageError: The network is not the run's network.
+        NotVerified: A tool of this machine cannot read the file, which is written.
+    """
+    try:
+        network = load(exported, trust=True)  # this process has just written the content
+    except NotVerified as error:
+        _write_files(exported.path, exported.content, form, exported.description)
+        raise NotVerified(f"{exported.path}: was written, but not verified. {error}") from error
     actual = compute_logits(network, context.data.test)
-    difference = check_same_network(form, expected, actual, exact=chosen.exact)
+    difference = check_same_network(form.name, expected, actual, exact=form.exact)
+    return accuracy(actual, context.data.test), difference
+
+
+def _write_files(path: Path, content: bytes, form: Format, description: Description) -> None:
     write_atomically(path, content)
-    measured = accuracy(actual, context.data.test)
-    return ExportedFile(path, file_size(content), file_size((run.folder / WEIGHTS).read_bytes()), measured, difference)
+    if form.companion is not None:
+        write_atomically(path.with_suffix(form.companion.suffix), form.companion.write(description))
 
 
 def file_size(content: bytes) -> FileSize:
@@ -114,6 +156,24 @@ def check_replaceable(path: Path) -> None:
             read(path)
     except UsageError as error:
         raise UsageError(f"--out={path}: exists already and is not an export. Give another name.") from error
+
+
+def _check_companion(path: Path, form: Format) -> None:
+    """Check that the second file of a format, if it has one, would not replace a file that is not ours.
+
+    Raises:
+        UsageError: Another file would be replaced, or the names of the two files do not belong together.
+    """
+    if form.companion is None:
+        return
+    if path.suffix != form.suffix:
+        raise UsageError(f"--out={path}: must end in {form.suffix} with --format={form.name}.")
+    second, mark = path.with_suffix(form.companion.suffix), form.companion.mark
+    try:
+        if second.exists() and not read_regular(second, LIMIT).startswith(mark):
+            raise ValueError("is not one of ours")
+    except ValueError as error:
+        raise UsageError(f"{second}: exists already and is not an export. Give another name with --out.") from error
 
 
 def _logits(run: RunDirectory, context: Context, weights: Mapping[str, Tensor]) -> Tensor:
