@@ -31,7 +31,9 @@ from prunesweep.models.settings import ConvLeNet, LeNet5
 
 INSTALLED = all(importlib.util.find_spec(name) for name in ("onnx", "onnxscript", "onnxruntime"))
 ONNX = pytest.mark.skipif(not INSTALLED, reason="needs the extra [onnx]")
-FORMS = [pytest.param(name, marks=[ONNX] * (name == "onnx")) for name in FORMATS]
+COMPILER = pytest.mark.skipif(FORMATS["c"].obstacle() is not None, reason="needs a C compiler")
+MARKS = {"onnx": [ONNX], "c": [COMPILER]}
+FORMS = [pytest.param(name, marks=MARKS.get(name, [])) for name in FORMATS]
 
 
 @pytest.fixture

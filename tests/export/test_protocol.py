@@ -8,5 +8,5 @@ def test_every_format_has_a_name_and_a_suffix_of_its_own() -> None:
 
 
 def test_only_programs_execute_code_in_the_file() -> None:
-    assert [name for name, form in FORMATS.items() if form.executes is Executes.FILE] == ["torch"]
+    assert [name for name, form in FORMATS.items() if form.executes is Executes.FILE] == ["torch", "c"]
     assert [name for name, form in FORMATS.items() if form.executes is Executes.NOTHING] == ["onnx"]

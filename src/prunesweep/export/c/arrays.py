@@ -24,12 +24,13 @@ def identifier(text: str) -> str:
 def comment(text: str) -> str:
     """Return `text` on one line that neither ends nor begins a comment, and has no trigraphs, which C99 replaces."""
     printable = "".join(char if char.isascii() and char.isprintable() else ascii(char)[1:-1] for char in text)
-    return printable.replace("*/", "* /").replace("/*", "/ *").replace("??", "? ?").replace("\\", "/")
+    separate = printable.replace("\\", "|").replace("*/", "* /").replace("/*", "/ *")
+    return re.sub(r"\?(?=\?)", "? ", separate)
 
 
 def number(value: float) -> str:
     """Return a finite number as a constant of type float, which is read back as exactly the same float32."""
-    return f"{np.float32(value)}f"
+    return f"{np.float32(value)!s}f"
 
 
 def smallest(numbers: Array) -> Array:

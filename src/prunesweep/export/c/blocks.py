@@ -86,23 +86,23 @@ def sums(
     Args:
         block: The block.
         initial: The expression of the initial value of each sum.
-        loops: Lines that begin loops over weights, in which the weight is `weight`.
+        loops: Lines that begin loops over weights, in which the weight is `w`. Empty if there are no weights.
         source: The expression of the address of a weight's input for the first output of the block, in the loops.
         target: The expression of the address of the first output of the block.
         steps: The distance between rows of the input and of the output.
     """
     parts = [(row, column, size) for row in range(block.rows) for column, size in segments(block.width)]
     names = [f"s{row}_{column}_" for row, column, _ in parts]
-    depth = "    " * (1 + sum(line.endswith("{") for line in loops))
+    levels = sum(line.endswith("{") for line in loops)
+    depth = "    " * levels
+    added = [
+        f"{depth}ADD{size}({name}, w, p + {row * steps[0] + column});"
+        for name, (row, column, size) in zip(names, parts, strict=True)
+    ]
+    closed = ["    " * level + "}" for level in reversed(range(levels))]
     return [
         *(f"SUM{size}({name}, {initial});" for name, (_, _, size) in zip(names, parts, strict=True)),
-        *loops,
-        f"{depth}const float *p = {source};",
-        *(
-            f"{depth}ADD{size}({name}, w, p + {row * steps[0] + column});"
-            for name, (row, column, size) in zip(names, parts, strict=True)
-        ),
-        *("    " * level + "}" for level in range(sum(line.endswith("{") for line in loops) - 1, -1, -1)),
+        *([*loops, f"{depth}const float *p = {source};", *added, *closed] if loops else []),
         *(
             f"PUT{size}({target} + {row * steps[1] + column}, {name});"
             for name, (row, column, size) in zip(names, parts, strict=True)

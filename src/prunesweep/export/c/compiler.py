@@ -60,7 +60,7 @@ def compile_c(compiler: Sequence[str], source: Path, target: Path, *options: str
     done = _run([*command, *([] if "-c" in options else ["-lm"])], source.parent)
     if done.returncode:
         output = (done.stderr + done.stdout).decode(errors="replace").splitlines()
-        first = next((line for line in output if "error" in line.lower()), " ".join(output[:1]) or "no message")
+        first = next((line for line in output if "error:" in line), " ".join(output[:1]) or "no message")
         raise CompilerFailed(f"{compiler[0]} does not compile it: {printable(first)[:300]}")
 
 

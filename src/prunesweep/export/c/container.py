@@ -7,7 +7,7 @@ from prunesweep.files import sha256
 
 BEGIN, END = b"/* prunesweep: ", b" */\n"
 
-ESCAPES = {"/": "\\/", "?": "\\u003f"}
+ESCAPES = {"*": "\\u002a", "?": "\\u003f"}
 """Characters of comments and trigraphs -> the same characters in JSON, where they occur in texts only."""
 
 

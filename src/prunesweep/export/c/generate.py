@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from torch import nn
@@ -78,7 +79,7 @@ def header(description: Description) -> str:
             "#ifdef __cplusplus",
             'extern "C" {',
             "#endif",
-            f"/* {comment(_usage(description))} */",
+            *_commented([_usage(description)]),
             f"{_prototype(name, description)};",
             "#ifdef __cplusplus",
             "}",
@@ -165,4 +166,10 @@ def _about(description: Description, functions: Sequence[Function], memory: dict
         f"{name}_predict: {_usage(description)}",
         f"To score images: cc -std=c99 -O2 -D{SWITCH} FILE.c -o score -lm && ./score IMAGES.idx LABELS.idx",
     ]
-    return "\n".join(["/*", *(f" * {comment(line)}" for line in lines), " */"])
+    return "\n".join(_commented(lines))
+
+
+def _commented(lines: Iterable[str]) -> list[str]:
+    """Return the lines of a comment with `lines`, which are wrapped."""
+    wrapped = [part for line in lines for part in textwrap.wrap(comment(line), 110, subsequent_indent="    ")]
+    return ["/*", *(f" * {line}" for line in wrapped), " */"]
