@@ -335,7 +335,7 @@ def _add_evaluate(verbs: Verbs) -> None:
     verb.add_argument("--dataset", metavar="NAME", help="data set (default: the one the network was trained on)")
     _add_root(verb)
     verb.add_argument("--split", default="test", metavar="SPLIT", help="train, validation or test (default: test)")
-    _add_trust(verb, "allow the file to execute code: a .pt2 program, or a custom network")
+    _add_trust(verb, "allow the file to execute code: a .pt2 program, a C file, or a custom network")
 
 
 def _evaluate(options: argparse.Namespace) -> int:

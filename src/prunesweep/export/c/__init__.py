@@ -7,7 +7,9 @@
 - `encoding.py`: weights as read-only arrays, sparse or dense, whichever is smaller
 - `arrays.py`: arrays and numbers as C text
 - `blocks.py`: sums in registers for a block of outputs
-- `source.py`: the C text of stages, of the whole file and of the header
+- `tails.py`: the C text of activations and pooling
+- `source.py`: the C text of stages
+- `generate.py`: the C text of a file and of its header
 - `scoring.py`: the C text of the program that scores an IDX file
 - `idx.py`: IDX files with the images for this program
 - `compiler.py`: compilation, execution and sizes
