@@ -159,7 +159,7 @@ def readers(samples: Path) -> Mapping[str, Reader]:
         "arrays": Reader("own/arrays.npz", "own", _read_arrays, one_of(mutations.mutate_zip, mutate_bytes)),
         "image": Reader("own/images/train/a/00.png", "own", _read_images, mutate_bytes),
     }
-    syntax: dict[str, Mutation] = {"torch": mutations.mutate_zip, "onnx": mutations.mutate_onnx}
+    syntax: dict[str, Mutation] = {"torch": mutations.mutate_zip, "onnx": mutations.mutate_onnx, "c": mutate_bytes}
     model = formats.load(formats.read(samples / "safetensors" / "model.safetensors"), trust=False)
     assert isinstance(model, nn.Module)
     for name, form in FORMATS.items():
