@@ -23,5 +23,10 @@ def test_shares_follow_the_effects_and_have_intervals(capfd: pytest.CaptureFixtu
     assert logging.get_verbosity() == before
 
 
+def test_a_single_result_that_differs_has_shares() -> None:
+    found = forest(NAMES, COLUMNS, CATEGORIES, (np.arange(60) == 0).astype(np.float64)) or []
+    assert all(0 <= each.low <= each.share <= each.high <= 1 for each in found)
+
+
 def test_a_constant_has_no_shares() -> None:
     assert forest(NAMES, COLUMNS, CATEGORIES, np.ones(60)) is None

@@ -78,14 +78,12 @@ def _distribution(column: Numbers, categories: int) -> BaseDistribution:
 def _evaluated(
     names: Sequence[str], columns: Numbers, spaces: Sequence[BaseDistribution], y: Numbers, trees: int, seed: int
 ) -> Numbers:
-    """Return Optuna's importance of each setting, not normalized. Constant results have no important setting."""
+    """Return Optuna's importance of each setting, not normalized. Without any difference, all are 0."""
     from optuna import logging
     from optuna.importance import FanovaImportanceEvaluator
     from optuna.study import create_study
     from optuna.trial import create_trial
 
-    if np.ptp(y) < 1e-12:
-        return np.zeros(len(names))
     distributions = dict(zip(names, spaces, strict=True))
     verbosity = logging.get_verbosity()
     logging.set_verbosity(logging.WARNING)  # otherwise, each study is reported
@@ -96,5 +94,8 @@ def _evaluated(
     for row, value in zip(columns.tolist(), y.tolist(), strict=True):
         params = dict(zip(names, row, strict=True))
         study.add_trial(create_trial(params=params, distributions=distributions, value=value))
-    found = FanovaImportanceEvaluator(n_trees=trees, max_depth=DEPTH, seed=seed).evaluate(study)
+    try:
+        found = FanovaImportanceEvaluator(n_trees=trees, max_depth=DEPTH, seed=seed).evaluate(study)
+    except RuntimeError:  # no tree has seen the few results that differ
+        return np.zeros(len(names))
     return np.array([found[name] for name in names])

@@ -15,7 +15,7 @@ import { open } from "page/view";
 
 const HEIGHT = 340, TOP = 46, BOTTOM = 22, LEFT = 84, RIGHT = 30, GAP = 112;
 const MAX_KEPT = 1000, MAX_OTHERS = 300, LONGEST = 14, TAP = 4, HANDLE = 7, LABEL_GAP = 15, LETTER = 7.5;
-let axes = [], width = 0, lines, marks = [], waiting;
+let axes = [], width = 0, lines, marks = [], drawn = null, waiting;
 
 const length = HEIGHT - TOP - BOTTOM;
 const xOf = (index) => LEFT + (index * (width - LEFT - RIGHT)) / Math.max(1, axes.length - 1);
@@ -25,7 +25,7 @@ const fitted = () => Math.max($("parallel").clientWidth, LEFT + RIGHT + GAP * (a
 
 // Draws everything. `kept` are the settings that the filter keeps, or null for all.
 export function drawParallel(kept) {
-  axes = allAxes();
+  [axes, drawn] = [allAxes(), task];
   width = fitted();
   lines = svg("g", { fill: "none" });
   const paper = svg("rect", { width, height: HEIGHT, fill: css("--paper") });
@@ -34,12 +34,14 @@ export function drawParallel(kept) {
   drawing.append(paper, lines, ...marks.map(({ group }) => group));
   $("parallel").replaceChildren(drawing);
   showKept(kept);
-  const rows = task.experiments.map(experiment).map((one) => axes.map(({ value }) => value(one)));
+  const rows = task.experiments.map(experiment).map((one) => axes.map(({ column }) => column.figure(one)));
   offer("parallel", { columns: axes.map(({ column }) => column.id), rows }, (format) => imageOf(drawing, format));
 }
 
-// Draws the lines, those of settings that the filter removes in the background, and the brushes.
+// Draws the lines, those of settings that the filter removes in the background, and the brushes. Another data set has other
+// axes, which are drawn first.
 export function showKept(kept) {
+  if (drawn !== task) return;
   const shade = shades(), inside = task.experiments.filter((index) => !kept || kept.has(index)), outside = task.experiments.filter((index) => kept && !kept.has(index));
   const [near, far] = [evenly(inside, MAX_KEPT), evenly(outside, MAX_OTHERS)], opacity = near.length > 300 ? 0.3 : near.length > 60 ? 0.55 : 0.85;
   lines.replaceChildren(

@@ -24,7 +24,7 @@ export async function drawSlices(kept) {
   $("slices-hint").textContent = "Every point is a setting, in the color of the main chart. Squares are means of the settings with the same value. Click a point, or move with the arrow keys and press Enter, to open its run."
     + (shown.length < task.experiments.length ? ` ${number(shown.length)} of ${number(task.experiments.length)} settings are drawn: an even selection.` : "");
   await draw("slices", traces, { showlegend: false, margin: { t: TOP, b: FOOT }, ...Object.assign({}, ...places) },
-    { columns: [...axes.map(({ title }) => title), "val_accuracy", "params_nonzero"], rows: task.experiments.map(experiment).map((one) => [...axes.map(({ value }) => value(one)), one.val[0], one.costs.params_nonzero]) });
+    { columns: [...axes.map(({ title }) => title), "val_accuracy", "params_nonzero"], rows: task.experiments.map(experiment).map((one) => [...axes.map(({ column }) => column.figure(one)), one.val[0], one.costs.params_nonzero]) });
   reach("slices", order(axes, shown), (index) => open(experiment(index).runs[0]));
 }
 
