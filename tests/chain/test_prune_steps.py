@@ -6,8 +6,9 @@ import pytest
 import torch
 from chains import CONTEXT, equal, initial_state
 
+from prunesweep.chain.context import Context
 from prunesweep.chain.prune_steps import NoScore, Prune, RampEpoch
-from prunesweep.chain.state import State
+from prunesweep.chain.state import State, masked
 from prunesweep.chain.steps import Diverged, TrainEpoch
 from prunesweep.models.settings import LeNet5
 from prunesweep.pruning.allocation import SCOPES
@@ -90,6 +91,7 @@ def test_pruned_weights_are_exactly_zero_after_fine_tuning(start: State, optimiz
 
 
 KINDS = [(scope, structure) for scope in SCOPES for structure in ("unstructured", "channel")]
+KINDS.remove(("output", "channel"))  # which ranks single weights
 KINDS += [("global", "n_of_m")]  # which prunes every group alike
 
 
@@ -100,7 +102,9 @@ def test_every_criterion_scope_and_structure(criterion: str, scope: str, structu
     layers = ("fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias") if structure == "channel" else LAYERS
     settings = {"criterion": criterion, "scope": scope, "structure": structure, "batches": 1, "batch_size": 16}
     half = replace(PRUNE, spec=spec(*layers, amount=0.5, **settings), layers=layers)
-    first, again = (half.apply(start, CONTEXT)[0] for _ in range(2))
+    start = replace(start, movement={name: start.weights[name].sin() for name in layers})
+    context = replace(CONTEXT, recall=lambda _: initial_state(seed=1))
+    first, again = (half.apply(start, context)[0] for _ in range(2))
     assert equal(first, again)
     assert set(first.masks) == set(layers)
     for name, mask in first.masks.items():
@@ -111,7 +115,7 @@ def test_every_criterion_scope_and_structure(criterion: str, scope: str, structu
     else:
         assert pruned_count(first) == round(0.5 * TOTAL)
     if structure != "n_of_m":
-        further = replace(half, spec=spec(*layers, amount=0.8, **settings), index=1).apply(first, CONTEXT)[0]
+        further = replace(half, spec=spec(*layers, amount=0.8, **settings), index=1).apply(first, context)[0]
         assert pruned_count(further) > pruned_count(first)
         assert all(not (further.masks[name] & ~mask).any() for name, mask in first.masks.items())
 
@@ -155,7 +159,7 @@ def nonsense(of: object) -> torch.Tensor:
 def test_scores_that_cannot_be_ranked_are_refused(start: State) -> None:
     own = spec(criterion="custom", amount=0.5, target=f"{__name__}.nonsense")
     with pytest.raises(NoScore, match=r"the scores of fc1.weight must be numbers of shape \[300, 784\] .*3 NaN"):
-        replace(PRUNE, spec=own).apply(start, CONTEXT)
+        replace(PRUNE, spec=own).apply(start, replace(CONTEXT, recall=lambda _: start))
 
 
 def test_convolutions_are_scored_in_the_layout_of_the_network() -> None:
@@ -217,3 +221,63 @@ def test_each_step_has_a_summary_and_a_kind() -> None:
 def test_a_ramp_whose_weights_are_not_finite_ends_like_any_other_epoch(regrow: bool, start: State) -> None:
     with pytest.raises(Diverged, match=r"training diverged: fc1.weight is not finite after epoch 2 at a learning rate"):
         replace(RAMP, lr=math.inf, batch_size=len(CONTEXT.data.train), regrow=regrow).apply(start, CONTEXT)
+
+
+def kept(step: Prune, state: State, context: Context = CONTEXT) -> dict[str, torch.Tensor]:
+    return dict(step.apply(state, context)[0].masks)
+
+
+def test_scores_of_the_initialization_do_not_depend_on_the_training(start: State) -> None:
+    trained = replace(start, weights={name: torch.ones_like(weight) for name, weight in start.weights.items()})
+    step = replace(PRUNE, spec=spec(criterion="l1", amount=0.5, at="init"))
+    context = replace(CONTEXT, recall={0: start}.__getitem__)
+    assert step.recalls == (0,)
+    expected = kept(PRUNE, start)
+    found = step.apply(trained, context)[0]
+    for name, mask in expected.items():
+        assert torch.equal(found.masks[name], mask)
+        assert (found.weights[name][mask] == 1).all(), "the weights stay trained"
+
+
+def test_scores_of_the_initialization_are_those_under_the_masks_so_far(start: State, pruned: State) -> None:
+    step = replace(PRUNE, spec=spec(criterion="snip", amount=0.9, at="init", batches=1), index=1)
+    context = replace(CONTEXT, recall=lambda _: start)
+    initial = masked(replace(pruned, weights=start.weights))
+    trained = replace(step, spec=replace(step.spec, scored="trained"))
+    assert equal(step.apply(pruned, context)[0], trained.apply(initial, context)[0])
+
+
+def test_the_increase_of_magnitudes_is_measured_from_the_initialization(start: State) -> None:
+    grown = {name: weight * (2.0 if name == "fc1.weight" else 0.5) for name, weight in start.weights.items()}
+    step = replace(PRUNE, spec=spec(criterion="magnitude_increase", amount=1000 / TOTAL))
+    assert step.recalls == (0,)
+    masks = kept(step, replace(start, weights=grown), replace(CONTEXT, recall=lambda _: start))
+    assert masks["fc1.weight"].all()
+    assert not masks["fc3.weight"].any()
+
+
+def test_training_records_the_movement_and_pruning_uses_it(start: State) -> None:
+    epoch = replace(EPOCH, tracked=LAYERS)
+    plain, _ = EPOCH.apply(start, CONTEXT)
+    tracked, _ = epoch.apply(start, CONTEXT)
+    assert {name: tensor.shape for name, tensor in tracked.movement.items()} == {
+        name: start.weights[name].shape for name in LAYERS
+    }
+    assert equal(plain, replace(tracked, movement={})), "recording does not change the training"
+    further, _ = replace(epoch, index=1).apply(tracked, CONTEXT)
+    assert not torch.equal(further.movement["fc1.weight"], tracked.movement["fc1.weight"])
+    masks = kept(replace(PRUNE, spec=spec(criterion="movement", amount=0.5)), further)
+    for name, mask in masks.items():
+        scores = further.movement[name]
+        lowest = min(float(further.movement[each][one].min()) for each, one in masks.items())
+        assert not mask.all()
+        assert (scores[~mask] <= lowest).all()
+
+
+@pytest.mark.parametrize("regrow", [False, True])
+def test_a_ramp_by_movement_needs_no_training_before(regrow: bool, start: State) -> None:
+    step = replace(RAMP, spec=spec(criterion="movement", amount=0.9), tracked=LAYERS, regrow=regrow, number=1)
+    after, record = step.apply(start, CONTEXT)
+    assert record["sparsity"] == pytest.approx(0.9, abs=1e-5)
+    moved = after.movement["fc1.weight"][~after.masks["fc1.weight"]]
+    assert moved.any()

@@ -106,3 +106,12 @@ def test_groups_must_divide_the_inputs_of_each_layer() -> None:
 def test_layer_of_a_parameter() -> None:
     assert layer_of("conv1.weight") == "conv1"
     assert layer_of("body.0.bias") == "body.0"
+
+
+def test_offsets_change_the_fractions_and_not_the_total() -> None:
+    even = budgets(TWO, "layerwise", 0.5, {}, {})
+    assert even == budgets(TWO, "layerwise", 0.5, {})
+    shifted = budgets(TWO, "layerwise", 0.6, {}, {"a": math.log(3)})  # of 20 kept: 3 s 10 + s 40 = 20
+    assert shifted == (Budget(("a.weight",), 1), Budget(("b.weight",), 29))
+    fixed = budgets(TWO, "layerwise", 0.5, {"b": 0.9}, {"a": 5.0})
+    assert fixed == (Budget(("b.weight",), 36), Budget(("a.weight",), 5)), "nobody else can keep more"

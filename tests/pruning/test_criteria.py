@@ -29,8 +29,10 @@ def network(*, data: bool, seed: int = 0) -> NetworkView:
     for parameter in model.parameters():
         parameter.data = torch.randn(parameter.shape, generator=generator)
     split = Split(torch.randn(8, *IMAGE, generator=generator), torch.arange(8) % 5)
-    names = [name for name, _ in model.named_parameters()]
-    return NetworkView(model, names, IMAGE, Sample(lambda: split, 4) if data else None, generator)
+    parameters = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    sample = Sample(lambda: split, 4) if data else None
+    initial, movement = ({name: value * scale for name, value in parameters.items()} for scale in (0.5, 2.0))
+    return NetworkView(model, list(parameters), IMAGE, sample, generator, initial, movement)
 
 
 def all_scores(score: criteria.Score, view: NetworkView) -> dict[str, torch.Tensor]:
@@ -104,7 +106,7 @@ def test_the_decorator_registers_a_function_under_its_name(monkeypatch: pytest.M
 def test_a_criterion_is_found_by_name_or_by_import_path() -> None:
     assert find("l1", None) is CRITERIA["l1"]
     custom = find("custom", "prunesweep.pruning.criteria.l2")
-    assert custom == Criterion(criteria.l2, "", needs_data=True)
+    assert custom == Criterion(criteria.l2, "", needs_data=True, needs_initial=True)
     with pytest.raises(UsageError, match="prune.target=nope.score"):
         find("custom", "nope.score")
 
@@ -150,6 +152,19 @@ def test_grasp_keeps_its_sign() -> None:
 
 def test_synflow_is_the_flow_through_the_absolute_weight() -> None:
     assert criteria.synflow(of(weight=W, flow=[1.0, 1.0, 4.0, 0.0])).tolist() == [1.0, 3.0, 2.0, 0.0]
+
+
+def test_magnitude_increase_is_negative_for_weights_that_shrank() -> None:
+    scores = criteria.magnitude_increase(of(weight=W, initial=[0.5, 4.0, -0.5, 0.0]))
+    assert scores.tolist() == [0.5, -1.0, 0.0, 2.0]
+
+
+def test_movement_is_what_training_recorded() -> None:
+    assert criteria.movement(of(weight=W, movement=[2.0, -1.0, 0.0, 3.0])).tolist() == [2.0, -1.0, 0.0, 3.0]
+
+
+def test_wanda_is_the_magnitude_times_the_norm_of_the_input() -> None:
+    assert criteria.wanda(of(weight=W, input_norm=[2.0, 1.0, 4.0, 0.0])).tolist() == [2.0, 3.0, 2.0, 0.0]
 
 
 def test_random_depends_on_the_seed() -> None:

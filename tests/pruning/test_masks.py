@@ -142,3 +142,24 @@ def test_n_of_m_keeps_no_weight_that_an_earlier_pruning_masked() -> None:
 def test_several_budgets_are_ranked_separately() -> None:
     lowest = mask_lowest(SCORES, [Budget(("0.weight",), 1), Budget(("1.weight",), 2)], {}, dict.fromkeys(SCORES, 0))
     assert kept(lowest) == [[0, 1, 1, 1], [0, 0, 1, 1]]
+
+
+ROWS = {"a.weight": torch.tensor([[1.0, 2.0, 3.0, 4.0], [10.0, 20.0, 30.0, 40.0]])}
+
+
+def test_output_scope_prunes_the_same_number_of_weights_of_each_output() -> None:
+    assert kept(masks(spec(0.5, scope="output"), ROWS)) == [[0, 0, 1, 1, 0, 0, 1, 1]]
+    assert kept(masks(spec(0.5, scope="layerwise"), ROWS)) == [[0, 0, 0, 0, 1, 1, 1, 1]]
+
+
+def test_output_scope_gives_what_cannot_be_divided_to_the_lowest_scores() -> None:
+    assert kept(masks(spec(3 / 8, scope="output"), ROWS)) == [[0, 0, 1, 1, 0, 1, 1, 1]]
+
+
+def test_output_scope_counts_weights_that_are_pruned_already() -> None:
+    before = {"a.weight": torch.tensor([[True] * 4, [True, True, False, False]])}
+    assert kept(masks(spec(0.5, scope="output"), ROWS, before)) == [[0, 0, 1, 1, 1, 1, 0, 0]]
+
+
+def test_the_biases_of_a_layer_are_one_group_in_output_scope() -> None:
+    assert kept(masks(spec(0.5, scope="output"), {"a.bias": torch.tensor([3.0, 1.0, 2.0, 4.0])})) == [[1, 0, 0, 1]]

@@ -114,3 +114,13 @@ def test_noise_is_drawn_from_the_generator_alone() -> None:
     assert ((one >= 0) & (one < 1)).all()
     assert torch.equal(before, torch.random.get_rng_state())
     assert not torch.equal(one, views[0].noise()), "the second draw from one generator differs"
+
+
+def test_the_norm_of_the_inputs_over_the_sample() -> None:
+    norm = (1 + 4 + 0.25 + 9) ** 0.5  # of the pixels 1, -2, 0.5, 3, for both classes
+    assert view(batch_size=2).input_norm.flatten().tolist() == pytest.approx([norm, norm])
+
+
+def test_a_criterion_without_data_has_no_inputs() -> None:
+    with pytest.raises(UsageError, match="registered without needs_data=True"):
+        _ = view_of(None).of("1.weight").input_norm

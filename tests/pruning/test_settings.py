@@ -24,6 +24,20 @@ from prunesweep.pruning.settings import Layers, Pruning
         ({"n": 0}, "prune.n=0: must be at least 1"),
         ({"structure": "channel", "compression": 2.0}, "prune.compression=2: the parameters of a channel depend on"),
         ({"iterations": 0}, "prune.iterations=0: must be at least 1"),
+        ({"at": "start"}, "prune.at=start: must be one of trained, init"),
+        (
+            {"at": "init", "criterion": "movement"},
+            "prune.at=init: prune.criterion=movement compares .* prune.at=trained",
+        ),
+        ({"at": "init", "criterion": "magnitude_increase"}, "prune.at=init: prune.criterion=magnitude_increase"),
+        ({"offsets": {"fc1": 1.0}}, "prune.offsets.fc1=1: .* the scope is global. Set prune.scope=layerwise"),
+        ({"offsets": {"fc1": 99.0}}, "prune.offsets.fc1=99.0: must be at least -20 and at most 20"),
+        ({"offsets": {"fc1": "x"}}, "prune.offsets.fc1=x: must be a number from -20 to 20"),
+        (
+            {"offsets": {"fc1": 1.0}, "per_layer": {"fc1": 0.5}, "scope": "layerwise"},
+            "prune.offsets.fc1=1 prune.per_layer.fc1=0.5: both set what the layer keeps",
+        ),
+        ({"scope": "output", "structure": "channel"}, "prune.scope=output: .* prune.structure=channel prunes larger"),
         ({"batches": 0}, "prune.batches=0: must be at least 1"),
         ({"batch_size": 0}, "prune.batch_size=0: must be at least 1"),
     ],
@@ -42,6 +56,7 @@ def test_impossible_settings_are_refused(settings: dict[str, object], message: s
         ("amount", 0.7),
         ("compression", 2.0),
         ("per_layer", {"fc1": 0.5}),
+        ("offsets", {"fc1": 0.5}),
     ],
 )
 def test_n_of_m_refuses_settings_that_it_does_not_use(key: str, value: object) -> None:

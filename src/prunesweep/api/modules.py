@@ -64,7 +64,7 @@ def prune(
         amount: Fraction of the selected weights to prune, or of the channels with `structure="channel"`.
         criterion: The name of a criterion, or a function that returns the scores of a
             `prunesweep.pruning.scoring.ParameterView`. The lowest scores are pruned.
-        scope: `global`, `layerwise`, `erk` or `magnitude`.
+        scope: `global`, `layerwise`, `output`, `erk` or `magnitude`.
         structure: `unstructured`, `channel` or `n_of_m`. With `channel`, the last layer is not selected, because its
             channels are the classes.
         include: Shell-style patterns of the names of the layers to prune.
@@ -131,7 +131,7 @@ def prune(
         raise UsageError("criterion=synflow: needs input_shape, the shape of one input, such as (1, 28, 28).")
     output = _output_layer(trial, shape, device) if structure == "channel" else None
     names = select(trial, layers, output=output)
-    _check_transposed(trial, names, structure)
+    _check_transposed(trial, names, structure, scope)
     parameters = dict(trial.named_parameters())
     shapes = {name: tuple(parameters[name].shape) for name in names}
     spec = resolve(settings, shapes, sum(each.numel() for each in parameters.values()))
@@ -151,9 +151,11 @@ def _criterion(criterion: str | Score, *, has_data: bool) -> Criterion:
         return Criterion(criterion, "", needs_data=has_data)
     check_choice("criterion", criterion, CRITERIA)
     found = CRITERIA[criterion]
+    if found.needs_initial or found.needs_movement:
+        raise UsageError(f"criterion={criterion}: needs a record of the training of the module. Prune it in a run.")
     if found.needs_data and not has_data:
         raise UsageError(
-            f"criterion={criterion}: scores weights by their gradients. Give data=(images, labels), some training "
+            f"criterion={criterion}: scores weights by training examples. Give data=(images, labels), some training "
             "examples."
         )
     return found
@@ -236,13 +238,18 @@ def _output_layer(trial: nn.Module, shape: tuple[int, ...], device: torch.device
     return output_layer(trial, executed)
 
 
-def _check_transposed(trial: nn.Module, names: Sequence[str], structure: str) -> None:
+def _check_transposed(trial: nn.Module, names: Sequence[str], structure: str, scope: str) -> None:
     known = prunable(trial)
     transposed = [layer for layer in dict.fromkeys(map(layer_of, names)) if known.get(layer) == "conv_transpose"]
-    if structure != "unstructured" and transposed:
+    if transposed and structure != "unstructured":
         raise UsageError(
             f"structure={structure}: transposed convolutions can only be pruned with structure='unstructured'. Exclude "
             f"these layers: exclude={transposed}."
+        )
+    if transposed and scope == "output":
+        raise UsageError(
+            "scope=output: the weights of transposed convolutions are not in rows. "
+            f"Exclude these layers: exclude={transposed}."
         )
 
 

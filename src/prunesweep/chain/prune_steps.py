@@ -48,6 +48,10 @@ class Prune(Step):
     index: int
     seed: int
 
+    @property
+    def recalls(self) -> tuple[int, ...]:
+        return recalled(self.spec)
+
     def apply(self, state: State, context: Context) -> tuple[State, Record]:
         after = replace(state, optimizer={})
         protected: Record = {}
@@ -92,10 +96,26 @@ def lowest(
     return {name: mask.to(weights[name].device) for name, mask in masks.items()}, record
 
 
+def recalled(spec: PruneSpec) -> tuple[int, ...]:
+    """Return the positions of the earlier states that the scores of `spec` use: none, or that of the initial one."""
+    needs_initial = spec.criterion != "none" and find(spec.criterion, spec.target).needs_initial
+    return (0,) if needs_initial or spec.scored == "init" else ()
+
+
 def _scores(spec: PruneSpec, names: list[str], state: State, context: Context, seed: int) -> dict[str, Tensor]:
     """Return parameter name -> scores, on the CPU and contiguous."""
     criterion = find(spec.criterion, spec.target)
-    view = NetworkView(context.network(state), names, context.shape, _sample(spec, context, seed), generator_of(seed))
+    initial = context.recall(0).weights if recalled(spec) else {}
+    scored = masked(replace(state, weights=initial)) if spec.scored == "init" else state
+    view = NetworkView(
+        context.network(scored),
+        names,
+        context.shape,
+        _sample(spec, context, seed),
+        generator_of(seed),
+        initial,
+        state.movement,
+    )
     with drawing_from(seed, context.device):
         scores = {name: criterion.score(view.of(name)).detach().cpu().contiguous() for name in names}
     for name, score in scores.items():
@@ -142,6 +162,10 @@ class RampEpoch(TrainEpoch):
     of: int
     every: int
     regrow: bool
+
+    @property
+    def recalls(self) -> tuple[int, ...]:
+        return recalled(self.spec)
 
     def apply(self, state: State, context: Context) -> tuple[State, Record]:
         state, record = train_in_stretches(self, self.every, state, context, self._train, self._set_masks)

@@ -24,12 +24,14 @@ class State:
         masks: Parameter name -> boolean mask of its shape, true where the weight is kept.
         optimizer: `conv1.weight/momentum_buffer` -> tensor.
         dense: While pruned weights may return, parameter name -> its values including those under the mask.
+        movement: With a criterion that needs it, parameter name -> the sum of -w g over the training steps so far.
     """
 
     weights: Tensors = field(default_factory=dict)
     masks: Tensors = field(default_factory=dict)
     optimizer: Tensors = field(default_factory=dict)
     dense: Tensors = field(default_factory=dict)
+    movement: Tensors = field(default_factory=dict)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return all tensors under one flat name each, as a state is stored."""

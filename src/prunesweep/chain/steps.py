@@ -28,6 +28,7 @@ from prunesweep.models.tensors import own_tensors
 from prunesweep.training import optimizers
 from prunesweep.training.augment import augmented
 from prunesweep.training.loop import Score, classify, shuffled, train_batches, unchanged
+from prunesweep.training.movement import summing
 from prunesweep.training.settings import Augment, Optimizer
 
 if TYPE_CHECKING:
@@ -167,6 +168,7 @@ class TrainEpoch(Step):
         phase: The part of the experiment that the epoch belongs to.
         round: Number of the pruning round, 0 for the dense training.
         augment: Changes of the training images.
+        tracked: The parameters of which the state records the movement.
     """
 
     kind: ClassVar[str] = "train"
@@ -180,6 +182,7 @@ class TrainEpoch(Step):
     phase: PhaseName = field(default="dense", kw_only=True, metadata=NOT_IN_DIGEST)
     round: int = field(default=0, kw_only=True, metadata=NOT_IN_DIGEST)
     augment: Augment = field(default_factory=Augment, kw_only=True)
+    tracked: tuple[str, ...] = field(default=(), kw_only=True)
 
     def apply(self, state: State, context: Context) -> tuple[State, Record]:
         seed, train = derived_seed(self.seed, "train", self.index), context.data.train
@@ -213,11 +216,14 @@ class TrainEpoch(Step):
         model = context.network(state)
         optimizer = optimizers.build(self.optimizer, model.parameters(), self.lr)
         restore(optimizer, model, state.optimizer)
+        parameters = dict(model.named_parameters())
+        moved = {name: state.movement.get(name, torch.zeros_like(parameters[name])).clone() for name in self.tracked}
         started = time.perf_counter()
-        with within(model):
+        with summing(parameters, moved), within(model):
             loss = train_batches(model, context.data.train, optimizer, held, batches, self._change(context, seed))
         seconds = time.perf_counter() - started
-        after = State(contiguous(own_tensors(model)), state.masks, captured(optimizer, model))
+        weights = contiguous(own_tensors(model))
+        after = State(weights, state.masks, captured(optimizer, model), movement=contiguous(moved))
         self._check_finite(loss, after)
         return after, loss, seconds
 
@@ -255,6 +261,8 @@ class TrainEpoch(Step):
         del described["optimizer"]["lr"]  # the base of all rates; only the rate of this epoch matters
         if not self.augment:
             del described["augment"]
+        if not self.tracked:
+            del described["tracked"]
         return described
 
     def summary(self) -> str:

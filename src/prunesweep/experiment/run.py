@@ -164,6 +164,7 @@ def prepare(config: RunConfig, context: Context) -> Parts:
     output = output_layer(network, traits.executed)
     names = select(network, config.layers, output=output if config.prune.structure == "channel" else None)
     _check_gradients(config, names, traits)
+    _check_inputs(config, names, traits)
     _check_transposed(config, network, names)
     if config.prune.structure == "channel" and config.prune.criterion != "none":
         _check_channels(config, network, names, context)
@@ -234,15 +235,31 @@ def _check_gradients(config: RunConfig, names: Sequence[str], traits: Traits) ->
         )
 
 
+def _check_inputs(config: RunConfig, names: Sequence[str], traits: Traits) -> None:
+    """Refuse a criterion that needs the inputs of layers that the forward pass does not call."""
+    criterion = config.prune.criterion
+    unused = [layer for layer in dict.fromkeys(map(layer_of, names)) if layer not in traits.executed]
+    if unused and criterion != "none" and find(criterion, config.prune.target).needs_inputs:
+        raise UsageError(
+            f"prune.criterion={criterion}: the forward pass does not call {', '.join(unused)}, so the inputs are not "
+            f"known. Exclude these layers: 'layers.exclude=[{','.join(unused)}]'."
+        )
+
+
 def _check_transposed(config: RunConfig, network: nn.Module, names: Sequence[str]) -> None:
     """Refuse structures of transposed convolutions, whose weights have inputs and outputs in the other order."""
     kinds = prunable(network)
     transposed = [layer for layer in dict.fromkeys(map(layer_of, names)) if kinds.get(layer) == "conv_transpose"]
-    if config.prune.structure != "unstructured" and transposed:
+    if not transposed:
+        return
+    exclude = f"Exclude these layers: 'layers.exclude=[{','.join(transposed)}]'."
+    if config.prune.structure != "unstructured":
         raise UsageError(
             f"prune.structure={config.prune.structure}: transposed convolutions can only be pruned with "
-            f"prune.structure=unstructured. Exclude these layers: 'layers.exclude=[{','.join(transposed)}]'."
+            f"prune.structure=unstructured. {exclude}"
         )
+    if config.prune.scope == "output":
+        raise UsageError(f"prune.scope=output: the weights of transposed convolutions are not in rows. {exclude}")
 
 
 def _check_channels(config: RunConfig, network: nn.Module, names: Sequence[str], context: Context) -> None:

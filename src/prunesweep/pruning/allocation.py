@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from prunesweep.errors import UsageError, check_choice
 from prunesweep.models.tensors import layer_of
+from prunesweep.pruning.densities import by_density
 
-SCOPES = ("global", "layerwise", "erk", "magnitude")
+SCOPES = ("global", "layerwise", "output", "erk", "magnitude")
 STRUCTURES = ("unstructured", "channel", "n_of_m")
 
 Shapes = Mapping[str, Sequence[int]]
@@ -54,19 +55,41 @@ class Units:
         return Units({name: self.shapes[name] for name in rest}, {name: self.counts[name] for name in rest})
 
 
-def budgets(units: Units, scope: str, amount: float, per_layer: Mapping[str, float]) -> tuple[Budget, ...]:
+def budgets(
+    units: Units,
+    scope: str,
+    amount: float,
+    per_layer: Mapping[str, float],
+    offsets: Mapping[str, float] | None = None,
+    least: Mapping[str, int] | None = None,
+) -> tuple[Budget, ...]:
     """Return the budgets that prune the fraction `amount`, and of the layers in `per_layer` their own fraction.
 
-    With the scope `magnitude`, the caller splits the single budget by layer afterwards.
+    With the scope `magnitude`, the caller splits the single budget by layer afterwards. With `output`, the caller ranks
+    the weights of each output separately.
+
+    Args:
+        units: The parameters whose units are ranked.
+        scope: How the amount is distributed over the parameters.
+        amount: The fraction to prune of all layers that are not in `per_layer`.
+        per_layer: Layer -> its own fraction.
+        offsets: Layer -> logarithm of the factor by which its kept fraction differs from that of layers without one.
+        least: With `offsets`, the number of units that each parameter keeps at least.
     """
     separate = {name: per_layer[layer_of(name)] for name in units.counts if layer_of(name) in per_layer}
     rest = units.without(list(separate))
     result = tuple(Budget((name,), round(fraction * units.counts[name])) for name, fraction in separate.items())
     if not rest.counts:
         return result
-    if scope == "layerwise":
-        return result + tuple(Budget((name,), round(amount * count)) for name, count in rest.counts.items())
     total = round(amount * rest.total)
+    if offsets:
+        densities = {name: math.exp(offsets.get(layer_of(name), 0.0)) for name in rest.counts}
+        floors = {name: (least or {}).get(name, 0) for name in rest.counts}
+        return result + tuple(
+            Budget((name,), n) for name, n in by_density(rest.counts, total, densities, floors).items()
+        )
+    if scope in ("layerwise", "output"):
+        return result + tuple(Budget((name,), round(amount * count)) for name, count in rest.counts.items())
     if scope == "erk":
         return result + tuple(Budget((name,), count) for name, count in erk(rest, total).items())
     return (*result, Budget(tuple(rest.counts), total))
@@ -120,10 +143,10 @@ def check_reachable(units: Units, requested: Sequence[Budget], floor: float, str
             )
 
 
-def check_layers(per_layer: Mapping[str, float], names: Sequence[str]) -> None:
-    """Raise `UsageError` if `per_layer` names a layer that is not selected."""
+def check_layers(per_layer: Mapping[str, float], names: Sequence[str], key: str = "prune.per_layer") -> None:
+    """Raise `UsageError` if `per_layer`, the value of `key`, names a layer that is not selected."""
     for layer in per_layer:
-        check_choice("prune.per_layer", layer, dict.fromkeys(map(layer_of, names)))
+        check_choice(key, layer, dict.fromkeys(map(layer_of, names)))
 
 
 def check_groups(shapes: Shapes, size: int) -> None:

@@ -29,30 +29,41 @@ class Criterion:
         score: The function that returns the scores of one parameter.
         source: The paper and the equation; empty for a criterion of the user's own.
         needs_data: Whether it uses training examples. Other criteria cannot access them.
+        needs_initial: Whether it uses the initial weights.
+        needs_movement: Whether it uses sums over the training steps so far, which the training then records.
+        needs_inputs: Whether it uses the inputs of the layers.
     """
 
     score: Score
     source: str
     needs_data: bool
+    needs_initial: bool = False
+    needs_movement: bool = False
+    needs_inputs: bool = False
 
 
 CRITERIA: dict[str, Criterion] = {}
 """Name -> criterion."""
 
 
-def criterion(source: str, *, needs_data: bool = False) -> Callable[[Score], Score]:
-    """Register the decorated function under its own name."""
+def criterion(source: str, *, needs_data: bool = False, **needs: bool) -> Callable[[Score], Score]:
+    """Register the decorated function under its own name. `needs` are further fields of `Criterion`."""
 
     def register(score: Score) -> Score:
-        CRITERIA[score.__name__] = Criterion(score, source, needs_data)
+        CRITERIA[score.__name__] = Criterion(score, source, needs_data, **needs)
         return score
 
     return register
 
 
 def find(name: str, target: str | None) -> Criterion:
-    """Return the criterion `name`; for `custom`, the user's own function at the import path `target`."""
-    return Criterion(locate("prune.target", target or ""), "", needs_data=True) if name == "custom" else CRITERIA[name]
+    """Return the criterion `name`; for `custom`, the user's own function at the import path `target`.
+
+    A function of the user's can use the examples and the initial weights.
+    """
+    if name != "custom":
+        return CRITERIA[name]
+    return Criterion(locate("prune.target", target or ""), "", needs_data=True, needs_initial=True)
 
 
 @criterion("Han, Pool, Tran, Dally, 'Learning both weights and connections' (2015), section 3")
@@ -126,3 +137,31 @@ def grasp(of: ParameterView) -> Tensor:
 def synflow(of: ParameterView) -> Tensor:
     """Return |w| dR/d|w|, the synaptic flow through the weight. Intended for many passes (prune.iterations=100)."""
     return of.weight.abs() * of.flow
+
+
+@criterion(
+    "Zhou, Lan, Liu, Yosinski, 'Deconstructing lottery tickets: zeros, signs, and the supermask' (2019), section 2.2",
+    needs_initial=True,
+)
+def magnitude_increase(of: ParameterView) -> Tensor:
+    """Return |w| - |w0|, where w0 is the initial weight."""
+    return of.weight.abs() - of.initial.abs()
+
+
+@criterion(
+    "Sanh, Wolf, Rush, 'Movement pruning: adaptive sparsity by fine-tuning' (2020), eq. 3",
+    needs_movement=True,
+)
+def movement(of: ParameterView) -> Tensor:
+    """Return -sum(w g) over the training steps so far: high if training moved the weight away from zero."""
+    return of.movement
+
+
+@criterion(
+    "Sun, Liu, Bair, Kolter, 'A simple and effective pruning approach for large language models' (2023), eq. 1",
+    needs_data=True,
+    needs_inputs=True,
+)
+def wanda(of: ParameterView) -> Tensor:
+    """Return |w| times the L2 norm of the input that it multiplies. Intended for `prune.scope=output`."""
+    return of.weight.abs() * of.input_norm

@@ -70,7 +70,28 @@ def prune(
     if spec.scope == "magnitude":
         by_magnitude = mask_lowest(of_units(magnitudes), requested, alive, least)
         requested = tuple(Budget((name,), int((~mask).sum())) for name, mask in by_magnitude.items())
-    return weight_masks(structure, mask_lowest(of_units(scores), requested, alive, least), shapes)
+    ranked = of_units(scores)
+    if spec.scope == "output":
+        ranked = {name: within_outputs(score, alive.get(name)) for name, score in ranked.items()}
+    return weight_masks(structure, mask_lowest(ranked, requested, alive, least), shapes)
+
+
+def within_outputs(scores: Tensor, alive: Tensor | None) -> Tensor:
+    """Return scores by which each output loses the same number of weights, up to one.
+
+    They order weights by their rank among the weights of the same output, and equal ranks by score. Weights that are
+    pruned already have the lowest ranks, so that they count.
+    Source: Sun, Liu, Bair, Kolter, "A simple and effective pruning approach for large language models" (2023),
+    section 3 (comparison group).
+
+    Args:
+        scores: `[out, in, ...]`. A vector of biases is one group.
+        alive: Boolean mask of the same shape of the weights that are not pruned yet, or None for all.
+    """
+    rows = _pruned_last(scores, alive).reshape(scores.shape[0] if scores.dim() > 1 else 1, -1)  # [out, inputs]
+    ranks = rows.argsort(dim=1, stable=True).argsort(dim=1)
+    order = rows.flatten().argsort(dim=0, stable=True).argsort().view_as(rows)
+    return (ranks.double() * rows.numel() + order).view_as(scores)
 
 
 def _pruned_last(score: Tensor, mask: Tensor | None) -> Tensor:

@@ -5,8 +5,8 @@ Each quantity is computed on first use, once for all parameters of the network.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -16,6 +16,7 @@ from torch.nn.functional import cross_entropy
 from prunesweep.data.datasets import Split
 from prunesweep.errors import UsageError
 from prunesweep.pruning.flow import flow
+from prunesweep.pruning.inputs import input_norms
 
 GRASP_TEMPERATURE = 200.0
 
@@ -43,6 +44,8 @@ class NetworkView:
         shape: Channels, height and width of an image.
         sample: The training examples; None for a criterion that does not need data.
         generator: The source of random numbers, on the CPU.
+        initial: The weights from which training started; empty for a criterion that does not need them.
+        movement: Sums of -w g over the training steps so far; empty for a criterion that does not need them.
     """
 
     model: nn.Module
@@ -50,6 +53,8 @@ class NetworkView:
     shape: tuple[int, int, int]
     sample: Sample | None
     generator: Generator
+    initial: Mapping[str, Tensor] = field(default_factory=dict)
+    movement: Mapping[str, Tensor] = field(default_factory=dict)
 
     def of(self, name: str) -> ParameterView:
         """Return the view of one parameter."""
@@ -90,6 +95,12 @@ class NetworkView:
         absolute = {name: parameter.detach().abs() for name, parameter in self.model.named_parameters()}
         return flow(self.model, absolute, self.shape)
 
+    @cached_property
+    def input_norms(self) -> dict[str, Tensor]:
+        """The L2 norm, over the sample, of the input that each weight multiplies."""
+        self.model.eval()  # without dropout, as for gradients
+        return input_norms(self.model, self.names, self._batches(self._sample.batch_size))
+
     @property
     def _sample(self) -> Sample:
         if self.sample is None:
@@ -112,12 +123,15 @@ class NetworkView:
     def _losses(self, batch_size: int, temperature: float = 1.0) -> Iterator[Tensor]:
         self.model.eval()  # without dropout, so that the gradients are the same at each call
         with torch.enable_grad():
-            examples = self._sample.draw()
-            batch_size = min(batch_size, len(examples))
-            for start in range(0, len(examples) - batch_size + 1, batch_size):
-                stop = start + batch_size
-                logits = self.model(examples.images[start:stop]) / temperature
-                yield cross_entropy(logits, examples.labels[start:stop])
+            for batch in self._batches(batch_size):
+                yield cross_entropy(self.model(batch.images) / temperature, batch.labels)
+
+    def _batches(self, batch_size: int) -> Iterator[Split]:
+        examples = self._sample.draw()
+        batch_size = min(batch_size, len(examples))
+        for start in range(0, len(examples) - batch_size + 1, batch_size):
+            stop = start + batch_size
+            yield Split(examples.images[start:stop], examples.labels[start:stop])
 
 
 @dataclass(frozen=True)
@@ -161,6 +175,21 @@ class ParameterView:
     def flow(self) -> Tensor:
         """The derivative of the summed outputs for an image of ones with respect to |w|. Needs no data."""
         return self.network.flow[self.name]
+
+    @property
+    def initial(self) -> Tensor:
+        """The initial weights, including those that are pruned now."""
+        return self.network.initial[self.name]
+
+    @property
+    def movement(self) -> Tensor:
+        """The sum of -w g over the training steps so far."""
+        return self.network.movement[self.name]
+
+    @property
+    def input_norm(self) -> Tensor:
+        """The L2 norm, over the sample, of the input that each weight multiplies."""
+        return self.network.input_norms[self.name]
 
     @property
     def generator(self) -> Generator:

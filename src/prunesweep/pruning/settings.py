@@ -12,9 +12,11 @@ from prunesweep.pruning.criteria import CRITERIA
 
 KINDS = ("conv", "fc", "conv_transpose")
 DEFAULT_KINDS = KINDS[:2]
+MOMENTS = ("trained", "init")
 CLEANUPS = ("none", "final", "rounds")
 PROTECTIONS = ("auto", "none", "paths")
 MAX_ITERATIONS = 10_000
+MAX_OFFSET = 20
 DEFAULT_AMOUNT = 0.2
 """The fraction to prune if neither `prune.amount` nor `prune.compression` is given."""
 
@@ -40,14 +42,14 @@ class Layers:
             check_choice("layers.kinds", kind, KINDS)
 
 
-def _flat(fractions: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
-    """Yield layer -> fraction. Hydra reads `features.0=0.9` as {features: {0: 0.9}}."""
-    for key, value in fractions.items():
+def _flat(numbers: Mapping[Any, Any], setting: str, allowed: str, prefix: str = "") -> Iterator[tuple[str, float]]:
+    """Yield layer -> number. Hydra reads `features.0=0.9` as {features: {0: 0.9}}."""
+    for key, value in numbers.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{name}.")
+            yield from _flat(value, setting, allowed, f"{name}.")
         elif isinstance(value, bool) or not isinstance(value, int | float):
-            raise UsageError(f"prune.per_layer.{name}={value}: must be a number from 0 to 1.")
+            raise UsageError(f"{setting}.{name}={value}: must be a number from {allowed}.")
         else:
             yield name, float(value)
 
@@ -59,8 +61,9 @@ class Pruning:
     Attributes:
         criterion: The score of a weight. The lowest scores are pruned first. `none` prunes nothing.
         scope: How the amount is distributed over layers: `global` ranks all weights together, `layerwise` prunes the
-            same fraction of each layer, `erk` keeps more of small layers, `magnitude` prunes as many weights of each
-            layer as global magnitude would.
+            same fraction of each layer, `output` the same fraction of the weights of each output channel or neuron,
+            `erk` keeps more of small layers, `magnitude` prunes as many weights of each layer as global magnitude
+            would.
         structure: `unstructured` (single weights), `channel` (output channels and neurons, with their biases), or
             `n_of_m` (of every `m` neighboring inputs, `n` are kept).
         amount: Fraction of the selected weights to prune, in [0, 1]; with `channel`, of the selected channels. 0.2 if
@@ -68,6 +71,8 @@ class Pruning:
         compression: The alternative target: parameters of the whole model, weights and biases, before : after.
         per_layer: Layer -> fraction, for layers that do not follow `amount`. The name of a layer may contain
             dots (`features.0`).
+        offsets: Layer -> natural logarithm of the factor by which its kept fraction differs from that of layers without
+            an offset, with the scope `layerwise`. The total stays exactly the same.
         floor: What each layer keeps at least: below 1 a fraction, from 1 on a number of weights or channels.
         protect: Whether each layer and each class keeps a path of weights from the image, at the same number of kept
             weights: `paths`, `none`, or `auto`: with every schedule that prunes more than once. Single weights only.
@@ -77,6 +82,8 @@ class Pruning:
             network) or `rounds` (of the network of each round). The function of the network stays the same.
         iterations: Number of passes of scoring and pruning in which one pruning reaches its amount. The kept fraction
             falls geometrically.
+        at: The weights that are scored: `trained`, those of the network that is pruned, or `init`, those with which its
+            training started, under the masks so far.
         batches: Number of training batches on which criteria compute gradients, drawn once for each pruning.
         batch_size: Images of one such batch.
         target: Import path of the user's own criterion.
@@ -88,12 +95,14 @@ class Pruning:
     amount: float | None = None
     compression: float | None = None
     per_layer: dict[str, Any] = field(default_factory=dict)
+    offsets: dict[str, Any] = field(default_factory=dict)
     floor: float = 0.0
     cleanup: str = "none"
     protect: str = "auto"
     n: int = 2
     m: int = 4
     iterations: int = 1
+    at: str = "trained"
     batches: int = 10
     batch_size: int = 128
     target: str | None = None
@@ -106,15 +115,19 @@ class Pruning:
             check_range("prune.amount", self.amount, 0, 1)
         if self.compression is not None:
             check_range("prune.compression", self.compression, 1, MAX_COUNT)
-        self.per_layer = dict(_flat(self.per_layer))
+        self.per_layer = dict(_flat(self.per_layer, "prune.per_layer", "0 to 1"))
         for layer, fraction in self.per_layer.items():
             check_range(f"prune.per_layer.{layer}", fraction, 0, 1)
+        self.offsets = dict(_flat(self.offsets, "prune.offsets", f"-{MAX_OFFSET} to {MAX_OFFSET}"))
+        for layer, offset in self.offsets.items():
+            check_range(f"prune.offsets.{layer}", offset, -MAX_OFFSET, MAX_OFFSET)
         check_range("prune.floor", self.floor, 0, MAX_COUNT)
         check_choice("prune.cleanup", self.cleanup, CLEANUPS)
         check_choice("prune.protect", self.protect, PROTECTIONS)
         check_range("prune.n", self.n, 1, MAX_COUNT)
         check_range("prune.m", self.m, self.n, MAX_COUNT)
         check_range("prune.iterations", self.iterations, 1, MAX_ITERATIONS)
+        check_choice("prune.at", self.at, MOMENTS)
         for key in ("batches", "batch_size"):
             check_range(f"prune.{key}", getattr(self, key), 1, MAX_COUNT)
         self._check_combinations()
@@ -133,6 +146,18 @@ class Pruning:
             )
         if self.structure == "n_of_m":
             self._check_n_of_m()
+        self._check_offsets()
+        criterion = CRITERIA.get(self.criterion)
+        if self.at == "init" and criterion and (criterion.needs_initial or criterion.needs_movement):
+            raise UsageError(
+                f"prune.at=init: prune.criterion={self.criterion} compares with the initial weights, or sums over the "
+                "training. Set prune.at=trained."
+            )
+        if self.scope == "output" and self.structure != "unstructured":
+            raise UsageError(
+                f"prune.scope=output: ranks the single weights of each output. prune.structure={self.structure} prunes "
+                "larger units. Set prune.structure=unstructured."
+            )
         if self.structure == "channel" and self.compression is not None:
             raise UsageError(
                 f"prune.compression={self.compression:g}: the parameters of a channel depend on which channels are "
@@ -144,12 +169,26 @@ class Pruning:
                 "prune.target=my_package.score, and other criteria do not accept one."
             )
 
+    def _check_offsets(self) -> None:
+        for layer, offset in self.offsets.items():
+            if self.scope != "layerwise":
+                raise UsageError(
+                    f"prune.offsets.{layer}={offset:g}: changes the equal fractions of prune.scope=layerwise, and the "
+                    f"scope is {self.scope}. Set prune.scope=layerwise."
+                )
+            if layer in self.per_layer:
+                raise UsageError(
+                    f"prune.offsets.{layer}={offset:g} prune.per_layer.{layer}={self.per_layer[layer]:g}: both set "
+                    "what the layer keeps. Remove one of them."
+                )
+
     def _check_n_of_m(self) -> None:
         amount = 1 - self.n / self.m
         unused = {
             "amount": None if self.amount == amount else self.amount,
             "compression": self.compression,
             "per_layer": self.per_layer or None,
+            "offsets": self.offsets or None,
             "scope": None if self.scope == "global" else self.scope,
             "floor": self.floor or None,
             "iterations": None if self.iterations == 1 else self.iterations,

@@ -22,6 +22,7 @@ from prunesweep.pruning.allocation import (
     check_groups,
     check_layers,
     check_reachable,
+    least_kept,
 )
 from prunesweep.pruning.criteria import find
 from prunesweep.pruning.settings import DEFAULT_AMOUNT, Pruning
@@ -65,6 +66,8 @@ class PruneSpec:
         start: What earlier prunings reached. Passes begin there.
         scope, structure, floor, iterations: As in `Pruning`.
         group: With `n_of_m`, (n, m).
+        scored: The setting `at` of `Pruning`.
+        offsets: As in `Pruning`, without those that are 0, in the order of the network.
         sample: With a criterion that needs data, (number of batches, images of one batch).
         target: Import path of the user's own criterion.
         code: Hash of the code of the user's own criterion.
@@ -79,6 +82,8 @@ class PruneSpec:
     floor: float = 0.0
     iterations: int = 1
     group: tuple[int, int] | None = None
+    scored: str = "trained"
+    offsets: tuple[tuple[str, float], ...] = ()
     sample: tuple[int, int] | None = None
     target: str | None = None
     code: str | None = None
@@ -109,7 +114,10 @@ class PruneSpec:
 
     def budgets(self, shapes: Shapes) -> tuple[Budget, ...]:
         """Return how many units are pruned, and from which parameters."""
-        return budgets(Units.of(self.structure, shapes), self.scope, self.fractions.amount, self.fractions.per_layer)
+        units = Units.of(self.structure, shapes)
+        least = {name: least_kept(self.floor, count, self.structure) for name, count in units.counts.items()}
+        fractions = self.fractions
+        return budgets(units, self.scope, fractions.amount, fractions.per_layer, dict(self.offsets), least)
 
     def requested(self, shapes: Shapes) -> float:
         """Return the requested fraction of all selected units."""
@@ -139,6 +147,7 @@ def resolve(settings: Pruning, shapes: Shapes, params_total: int, *, repeated: b
         settings.criterion,
         Fractions(),
         structure=settings.structure,
+        scored=settings.at,
         sample=(settings.batches, settings.batch_size) if needs_data else None,
         target=settings.target,
         code=user_code_hash("prune.target", settings.target) if settings.target else None,
@@ -147,6 +156,8 @@ def resolve(settings: Pruning, shapes: Shapes, params_total: int, *, repeated: b
         check_groups(shapes, settings.m)
         return replace(spec, fractions=Fractions(1 - settings.n / settings.m), group=(settings.n, settings.m))
     check_layers(settings.per_layer, list(shapes))
+    check_layers(settings.offsets, list(shapes), "prune.offsets")
+    layers = dict.fromkeys(map(layer_of, shapes))
     spec = replace(
         spec,
         fractions=Fractions(_amount(settings, shapes, params_total), dict(settings.per_layer)),
@@ -155,6 +166,7 @@ def resolve(settings: Pruning, shapes: Shapes, params_total: int, *, repeated: b
         iterations=settings.iterations,
         protect=settings.structure == "unstructured"
         and settings.protect in (("auto", "paths") if repeated else ("paths",)),
+        offsets=tuple((layer, settings.offsets[layer]) for layer in layers if settings.offsets.get(layer)),
     )
     check_reachable(Units.of(spec.structure, shapes), spec.budgets(shapes), spec.floor, spec.structure)
     return spec

@@ -258,3 +258,23 @@ def test_surgery_refuses_a_criterion_other_than_magnitude() -> None:
     settings = parts(1, 1)
     with pytest.raises(UsageError, match="prune.criterion=snip: schedule=surgery .* Set prune=l1"):
         plan(Surgery(), replace(settings, spec=replace(settings.spec, criterion="snip")))
+
+
+def by_movement(train: int, finetune: int) -> Parts:
+    return replace(parts(train, finetune), spec=PruneSpec("movement", AMOUNT))
+
+
+@pytest.mark.parametrize("schedule", [OneShot(), Iterative(rounds=2), Gradual(epochs=2), Lottery(rounds=2)])
+def test_training_records_the_movement_if_the_criterion_needs_it(schedule: Schedule) -> None:
+    assert {step.tracked for step in epochs(plan(schedule, by_movement(2, 1)))} == {tuple(SELECTED)}
+    assert {step.tracked for step in epochs(plan(schedule, parts(2, 1)))} == {()}
+
+
+def test_movement_needs_training_since_the_last_reset() -> None:
+    for schedule, given in ((OneShot(), by_movement(0, 1)), (Lottery(rounds=2, rewind_to=2), by_movement(2, 1))):
+        with pytest.raises(
+            UsageError, match=r"prune.criterion=movement: sums over the training steps .* there are none"
+        ):
+            plan(schedule, given)
+    assert plan(Gradual(epochs=1), by_movement(0, 1)).points
+    assert plan(Iterative(rounds=3), by_movement(1, 0)).points, "the dense training counts for all rounds"

@@ -28,6 +28,7 @@ def gradual(settings: Gradual, parts: Parts) -> Plan:
                 lr=parts.optimizer.lr * settings.lr_scale,
                 batch_size=parts.train.batch_size,
                 augment=parts.augment,
+                tracked=parts.tracked,
                 index=writer.next_epoch,
                 seed=parts.seed,
                 spec=parts.spec,

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from prunesweep.chain.cleanup import CleanUp
 from prunesweep.chain.prune_steps import Prune
-from prunesweep.chain.steps import Init, Step, TrainEpoch
+from prunesweep.chain.steps import Init, Rewind, Step, TrainEpoch
 from prunesweep.errors import UsageError, check_range
 from prunesweep.pruning.allocation import Shapes
+from prunesweep.pruning.criteria import find
 from prunesweep.pruning.spec import PruneSpec
 from prunesweep.training.phases import Phase
 from prunesweep.training.settings import Augment, Optimizer
@@ -56,6 +57,11 @@ class Parts:
     def layers(self) -> tuple[str, ...]:
         """The names of the selected parameters."""
         return tuple(self.selected)
+
+    @property
+    def tracked(self) -> tuple[str, ...]:
+        """The parameters of which training records the movement, because the criterion needs it."""
+        return self.layers if _needs_movement(self.spec) else ()
 
 
 @dataclass(frozen=True)
@@ -119,6 +125,11 @@ class Writer:
     def prune(self, spec: PruneSpec) -> int:
         """Append a pruning and return its position."""
         parts = self.parts
+        if _needs_movement(spec) and not self._was_trained():
+            raise UsageError(
+                f"prune.criterion={spec.criterion}: sums over the training steps before the pruning, and there are "
+                "none. Increase train.epochs, or use schedule=gradual."
+            )
         return self.add(Prune(parts.data, spec, parts.layers, self._prunings, parts.seed))
 
     def train(self, phase: Phase, name: PhaseName, number: int, skip: int = 0) -> int:
@@ -143,9 +154,15 @@ class Writer:
                     phase=name,
                     round=number,
                     augment=parts.augment,
+                    tracked=parts.tracked,
                 )
             )
         return len(self.steps) - 1
+
+    def _was_trained(self) -> bool:
+        """Return whether the current weights were trained since they were initialized or reset."""
+        kinds = (type(step) for step in reversed(self.steps) if isinstance(step, Init | TrainEpoch | Rewind))
+        return next(kinds) not in (Init, Rewind)
 
     def measure(self, spec: PruneSpec, pruned: int, final: int) -> None:
         """Measure the run at the positions `pruned` and `final`, the last step so far, where `spec` is reached."""
@@ -158,6 +175,10 @@ class Writer:
         if self.parts.cleanup == "final":
             self.points[-1] = replace(self.points[-1], final=self.add(CleanUp()))
         return Plan(tuple(self.steps), self.dense, tuple(self.points))
+
+
+def _needs_movement(spec: PruneSpec) -> bool:
+    return spec.criterion != "none" and find(spec.criterion, spec.target).needs_movement
 
 
 def check_rises(schedule: str, spec: PruneSpec) -> None:
