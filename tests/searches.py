@@ -29,6 +29,7 @@ from prunesweep.search.loop import SearchSpec, search
 from prunesweep.search.sampler import sampled
 from prunesweep.search.space import Space
 from prunesweep.search.sweep_directory import Sweep
+from prunesweep.search.warm_start import WarmStart
 from prunesweep.store.settings import StoreSettings
 from prunesweep.tracking.loggers import NoLogger
 from prunesweep.training.phases import FineTune, Train
@@ -106,10 +107,12 @@ def launcher(folder: Path, failing: str = "nothing") -> Launch:
     return launch
 
 
-def run_search(spec: SearchSpec, launch: Launch | None = None, batch: int = 2) -> list[dict[str, str]]:
+def run_search(
+    spec: SearchSpec, launch: Launch | None = None, batch: int = 2, warm: WarmStart | None = None
+) -> list[dict[str, str]]:
     """Run a random search with `batch` runs at a time. Return the rows of `trials.csv`."""
     executor = Batches(batch, launch or launcher(spec.folder))
-    search(spec, sampled(RandomSampler, spec.space, 0), executor, settings_of)
+    search(spec, sampled(RandomSampler, spec.space, 0), executor, settings_of, warm)
     return list(csv.DictReader((spec.folder / "trials.csv").read_text().splitlines()))
 
 

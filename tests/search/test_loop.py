@@ -214,3 +214,14 @@ def test_the_last_table_contains_trials_that_other_processes_ended_last(
     monkeypatch.setattr(loop, "write_tables", lambda spec, trials, watch: written.append(trials))
     run_trials(spec, ledger, Batches(2, lambda runs, first: None))
     assert written == [[mine, running], [mine, ended]]
+
+
+def test_a_new_search_begins_with_the_warm_start_and_its_continuation_does_not(spec: SearchSpec) -> None:
+    first = {"schedule": "one_shot", "prune.amount": 0.7, "finetune.epochs": 2}
+    warm = MagicMock()
+    warm.values.return_value = first
+    rows = run_search(spec, warm=warm)
+    assert {key: rows[0][key] for key in first} == {key: str(value) for key, value in first.items()}
+    assert [row["status"] for row in rows].count("completed") == 4
+    run_search(replace(spec, total=5), warm=warm)
+    assert warm.values.call_count == 1

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from prunesweep.search.loop import SearchSpec
     from prunesweep.search.sampler import Propose
     from prunesweep.search.space import Space
+    from prunesweep.search.warm_start import WarmStart
 
 
 @dataclass
@@ -78,6 +79,8 @@ class SweeperSettings:
         params: The searched keys, each with its values in Hydra's sweep syntax.
         conditions: Keys that are searched only under a condition, such as `finetune.epochs: schedule=one_shot,gradual`.
         halving: Successive halving. None: all trials are proposed by the sampler.
+        warm_start: `magnitude`: a run with global magnitude pruning comes first, and its allocation is the first trial.
+            None: the sampler proposes the first trial.
     """
 
     _target_: str = "hydra_plugins.prunesweep_plugins.search_sweeper.SearchSweeper"
@@ -91,6 +94,7 @@ class SweeperSettings:
     params: dict[str, str] | None = None
     conditions: dict[str, str] | None = None
     halving: HalvingSettings | None = None
+    warm_start: str | None = None
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,7 @@ class SearchSweeper(Sweeper):
         params: Mapping[str, str] | None,
         conditions: Mapping[str, str] | None,
         halving: DictConfig | None,
+        warm_start: str | None = None,
     ) -> None:
         self.sampler = sampler
         self.n_trials = n_trials
@@ -155,11 +160,14 @@ class SearchSweeper(Sweeper):
         self.params = params or {}
         self.conditions = conditions or {}
         self.halving = halving
+        self.warm_start = warm_start
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Check the settings of the sweeper itself."""
-        from prunesweep.errors import check_range
+        from prunesweep.errors import check_choice, check_range
 
+        if self.warm_start is not None:
+            check_choice("hydra.sweeper.warm_start", self.warm_start, ("magnitude",))
         check_range("hydra.sweeper.n_trials", self.n_trials, 1)
         check_range("hydra.sweeper.max_failure_rate", self.max_failure_rate, 0, 1)
         if self.n_jobs is not None:
@@ -195,6 +203,7 @@ class SearchSweeper(Sweeper):
             jobs = TrialJobs(self.config, self.composer, fixed)
             rungs = self._rungs(space)
             propose = self._proposals(space, rungs, run)
+            warm = self._warm_start(space, rungs, run.seed)
             settings = shared_settings(jobs.run_of(overrides) for overrides in space.corners())
             if rungs is not None:
                 # Imported here because it imports torch, which other searches with launchers of their own do not need.
@@ -207,7 +216,7 @@ class SearchSweeper(Sweeper):
                 return
             spec = self._spec(run, space, definition(settings, space.texts))
         planning.show_worst_case_before_search(space, jobs.run_of, trials, self.config)
-        self._search(spec, propose, replace(jobs, shared=[*fixed, f"study={spec.name}"]))
+        self._search(spec, propose, replace(jobs, shared=[*fixed, f"study={spec.name}"]), warm)
 
     def _rungs(self, space: Space) -> Ladder | None:
         from prunesweep.search.halving import ladder
@@ -219,7 +228,15 @@ class SearchSweeper(Sweeper):
             return proposals(self.sampler, space, run.seed)
         return halved(self.sampler, rungs, run.seed, run.search.goals)
 
-    def _search(self, spec: SearchSpec, propose: Propose, jobs: TrialJobs) -> None:
+    def _warm_start(self, space: Space, rungs: Ladder | None, seed: int) -> WarmStart | None:
+        from prunesweep.search.warm_start import warm_start
+
+        if self.warm_start is None:
+            return None
+        longest = {} if rungs is None else {rungs.key: rungs.rungs[-1]}
+        return warm_start(space, space if rungs is None else rungs.start, seed, longest)
+
+    def _search(self, spec: SearchSpec, propose: Propose, jobs: TrialJobs, warm: WarmStart | None) -> None:
         """Execute the trials in this launcher's way."""
         from prunesweep.search.executing import Batches
         from prunesweep.search.loop import search
@@ -231,9 +248,9 @@ class SearchSweeper(Sweeper):
         count = self.n_jobs or launching.parallel_runs(self.config)
         if isinstance(self.launcher, LocalLauncher):
             with self.launcher.executor(count, jobs.job) as executor:
-                search(spec, propose, executor, jobs.settings)
+                search(spec, propose, executor, jobs.settings, warm)
         else:
-            search(spec, propose, Batches(count, launch), jobs.settings)
+            search(spec, propose, Batches(count, launch), jobs.settings, warm)
 
     def _spec(self, run: RunConfig, space: Space, shared: Definition) -> SearchSpec:
         """Return the search. If `study` is not set, it gets a name here, because the name is part of the directory."""
@@ -246,6 +263,8 @@ class SearchSweeper(Sweeper):
             sampler: Any = OmegaConf.to_container(self.sampler)
             if self.halving is not None:
                 sampler["halving"] = OmegaConf.to_container(self.halving)
+            if self.warm_start is not None:
+                sampler["warm_start"] = self.warm_start
             with open_dict(self.config):
                 self.config.study = default_name(option, shared, sampler)
         return SearchSpec(

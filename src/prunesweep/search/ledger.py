@@ -31,7 +31,7 @@ from prunesweep.search.storage import connect, damaged, locked
 
 DEFINITION = "definition"  # attribute of the study
 OWNER, OUTCOME, FAILED, DUPLICATE, TAKEN_BACK = "owner", "outcome", "failed", "duplicate_of", "taken_back"
-AGAIN, INSTEAD = "again_for", "instead_of"  # attributes of trials whose combination no sampler proposed
+AGAIN, INSTEAD, FIRST = "again_for", "instead_of", "first"  # attributes of trials that no sampler proposed
 
 
 @dataclass(frozen=True)
@@ -136,6 +136,12 @@ class Ledger:
             while len(claimed) < min(most, left) and (trial := self._new()) is not None:
                 claimed.append(trial)
             return Claim(claimed, others=running > 0, left=max(0, left - len(claimed)))
+
+    def try_first(self, values: Values) -> None:
+        """Queue a combination for the first trial, unless the study has trials already."""
+        with locked(self.url):
+            if not self.study.get_trials(deepcopy=False):
+                self._queue(values, {FIRST: True})
 
     def holding(self, trials: Iterable[Trial]) -> None:
         """Send heartbeats for `trials` to the database from now on, and for no others."""
@@ -252,7 +258,7 @@ class Ledger:
 
     def _is_proposal(self, trial: FrozenTrial) -> bool:
         """Whether a sampler proposed the combination of `trial`."""
-        return not {AGAIN, INSTEAD} & trial.user_attrs.keys() and self.space.is_complete(trial.params)
+        return not {AGAIN, INSTEAD, FIRST} & trial.user_attrs.keys() and self.space.is_complete(trial.params)
 
 
 def counts(trial: FrozenTrial) -> bool:

@@ -30,6 +30,7 @@ from prunesweep.search.stopping import Cause, End, Limits, end
 from prunesweep.search.storage import address, shown
 from prunesweep.search.stored import check_study
 from prunesweep.search.sweep_directory import Sweep, before_the_first_run, check_directory, claim, remove_run
+from prunesweep.search.warm_start import WarmStart
 
 log = logging.getLogger("prunesweep")
 CONFIG, RUNNING = "multirun.yaml", ".running"
@@ -85,8 +86,12 @@ Settings = Callable[[TrialRun], Mapping[str, Any]]
 """Returns the complete settings of a run, nested, as they are saved in its directory."""
 
 
-def search(spec: SearchSpec, propose: Propose, executor: Executor, settings: Settings) -> None:
+def search(
+    spec: SearchSpec, propose: Propose, executor: Executor, settings: Settings, warm: WarmStart | None = None
+) -> None:
     """Run trials until a limit of `spec` is reached, together with all other processes that work on the study.
+
+    A new study begins with the trial of `warm`, if there is one.
 
     Raises:
         UsageError: The directory belongs to another sweep, the database cannot be reached or is damaged, the study has
@@ -117,6 +122,8 @@ def search(spec: SearchSpec, propose: Propose, executor: Executor, settings: Set
 
         ledger = Ledger(study, url, spec.space, spec.total, propose, recover, owner)
         try:
+            if warm is not None and not ledger.trials:
+                ledger.try_first(warm.values(spec.folder, executor))
             run_trials(spec, ledger, executor)
         except KeyboardInterrupt:
             write_tables(spec, ledger.trials, None)

@@ -105,6 +105,14 @@ class Space:
         """Whether `values` contain exactly the keys that are searched in this combination."""
         return {dimension.key for dimension in self.dimensions if self._is_searched(dimension, values)} == set(values)
 
+    def complete(self, values: Values) -> dict[str, Value]:
+        """Return the combination with `values` as far as their keys are searched in it, and first values otherwise."""
+        complete: dict[str, Value] = {}
+        for dimension in self.dimensions:
+            if self._is_searched(dimension, complete):
+                complete[dimension.key] = values.get(dimension.key, dimension.ends[0])
+        return complete
+
     def corners(self) -> list[list[str]]:
         """Return the overrides of combinations that contain every option of each choice and both ends of each range.
 
@@ -114,16 +122,16 @@ class Space:
 
     def corner_values(self) -> list[dict[str, Value]]:
         """Return the values of the combinations of `corners`. Some can occur twice."""
-        corners = [self._complete({})]
+        corners = [self.complete({})]
         for dimension in self.dimensions:
             for required in self._requirements(dimension.key):
-                corners += [self._complete({**required, dimension.key: value}) for value in dimension.ends]
+                corners += [self.complete({**required, dimension.key: value}) for value in dimension.ends]
         return corners
 
     def with_ends(self, values: Values, key: str) -> list[dict[str, Value]]:
         """Return `values` with each option or end of `key` in its place. Empty if `key` is not searched there."""
         ends = next(dimension.ends for dimension in self.dimensions if dimension.key == key)
-        return [self._complete({**values, key: value}) for value in ends] if key in values else []
+        return [self.complete({**values, key: value}) for value in ends] if key in values else []
 
     def nearest(self, values: Values, taken: Set[Combination]) -> dict[str, Value] | None:
         """Return the combination outside `taken` that differs least from `values`, or None if there is none.
@@ -158,15 +166,7 @@ class Space:
         for dimension in self.dimensions:
             if dimension.key in values:
                 for value in dimension.neighbors(values[dimension.key]):
-                    yield self._complete({**values, dimension.key: value})
-
-    def _complete(self, values: Values) -> dict[str, Value]:
-        """Return the combination with `values` as far as their keys are searched in it, and first values otherwise."""
-        complete: dict[str, Value] = {}
-        for dimension in self.dimensions:
-            if self._is_searched(dimension, complete):
-                complete[dimension.key] = values.get(dimension.key, dimension.ends[0])
-        return complete
+                    yield self.complete({**values, dimension.key: value})
 
     def _is_searched(self, dimension: Dimension, values: Values) -> bool:
         condition = self.conditions.get(dimension.key)
