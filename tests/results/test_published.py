@@ -11,9 +11,12 @@ def test_every_figure_is_possible_and_has_a_source(model: str) -> None:
     assert len(rows) >= 12
     for row in rows:
         assert 0 < row.kept < 10
-        assert 0 < row.error < 3
+        assert (row.error is None) == (row.checked == "abstract")
+        assert row.error is None or 0 < row.error < 3
+        assert row.sd is None or 0 < row.sd < 1
         assert row.dense is None or 0 < row.dense < 3
-        assert row.checked in ("scored", "read", "quoted")
+        assert row.checked in ("scored", "read", "quoted", "abstract")
+        assert row.epoch in ("test", "validation", "last", None)
         assert row.of in ("weights", "weights and biases", None)
         assert str(row.year) in row.source or row.source.endswith(f"{row.year}")
 

@@ -17,22 +17,27 @@ class Published:
 
     Attributes:
         dense: Error before pruning on the 10,000 test images, in percent. None if it is not reported.
-        error: Error after pruning, in percent.
+        error: Error after pruning, in percent. None if only the abstract was read and does not state it.
         kept: Percentage of parameters that are left.
         of: The parameters that `kept` refers to: "weights", "weights and biases", or None if it is not reported.
+        epoch: The split on which the authors chose the epoch that they report: "test", "validation", "last" if they did
+            not choose, or None if it is not known.
         checked: How the figure was verified: "scored" (the authors' weights were evaluated again), "read" (in the
-            paper) or "quoted" (by another paper).
+            paper), "abstract" (in its abstract) or "quoted" (by another paper).
         source: Authors, title, venue and year.
+        sd: The standard deviation of `error` over seeds, in points. None if it is not reported.
     """
 
     method: str
     year: int
     dense: float | None
-    error: float
+    error: float | None
     kept: float
     of: str | None
+    epoch: str | None
     checked: str
     source: str
+    sd: float | None = None
 
 
 def published(model: str, dataset: str) -> list[Published]:

@@ -124,7 +124,8 @@ def _task(values: Values, task: Task) -> dict[str, Any]:
         "experiments": indices,
         "frontiers": {axis: _frontier(front) for axis, front in task.frontiers.items()},
         "published": {
-            dense.model: [asdict(row) for row in published(dense.model, task.dataset)] for dense in task.dense
+            dense.model: [asdict(row) for row in published(dense.model, task.dataset) if row.error is not None]
+            for dense in task.dense
         },
         "colors": colors,
         "color": key,
