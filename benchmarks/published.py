@@ -129,10 +129,16 @@ def figures(point: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def run(experiment: Experiment, seed: int) -> None:
-    """Run an experiment with a seed, and add its result to the file."""
+def run(experiment: Experiment, seed: int, *elsewhere: str) -> None:
+    """Run an experiment with a seed, and add its result to the file.
+
+    Args:
+        experiment: The experiment.
+        seed: The seed.
+        elsewhere: Overrides that change no result, such as `store.dir=...`.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(run_py(*experiment.command, f"seed={seed}", f"hydra.run.dir={folder}"), check=True)
+        subprocess.run(run_py(*experiment.command, f"seed={seed}", f"hydra.run.dir={folder}", *elsewhere), check=True)
         result = json.loads(Path(folder, "result.json").read_text())
     here = environment("cpu", 1)
     revision = subprocess.run(
@@ -281,6 +287,7 @@ def main() -> None:
         "names", nargs="*", help=f"some of {', '.join(each.name for each in EXPERIMENTS)}; default: all"
     )
     parser.add_argument("--seeds", default="0,1,2,3,4")
+    parser.add_argument("--store", help="folder of the stored steps; without it, that of all runs")
     options = parser.parse_args()
     if options.task == "table":
         write_atomically(PAGE, page().encode())
@@ -292,7 +299,7 @@ def main() -> None:
         if not options.names or experiment.name in options.names:
             for seed in map(int, options.seeds.split(",")):
                 if str(seed) not in read(experiment):
-                    run(experiment, seed)
+                    run(experiment, seed, *([f"store.dir={options.store}"] if options.store else []))
 
 
 if __name__ == "__main__":
