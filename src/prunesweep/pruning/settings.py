@@ -147,17 +147,7 @@ class Pruning:
         if self.structure == "n_of_m":
             self._check_n_of_m()
         self._check_offsets()
-        criterion = CRITERIA.get(self.criterion)
-        if self.at == "init" and criterion and (criterion.needs_initial or criterion.needs_movement):
-            raise UsageError(
-                f"prune.at=init: prune.criterion={self.criterion} compares with the initial weights, or sums over the "
-                "training. Set prune.at=trained."
-            )
-        if self.scope == "output" and self.structure != "unstructured":
-            raise UsageError(
-                f"prune.scope=output: ranks the single weights of each output. prune.structure={self.structure} prunes "
-                "larger units. Set prune.structure=unstructured."
-            )
+        self._check_scores()
         if self.structure == "channel" and self.compression is not None:
             raise UsageError(
                 f"prune.compression={self.compression:g}: the parameters of a channel depend on which channels are "
@@ -167,6 +157,19 @@ class Pruning:
             raise UsageError(
                 f"prune.target={self.target}: prune=custom needs the import path of a criterion, "
                 "prune.target=my_package.score, and other criteria do not accept one."
+            )
+
+    def _check_scores(self) -> None:
+        criterion = CRITERIA.get(self.criterion)
+        if self.at == "init" and criterion and (criterion.needs_initial or criterion.needs_movement):
+            raise UsageError(
+                f"prune.at=init: prune.criterion={self.criterion} compares with the initial weights, or sums over the "
+                "training. Set prune.at=trained."
+            )
+        if self.scope == "output" and self.structure != "unstructured":
+            raise UsageError(
+                f"prune.scope=output: ranks the single weights of each output. prune.structure={self.structure} prunes "
+                "larger units. Set prune.structure=unstructured, or another scope such as prune.scope=global."
             )
 
     def _check_offsets(self) -> None:
