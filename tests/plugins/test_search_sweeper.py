@@ -1,5 +1,6 @@
 """Searches as a user starts them, in real processes, and their settings."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,8 @@ BAD = [
     ("hydra.sweeper.timeout=0", "hydra.sweeper.timeout=0.0: must be above 0"),
     ("hydra.sweeper.patience=0", "hydra.sweeper.patience=0: must be at least 1"),
     ("+hydra.sweeper.halving={factor: 1}", "hydra.sweeper.halving.factor=1: must be at least 2"),
+    ("hydra.sweeper.warm_start=magnitude", "hydra.sweeper.warm_start=magnitude: sets the offsets of layers, such as"),
+    ("hydra.sweeper.warm_start=magnitud", "warm_start=magnitud: must be one of magnitude. Did you mean 'magnitude'"),
     (
         '+hydra.sweeper.conditions={finetune.epochs: "optimizer=adam"}',
         "conditions: finetune.epochs: optimizer=adam: optimizer is not searched",
@@ -153,3 +156,19 @@ def test_every_search_composes(name: str) -> None:
         config = compose("config", [f"search={name}"], return_hydra_config=True)
     sweeper = "GridSweeper" if name in ("grid", "sensitivity") else "SearchSweeper"
     assert config.hydra.sweeper._target_.endswith(f".{sweeper}")
+
+
+def test_a_search_for_an_allocation_begins_with_that_of_global_magnitude(run_py: Command, tmp_path: Path) -> None:
+    untrained = ("dataset.validation=3500", "train.epochs=0", "finetune.epochs=choice(0)", "threads=1", "study=a")
+    done = run_py(
+        *("-m", "search=allocation", *untrained, "hydra.sweeper.halving=null", "hydra.sweeper.n_trials=2"),
+        *("prune.amount=0.5", "workers=1"),
+    )
+    assert done.code == 0, done.err
+    folder = tmp_path / "multirun" / "a"
+    runs = {name: json.loads((folder / name / "result.json").read_text()) for name in ("magnitude", "0", "1")}
+    assert len({run["params_nonzero"] for run in runs.values()}) == 1, "the total is the same"
+    by_magnitude, first = ({layer["name"]: layer for layer in runs[name]["layers"]} for name in ("magnitude", "0"))
+    for name, layer in by_magnitude.items():  # offsets are rounded to multiples of 0.25
+        assert first[name]["nonzero"] == pytest.approx(layer["nonzero"], rel=0.2, abs=3)
+    assert runs["magnitude"]["scope"] == "global"
