@@ -256,8 +256,8 @@ were not read.
 MISSING = """
 ## Not here
 
-- Dynamic network surgery (DNS, 108x) and Sparse Momentum or RigL at 2 and 1 % need schedules with regrowth. The
-  experiment `paper_dns_caffe` can be added when such a schedule exists.
+- Dynamic network surgery (DNS, 108x) and Sparse Momentum or RigL at 2 and 1 % have no recipe here yet. Their
+  schedules are `schedule=surgery` and `schedule=rigl`.
 - The 40x of Deep Compression and the 162x of Soft Weight-Sharing include quantization or coding.
 """
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from prunesweep.chain.context import Context
-from prunesweep.chain.prune_steps import draw, lowest, ranked, train_all
+from prunesweep.chain.prune_steps import draw, lowest, ranked, recalled, train_all
 from prunesweep.chain.seeding import derived_seed, generator_of
 from prunesweep.chain.state import State, masked
 from prunesweep.chain.steps import Record, TrainEpoch
@@ -51,6 +51,10 @@ class RegrowEpoch(TrainEpoch):
     rise: float
     fraction: float
     batches: int | None
+
+    @property
+    def recalls(self) -> tuple[int, ...]:
+        return recalled(self.spec)
 
     def apply(self, state: State, context: Context) -> tuple[State, Record]:
         return train_in_stretches(self, self.every, state, context, self._train, self._set_masks)
