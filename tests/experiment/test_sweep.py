@@ -133,7 +133,7 @@ def test_a_task_whose_worker_is_killed_is_repeated_a_few_times_without_progress(
 
 
 def test_progress_counts_runs_and_epochs_and_names_the_smallest_good_network() -> None:
-    results = [Completed(0.9, 0.9, 0.5), Completed(0.9, 0.896, 0.7), Completed(0.9, 0.89, 0.9)]
+    results = [Completed(0.9, 0.9, 0.5, 50), Completed(0.9, 0.896, 0.7, 30), Completed(0.9, 0.89, 0.9, 10)]
 
     def handle(call: Any, send: Send) -> None:
         if isinstance(call, Run):
@@ -148,6 +148,11 @@ def test_progress_counts_runs_and_epochs_and_names_the_smallest_good_network() -
     last = display.progress[-1]
     assert (last.runs, last.ended, last.epochs, last.trained, last.best) == (3, 3, 0, 0, results[1])
     assert display.progress[0].best is None
+
+
+def test_of_networks_of_one_size_the_more_accurate_is_the_best_then_the_smaller() -> None:
+    first, accurate, small = Completed(0.9, 0.896, 0.7, 30), Completed(0.9, 0.9, 0.7, 30), Completed(0.9, 0.9, 0.7, 20)
+    assert sorted([small, first, accurate], key=lambda each: each.merit) == [first, accurate, small]
 
 
 def test_what_runs_print_comes_in_the_order_of_the_runs() -> None:

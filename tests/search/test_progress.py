@@ -66,6 +66,15 @@ def test_the_line_shows_the_progress() -> None:
     assert line("s", [], 10, GOALS, None) == "s: 0 of 10 trials, hypervolume 0"
 
 
+def test_of_trials_of_one_size_the_more_accurate_is_the_best_then_the_smaller() -> None:
+    sizes = {4: (0.897, 100.0), 5: (0.9, 100.0), 6: (0.9, 80.0)}
+    rows = [row(number, accuracy, 0.2) for number, (accuracy, _) in sizes.items()]
+    for each in rows:
+        each.noted["params_nonzero"] = sizes[each.number][1]
+    assert "(trial 6)" in line("s", rows, 10, GOALS, None)
+    assert "(trial 5)" in line("s", rows[:2], 10, GOALS, None)
+
+
 def test_the_table_contains_each_seed_mean_and_deviation() -> None:
     double = row(4, 0.8, 0.5, deviations=[0.1, 0.0], runs={"0": [0.7, 0.5], "1": [0.9, 0.5]})
     first, *_, last = csv.DictReader(io.StringIO(table([*ROWS, double], ["prune.amount"], GOALS)))

@@ -30,16 +30,24 @@ class Completed:
         dense: The validation accuracy of its dense network.
         final: The validation accuracy of its final network.
         param_reduction: The fraction of the parameters that was removed.
+        params_nonzero: The number of parameters that are left.
     """
 
     dense: float
     final: float
     param_reduction: float
+    params_nonzero: int
+
+    @property
+    def merit(self) -> tuple[float, float, int]:
+        """What orders networks that are about as good as dense: reduction, then accuracy, then the smaller network."""
+        return self.param_reduction, self.final, -self.params_nonzero
 
     @classmethod
     def of(cls, result: Result) -> Completed:
         """Return the report of a completed run."""
-        return cls(result.dense["val_accuracy"], result.final["val_accuracy"], result.param_reduction)
+        accuracies = result.dense["val_accuracy"], result.final["val_accuracy"]
+        return cls(*accuracies, result.param_reduction, result.params_nonzero)
 
 
 @dataclass(frozen=True)

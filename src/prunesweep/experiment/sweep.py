@@ -187,7 +187,7 @@ class Sweep:
             self._steps[message.key] += 1
             self._pace.step(message.key, epoch=report.epoch)
         elif report.final >= report.dense - NEAR:
-            self._best = max(self._best or report, report, key=lambda each: each.param_reduction)
+            self._best = max(self._best or report, report, key=lambda each: each.merit)
         self._show()
 
     def _show(self) -> None:

@@ -17,7 +17,7 @@ from prunesweep.results.run_directory import CONFIG, MAX_CONFIG, read_run
 from prunesweep.results.tables import flat
 from prunesweep.roles import Role, role_of
 
-NOTED = ("dense.val_accuracy", "final.val_accuracy", "param_reduction")
+NOTED = ("dense.val_accuracy", "final.val_accuracy", "param_reduction", "params_nonzero")
 """Fields of the result that the progress line needs in addition to the objectives."""
 
 

@@ -99,7 +99,7 @@ def line(name: str, rows: Sequence[Row], total: int, goals: Sequence[Objective],
     parts = [f"{name}: {len(done):,} of {counted(total, 'trial')}" + (f" ({failed} failed)" if failed else "")]
     near = [row for row in completed(rows) if row.noted["final.val_accuracy"] >= row.noted["dense.val_accuracy"] - NEAR]
     if near:
-        best = max(near, key=lambda row: row.noted["param_reduction"])
+        best = max(near, key=_merit)
         parts.append(
             f"best within 0.5 points of dense: {cut(best.noted['param_reduction'])} parameters at "
             f"{percent(best.noted['final.val_accuracy'])} validation accuracy (trial {best.number})"
@@ -108,6 +108,15 @@ def line(name: str, rows: Sequence[Row], total: int, goals: Sequence[Objective],
     if left is not None:
         parts.append(f"{duration(left)} left")
     return ", ".join(parts)
+
+
+def _merit(row: Row) -> tuple[float, float, float]:
+    """Return what orders trials that are about as good as dense: reduction, accuracy, and as last the smaller network.
+
+    Studies of older releases did not note the number of parameters.
+    """
+    noted = row.noted
+    return noted["param_reduction"], noted["final.val_accuracy"], -noted.get("params_nonzero", 0.0)
 
 
 def table(rows: Sequence[Row], keys: Sequence[str], goals: Sequence[Objective]) -> str:
