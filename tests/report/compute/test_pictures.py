@@ -26,7 +26,9 @@ def test_a_first_linear_layer_is_drawn_over_its_square_input() -> None:
     weight[:2, 5] = 1
     over, matrix = pictures({"fc1": weight}, ["fc1"])
     assert (over.kind, over.rows, over.columns) == ("input", 8, 8)
-    assert content(over.data)[4:7] == [0, 128, 0]  # 2 of 4 weights are left
+    assert content(over.data)[4:7] == [0, 255, 0]
+    assert (over.least, over.most) == (0, 0.5)  # 2 of 4 weights of one pixel are left
+    assert over.left == matrix.left == 2 / 256
     assert (matrix.rows, matrix.columns) == (4, 64)
     assert content(matrix.data)[5] == 255
 
@@ -37,6 +39,7 @@ def test_a_large_matrix_is_drawn_in_blocks() -> None:
     (picture,) = pictures({"fc2": weight}, ["fc2"])
     assert (picture.rows, picture.columns) == (84, 2)  # blocks of 3 outputs, the last one of 1
     assert content(picture.data)[:4] == [170, 170, 255, 255]
+    assert (picture.least, picture.most) == (pytest.approx(2 / 3), 1)
 
 
 def test_histograms_count_weights_that_are_left() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from prunesweep.report.compute.ticks import error_ticks, even_ticks, log_ticks
+from prunesweep.report.compute.ticks import error_ticks, even_ticks, fitting, log_ticks
 
 
 def test_less_than_a_decade_has_round_ticks() -> None:
@@ -24,3 +24,11 @@ def test_close_accuracies_have_ticks_between_them() -> None:
 def test_even_ticks_are_multiples_of_their_step() -> None:
     assert even_ticks(0.0, 1.0)[0] == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1.0])
     assert even_ticks(5.0, 5.0) == []
+
+
+def test_the_longest_list_with_enough_space_is_taken() -> None:
+    levels = [[0, 10], [0, 5, 10], [0, 1, 2, 3, 10]]
+    assert fitting(levels, lambda tick: tick, 2) == [0, 5, 10]
+    assert fitting(levels, lambda tick: tick, 1) == [0, 1, 2, 3, 10]
+    assert fitting(levels, lambda tick: tick, 20) == [0, 10]
+    assert fitting([], lambda tick: tick, 1) == []

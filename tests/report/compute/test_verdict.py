@@ -11,11 +11,12 @@ from prunesweep.results.run_directory import RunDirectory
 DENSE = 0.97
 
 
-def run(name: str, amount: float, seed: int, val: float, dense: float = DENSE) -> RunDirectory:
+def run(name: str, amount: float, seed: int, val: float, dense: float = DENSE, criterion: str = "l1") -> RunDirectory:
     scores = {"val_accuracy": val, "test_accuracy": val - 0.01}
     before = {"val_accuracy": dense, "test_accuracy": dense - 0.01}
-    directory = RunDirectory(Path(name), name, fake_fields(amount, seed, final=scores, dense=before))
-    directory.__dict__["settings"] = {"prune.amount": amount}  # in place of the file
+    fields = fake_fields(amount, seed, digest=f"{criterion}{amount}{seed}", final=scores, dense=before)
+    directory = RunDirectory(Path(name), name, fields)
+    directory.__dict__["settings"] = {"prune.criterion": criterion, "prune.amount": amount}  # in place of the file
     return directory
 
 
@@ -75,6 +76,38 @@ def test_each_drop_is_relative_to_its_own_dense_network() -> None:
     groups = experiments(runs)
     found = verdict(range(2), runs, groups, {}, (5_000, 5_000))
     assert roles(found)["recommended"] == 1
+
+
+def compared(drops: Mapping[tuple[str, float], tuple[float, ...]]) -> dict[str, tuple[str, float]]:
+    """Return criterion and amount for each role, judged on 5,000 images."""
+    runs = [
+        run(f"{criterion}{amount}/{seed}", amount, seed, DENSE - drop, criterion=criterion)
+        for (criterion, amount), values in drops.items()
+        for seed, drop in enumerate(values)
+    ]
+    groups = experiments(runs)
+    found = roles(verdict(range(len(groups)), runs, groups, {}, (5_000, 5_000)))
+    return {role: list(drops)[index] for role, index in found.items()}
+
+
+def test_a_control_is_not_recommended_while_a_method_is_tied_with_it_or_better() -> None:
+    tied = compared({("random", 0.9): (0.0, 0.001, 0.0), ("l1", 0.5): (0.0005, 0.001, 0.0)})
+    assert tied == {"safest": ("l1", 0.5), "recommended": ("l1", 0.5), "smallest": ("random", 0.9)}
+    better = compared({("random", 0.9): (0.002, 0.0021, 0.002), ("l1", 0.5): (0.0, 0.0, 0.0)})
+    assert better["recommended"] == ("l1", 0.5)
+
+
+def test_a_control_is_recommended_if_it_is_better_than_every_method() -> None:
+    found = compared({("random", 0.5): (0.0, 0.0001, 0.0), ("l1", 0.9): (0.05, 0.0501, 0.05)})
+    assert set(found.values()) == {("random", 0.5)}
+
+
+def test_a_tied_method_with_one_seed_is_recommended_before_a_control_with_three() -> None:
+    assert compared({("random", 0.5): (0.0, 0.001, 0.0), ("l1", 0.5): (0.0,)})["recommended"] == ("l1", 0.5)
+
+
+def test_a_tied_method_is_named_if_nothing_is_within_the_limit() -> None:
+    assert compared({("random", 0.5): (0.02,), ("l1", 0.5): (0.021,)}) == {"safest": ("l1", 0.5)}
 
 
 def test_new_seeds_replace_the_accuracy_of_the_search() -> None:

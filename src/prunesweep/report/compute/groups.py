@@ -39,6 +39,7 @@ class Experiment:
         costs: Axis -> mean over the runs, None if a run does not contain it.
         val, test: Final accuracies over seeds.
         val_drop, test_drop: Dense minus final accuracy of the same run, over seeds.
+        collapsed: The number of runs whose network collapsed: accuracy at chance, or a layer that no signal passes.
     """
 
     runs: tuple[int, ...]
@@ -49,6 +50,7 @@ class Experiment:
     test: Spread
     val_drop: Spread
     test_drop: Spread
+    collapsed: int
 
 
 def experiments(runs: Sequence[RunDirectory]) -> list[Experiment]:
@@ -110,6 +112,7 @@ def _experiment(runs: Sequence[RunDirectory], by_digest: Mapping[str, Sequence[i
         test=over_seeds(members, _score("final", "test_accuracy")),
         val_drop=over_seeds(members, _drop("val_accuracy")),
         test_drop=over_seeds(members, _drop("test_accuracy")),
+        collapsed=sum(bool(run.result.get("collapsed")) for run in members),
     )
 
 

@@ -38,12 +38,36 @@ class Stage:
         round: The number of the round, from 1.
         costs: Axis -> mean over the runs; None if a run does not contain it.
         val, test: Accuracies over seeds.
+        collapsed: The number of runs whose network had collapsed in this round.
     """
 
     round: int
     costs: Mapping[str, float | None]
     val: Spread
     test: Spread
+    collapsed: int
+
+
+@dataclass(frozen=True)
+class LineName:
+    """The name of a line: the settings in which the lines of a chart differ.
+
+    Attributes:
+        short: Their values, such as `l1 iterative`.
+        full: With their keys, such as `prune=l1 schedule=iterative`.
+    """
+
+    short: str
+    full: str
+
+
+def names(found: Sequence[Line]) -> list[LineName]:
+    """Return the name of each line, empty if there is only one."""
+    keys = [key for key in (found[0].settings if found else ()) if len({line.settings[key] for line in found}) > 1]
+    return [
+        LineName(" ".join(line.settings[key] for key in keys), " ".join(f"{key}={line.settings[key]}" for key in keys))
+        for line in found
+    ]
 
 
 def lines(
@@ -107,4 +131,5 @@ def _stage(pairs: Sequence[tuple[Mapping[str, object], dict[str, dict[str, float
         costs={name: fmean(found) if len(found) == len(points) else None for name, found in known.items()},
         val=Spread.of([point["final"]["val_accuracy"] for point in points]),
         test=Spread.of([point["final"]["test_accuracy"] for point in points]),
+        collapsed=sum(bool(entry.get("collapsed")) for _, entry in pairs),
     )

@@ -40,11 +40,14 @@ class Picture:
     """The picture of a layer.
 
     Attributes:
-        kind: `kernels` (a byte for each weight: 0 is pruned, 128 is zero), `input` (a byte for each input pixel: the
-            part of its weights that is left) or `matrix` (a byte for each block: the part of its weights that is left).
+        kind: `kernels` (a byte for each weight: 0 is pruned, 128 is zero), `input` (a byte for each input pixel) or
+            `matrix` (a byte for each block of weights): the part of the weights that is left, relative to the largest.
         rows, columns: The size of the picture, or of a single kernel.
         count: The number of kernels that are drawn, or 1.
         shape: The shape of the weights.
+        left: The part of the weights of the layer that is left.
+        least, most: The smallest and the largest part that is left of a pixel or a block. The largest is the byte 255.
+            None for kernels.
         data: The bytes as base64.
     """
 
@@ -54,6 +57,9 @@ class Picture:
     columns: int
     count: int
     shape: tuple[int, ...]
+    left: float
+    least: float | None
+    most: float | None
     data: str
 
 
@@ -142,13 +148,12 @@ def _kernels(name: str, weight: NDArray[Any]) -> Picture:
     kernels = weight.reshape(-1, rows, columns)[:MAX_KERNELS]
     scaled = np.rint(kernels / (np.abs(kernels).max() or 1) * 127 + 128).astype(np.uint8)
     scaled[kernels == 0] = 0
-    return _picture(name, "kernels", scaled, rows, columns, len(kernels), weight)
+    return _picture(name, "kernels", scaled, (rows, columns), len(kernels), weight)
 
 
 def _input(name: str, weight: NDArray[Any]) -> Picture:
     side = isqrt(weight.shape[1])
-    left = (weight != 0).mean(axis=0)
-    return _picture(name, "input", np.rint(255 * left).astype(np.uint8), side, side, 1, weight)
+    return _shares(name, "input", (weight != 0).mean(axis=0).reshape(side, side), weight)
 
 
 def _matrix(name: str, weight: NDArray[Any]) -> Picture:
@@ -158,11 +163,26 @@ def _matrix(name: str, weight: NDArray[Any]) -> Picture:
         edges = np.arange(0, size, max(1, -(-size // MAX_SIDE)))
         sizes = np.diff([*edges, size])
         left = np.add.reduceat(left, edges, axis=axis) / (sizes[:, None] if axis == 0 else sizes)
-    rows, columns = left.shape
-    return _picture(name, "matrix", np.rint(255 * left).astype(np.uint8), rows, columns, 1, weight)
+    return _shares(name, "matrix", left, weight)
+
+
+def _shares(name: str, kind: str, left: NDArray[np.float64], weight: NDArray[Any]) -> Picture:
+    """Return a picture of shares. Relative to the largest, small ones can be told apart as well."""
+    least, most = float(left.min()), float(left.max())
+    scaled = np.rint(255 * left / (most or 1)).astype(np.uint8)
+    return _picture(name, kind, scaled, left.shape, 1, weight, least, most)
 
 
 def _picture(
-    name: str, kind: str, content: NDArray[np.uint8], rows: int, columns: int, count: int, weight: NDArray[Any]
+    name: str,
+    kind: str,
+    content: NDArray[np.uint8],
+    size: tuple[int, ...],
+    count: int,
+    weight: NDArray[Any],
+    least: float | None = None,
+    most: float | None = None,
 ) -> Picture:
-    return Picture(name, kind, rows, columns, count, weight.shape, base64.b64encode(content.tobytes()).decode())
+    rows, columns = size
+    left, data = float((weight != 0).mean()), base64.b64encode(content.tobytes()).decode()
+    return Picture(name, kind, rows, columns, count, weight.shape, left, least, most, data)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 ACCURACIES = (
     (99.9, 99, 90, 0),
@@ -31,6 +33,18 @@ def error_ticks(low: float, high: float) -> list[list[float]]:
     levels = [[value for value in level if low <= 100 - value <= high] for level in ACCURACIES]
     even = even_ticks(100 - high, 100 - low)
     return [level for level in [*levels, *even] if len(level) > 1]
+
+
+def fitting(levels: Sequence[Sequence[float]], place: Callable[[float], float], gap: float) -> list[float]:
+    """Return the longest of the lists whose ticks are at least `gap` apart, or else the first one.
+
+    Args:
+        levels: Lists of ticks.
+        place: Returns where a tick is on the axis.
+        gap: The least distance of two ticks on the axis.
+    """
+    fit = [level for level in levels if all(abs(place(b) - place(a)) >= gap for a, b in pairwise(sorted(level)))]
+    return list(max(fit or levels[:1], key=len, default=[]))
 
 
 def even_ticks(low: float, high: float) -> list[list[float]]:

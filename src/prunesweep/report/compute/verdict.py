@@ -5,7 +5,7 @@ Networks are selected by validation accuracy only, each relative to its own dens
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -18,6 +18,8 @@ from prunesweep.results.run_directory import RunDirectory
 ENOUGH_SEEDS = 3
 """A setting with this number of seeds can be recommended, however many seeds others have. With fewer, it needs as many
 seeds as any other setting within the limit."""
+CONTROLS = ("random", "none")
+"""Criteria that real methods are compared with."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ def verdict(
     - safest: the least drop of validation accuracy, its uncertainty added, within the limit and with enough seeds;
     - recommended: the fewest parameters among those that do not differ significantly from the safest.
 
-    If no setting is within the limit, the safest of all is the only choice.
+    If no setting is within the limit, the safest of all is the only choice. A control is neither the safest nor
+    recommended while a method within the limit has at most its drop, or one that does not differ significantly.
 
     Args:
         indices: Experiments on one data set.
@@ -95,7 +98,8 @@ def verdict(
     if not pruned:
         return Verdict("No network was pruned.", [], noise, evidence)
     roles: dict[int, list[str]] = {}
-    for role, index in _roles(pruned, experiments, noise).items():
+    controls = {index for index in pruned if is_control(runs[experiments[index].runs[0]])}
+    for role, index in _roles(pruned, controls, experiments, noise).items():
         roles.setdefault(index, []).append(role)
     choices = [
         _choice(tuple(names), index, pruned, noise, runs, experiments, confirmed) for index, names in roles.items()
@@ -103,21 +107,50 @@ def verdict(
     return Verdict(_sentence(choices, runs, experiments, confirmed, images[1]), choices, noise, evidence)
 
 
-def _roles(pruned: Mapping[int, Evidence], experiments: Sequence[Experiment], noise: Noise) -> dict[str, int]:
-    def size(index: int) -> tuple[float, float]:
-        return experiments[index].costs["params_nonzero"] or 0, pruned[index].drop
+def is_control(run: RunDirectory) -> bool:
+    """Return whether the criterion of a run is a control: random weights are pruned, or none."""
+    return run.settings.get("prune.criterion") in CONTROLS
 
-    def worst(index: int) -> tuple[float, tuple[float, float]]:
+
+def _roles(
+    pruned: Mapping[int, Evidence], controls: Container[int], experiments: Sequence[Experiment], noise: Noise
+) -> dict[str, int]:
+    def size(index: int) -> tuple[float, bool, float]:
+        return experiments[index].costs["params_nonzero"] or 0, index in controls, pruned[index].drop
+
+    def worst(index: int) -> tuple[float, tuple[float, bool, float]]:
         return pruned[index].drop + noise.margin(pruned[index]), size(index)
 
     within = [index for index, each in pruned.items() if each.drop <= NEAR + 1e-9]
     if not within:
-        return {"safest": min(pruned, key=worst)}
+        return {"safest": min(_without_beaten(list(pruned), list(pruned), controls, pruned, noise), key=worst)}
     enough = min(ENOUGH_SEEDS, max(pruned[index].seeds for index in within))
     sure = [index for index in within if pruned[index].seeds >= enough]
-    safest = min(sure, key=worst)
-    tied = [index for index in sure if index == safest or noise.tied(pruned[index], pruned[safest])]
+    fit = _without_beaten(sure, within, controls, pruned, noise)
+    safest = min(fit, key=worst)
+    tied = [index for index in fit if index == safest or noise.tied(pruned[index], pruned[safest])]
     return {"safest": safest, "recommended": min(tied, key=size), "smallest": min(within, key=size)}
+
+
+def _without_beaten(
+    sure: Sequence[int],
+    within: Sequence[int],
+    controls: Container[int],
+    pruned: Mapping[int, Evidence],
+    noise: Noise,
+) -> list[int]:
+    """Return the settings `sure` without the controls that a method in `within` is tied with, or better than.
+
+    If only such controls are left, return these methods: with few seeds they are still the better choice.
+    """
+    methods = sorted((index for index in within if index not in controls), key=lambda index: pruned[index].drop)
+
+    def rivals(control: int) -> Iterator[int]:
+        one = pruned[control]
+        return (each for each in methods if pruned[each].drop <= one.drop or noise.tied(pruned[each], one))
+
+    fit = [index for index in sure if index not in controls or next(rivals(index), None) is None]
+    return fit or list(dict.fromkeys(method for control in sure for method in rivals(control)))
 
 
 def _choice(
@@ -166,9 +199,10 @@ def _sentence(
     )
     if "recommended" in best.roles:
         return f"Keep {numbers}."
+    warning = " It collapsed: this network does not work." if experiments[best.experiment].collapsed else ""
     return (
         f"No setting is within {100 * NEAR:g} points of the validation accuracy of its dense network. "
-        f"The safest keeps {numbers}."
+        f"The safest keeps {numbers}.{warning}"
     )
 
 

@@ -13,12 +13,12 @@ from typing import Any
 from urllib.parse import quote
 
 from prunesweep.errors import printable
-from prunesweep.report.compute.band import band
-from prunesweep.report.compute.colors import coloring, default_key, text
+from prunesweep.report.compute.chart import chart
+from prunesweep.report.compute.colors import text
 from prunesweep.report.compute.costs import AXES
 from prunesweep.report.compute.frontiers import Frontier, value_of
 from prunesweep.report.compute.groups import Experiment, Spread
-from prunesweep.report.compute.lines import Line, lines, stages
+from prunesweep.report.compute.lines import stages
 from prunesweep.report.compute.pictures import dense_weights_of, histograms, pictures, selected, weights_of
 from prunesweep.report.compute.ticks import error_ticks, log_ticks
 from prunesweep.report.compute.values import Task, Values
@@ -115,26 +115,27 @@ class _Distinct:
 
 def _task(values: Values, task: Task) -> dict[str, Any]:
     runs, experiments = values.runs.completed, values.experiments
-    indices = [at for at, one in enumerate(experiments) if runs[one.runs[0]].result["dataset"] == task.dataset]
-    colors = {key: asdict(coloring(key, indices, runs, experiments)) for key in task.keys}
-    found = lines(task.keys, indices, runs, experiments)
-    key = default_key(task.keys, runs) or _default_number(task, colors, found)
+    drawn = chart(task, runs, experiments)
+    members = [experiments[at] for at in drawn.experiments]
     return {
         **{each.name: _plain(getattr(task, each.name)) for each in fields(task) if each.name != "verdict"},
-        "experiments": indices,
+        "experiments": drawn.experiments,
         "frontiers": {axis: _frontier(front) for axis, front in task.frontiers.items()},
         "published": {
             dense.model: [asdict(row) for row in published(dense.model, task.dataset) if row.error is not None]
             for dense in task.dense
         },
-        "colors": colors,
-        "color": key,
-        "lines": [{"name": line.settings, "experiments": line.experiments} for line in found],
-        "bands": [asdict(band(dense.test, task.test)) if task.test else None for dense in task.dense],
-        "extents": {axis: _extent(axis, [experiments[at] for at in indices], runs) for axis in task.frontiers},
-        "errors": _errors(task, [experiments[at] for at in indices], runs),
+        "colors": _plain(drawn.colors),
+        "color": drawn.key,
+        "lines": [
+            {**asdict(name), "experiments": line.experiments}
+            for name, line in zip(drawn.names, drawn.lines, strict=True)
+        ],
+        "bands": _plain(drawn.bands),
+        "extents": {axis: _extent(axis, members, runs) for axis in task.frontiers},
+        "errors": _errors(task, members, runs),
         **_tuning_ticks(runs),
-        "leads": "sensitivity" if _single_layers(task) > LEADING * len(indices) else "tradeoff",
+        "leads": "sensitivity" if _single_layers(task) > LEADING * len(members) else "tradeoff",
     }
 
 
@@ -149,12 +150,6 @@ def _plain(value: Any) -> Any:
 
 def _single_layers(task: Task) -> int:
     return sum(len(curve.experiments) for curve in task.sensitivities)
-
-
-def _default_number(task: Task, colors: Mapping[str, Any], found: Sequence[Line]) -> str:
-    """Return a numeric setting with few values that does not change along a line, or an empty text."""
-    steady = found[0].settings if found else {}
-    return next((key for key in task.keys if key in steady and len(colors[key]["groups"]) > 1), "")
 
 
 def _frontier(front: Frontier) -> dict[str, Any]:
@@ -208,7 +203,13 @@ def _widened(low: float, high: float) -> tuple[float, float]:
 def _experiment(values: Values, experiment: Experiment) -> dict[str, Any]:
     runs = values.runs.completed
     rounds = [
-        {"round": one.round, "costs": _shorts(one.costs), "val": _spread(one.val), "test": _spread(one.test)}
+        {
+            "round": one.round,
+            "costs": _shorts(one.costs),
+            "val": _spread(one.val),
+            "test": _spread(one.test),
+            "collapsed": one.collapsed,
+        }
         for one in stages(experiment, runs)
     ]
     return {
@@ -217,6 +218,7 @@ def _experiment(values: Values, experiment: Experiment) -> dict[str, Any]:
         "runs": experiment.runs,
         "duplicates": experiment.duplicates,
         "seeds": experiment.seeds,
+        "collapsed": experiment.collapsed,
         "costs": _shorts(experiment.costs),
         "sparsity": _short(fmean(runs[run].result["sparsity"] for run in experiment.runs)),
         **{name: _spread(getattr(experiment, name)) for name in ("val", "test", "val_drop", "test_drop")},

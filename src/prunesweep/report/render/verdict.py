@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
 from prunesweep.errors import printable
 from prunesweep.report.compute.confirmation import Confirmation
-from prunesweep.report.compute.groups import Spread
+from prunesweep.report.compute.groups import Experiment, Spread
 from prunesweep.report.compute.noise import Noise, binomial, ties
 from prunesweep.report.compute.values import Task, Values, sentences
 from prunesweep.report.compute.verdict import Choice, accuracy
 from prunesweep.report.render.tables import label
 from prunesweep.results.run_directory import RunDirectory, short_path
 
-MAX_TIES = 8
-"""How many tied settings are named."""
+MAX_NAMES = 8
+"""How many tied or collapsed settings are named."""
 ABOUT = {
     "safest": "least drop of validation accuracy, uncertainty included",
     "recommended": "fewest parameters without a measurable drop from the safest",
@@ -35,6 +36,7 @@ def verdict(values: Values) -> str:
         cards = "".join(_card(values, task, choice) for choice in task.verdict.choices)
         chance = f'<p class="hint">Noise of a validation accuracy: {noise(task)}.</p>' if cards else ""
         parts.append(f'<p class="sentence">{_escaped(sentence)}</p>{chance}<div class="cards">{cards}</div>')
+        parts.append(_collapsed(values, task))
     failed = len(values.runs.failed) + values.runs.not_started
     if failed:
         runs = "1 run has" if failed == 1 else f"{failed:,} runs have"
@@ -47,6 +49,18 @@ def slider(values: Values) -> str:
     return escape(json.dumps([_beside_slider(values, task) for task in values.tasks]))
 
 
+def _collapsed(values: Values, task: Task) -> str:
+    """Return a note on the settings of which a run collapsed, escaped."""
+    found = [index for index in task.verdict.evidence if values.experiments[index].collapsed]
+    if not found:
+        return ""
+    count = f"{len(found):,} of {len(task.verdict.evidence):,} settings"
+    return (
+        f'<p class="collapsed">✕ {count} collapsed in at least one run: accuracy at chance, or a layer that no signal '
+        f"passes. These networks do not work: {_named(values, found)}.</p>"
+    )
+
+
 def _card(values: Values, task: Task, choice: Choice) -> str:
     experiment = values.experiments[choice.experiment]
     run = values.runs.completed[choice.run]
@@ -55,6 +69,7 @@ def _card(values: Values, task: Task, choice: Choice) -> str:
     digits, val_digits = _digits(task.test), _digits(task.verdict.noise.images)
     confirmation = values.confirmed.get(choice.experiment)
     lines = [
+        ("collapsed", _collapse(values, experiment)),
         ("test accuracy", f"{accuracy(choice.test, digits)}, dense {accuracy(choice.dense, digits)}"),
         ("validation accuracy", f"{accuracy(experiment.val, val_digits)}, {_drop(experiment.val_drop, val_digits)}"),
         ("evidence", _evidence(values, choice)),
@@ -69,6 +84,14 @@ def _card(values: Values, task: Task, choice: Choice) -> str:
         f"{left:,.0f} of {total:,}</p>"
         f"<dl>{terms}</dl>{_commands(run)}</article>"
     )
+
+
+def _collapse(values: Values, experiment: Experiment) -> str:
+    """Return why the first collapsed run of an experiment collapsed, escaped; empty if there is none."""
+    reasons = [str(values.runs.completed[run].result.get("collapsed") or "") for run in experiment.runs]
+    reason = next(filter(None, reasons), "")
+    count = f"{experiment.collapsed} of {len(experiment.runs)} runs: "
+    return f'<strong class="warning">{count}{_escaped(reason)}</strong>' if reason else ""
 
 
 def _about(choice: Choice) -> str:
@@ -93,17 +116,17 @@ def _evidence(values: Values, choice: Choice) -> str:
     if not count:
         return seeds
     settings = "1 other setting" if count == 1 else f"{count:,} other settings"
-    return f"{seeds}<details><summary>tied with {settings}</summary>{_tied(values, choice.tied)}</details>"
+    return f"{seeds}<details><summary>tied with {settings}</summary>{_named(values, choice.tied)}</details>"
 
 
 def _seeds(count: int) -> str:
     return '<strong class="warning">one seed: its spread is unknown</strong>' if count == 1 else f"{count} seeds"
 
 
-def _tied(values: Values, indices: tuple[int, ...] | list[int]) -> str:
-    """Return the names of settings that do not differ significantly from another one, escaped."""
-    names = [f"<code>{_escaped(label(values, values.experiments[index]))}</code>" for index in indices[:MAX_TIES]]
-    more = [f"{len(indices) - MAX_TIES:,} more"] if len(indices) > MAX_TIES else []
+def _named(values: Values, indices: Sequence[int]) -> str:
+    """Return the names of settings, escaped."""
+    names = [f"<code>{_escaped(label(values, values.experiments[index]))}</code>" for index in indices[:MAX_NAMES]]
+    more = [f"{len(indices) - MAX_NAMES:,} more"] if len(indices) > MAX_NAMES else []
     return ", ".join([*names, *more])
 
 
@@ -169,7 +192,7 @@ def _beside(values: Values, task: Task, index: int, tied: list[int]) -> str:
     if confirmation:
         parts.append(f"Confirmed {_confirmed(confirmation, _digits(task.test), _digits(task.verdict.noise.images))}")
     if tied:
-        parts.append(f"Cannot be told apart from {_tied(values, tied)}")
+        parts.append(f"Cannot be told apart from {_named(values, tied)}")
     return ". ".join(parts) + "."
 
 

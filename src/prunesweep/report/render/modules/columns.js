@@ -31,6 +31,7 @@ function ofSettings() {
     fraction("test_accuracy", "test", (one) => one.test),
     { id: "difference", names: ["difference"], number: true, unit: "points", figure: (one) => -100 * one.test_drop[0], show: (one) => difference(one.test_drop), shown: (value) => value.toFixed(2), sd: true,
       cells: (one) => [-one.test_drop[0], one.test_drop[1]] },
+    ...(task.experiments.some((index) => data.experiments[index].collapsed) ? [{ ...count("collapsed", "collapsed runs", (one) => one.collapsed), loud: true, show: (one) => (one.collapsed ? `${one.collapsed} of ${one.runs.length}` : "0") }] : []),
     fraction("val_accuracy", "validation", (one) => one.val),
     count("compression", "compression", (one) => one.costs.compression, 2),
     count("macs_nonzero", "multiply-adds", (one) => one.costs.macs_nonzero, 1),
@@ -55,4 +56,5 @@ export const RUN_COLUMNS = [
   ["difference", (run) => difference([data.runs.dense_test[run] - data.runs.final_test[run], null])],
   ["final, validation", (run) => percent(data.runs.final_val[run])],
   ["seconds", (run) => number(data.runs.seconds[run], 1)],
+  ["collapsed", (run) => data.runs.collapsed[run] ?? ""],
 ];

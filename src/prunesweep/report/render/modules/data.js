@@ -22,6 +22,13 @@ export function show(index) {
 
 export const experiment = (index) => data.experiments[index];
 export const experimentOf = (run) => data.experiments[data.runs.experiment[run]];
+// How many runs of a setting collapsed and why the first of them did, or an empty text.
+export function collapseOf(setting) {
+  if (!setting.collapsed) return "";
+  const reason = setting.runs.map((run) => data.runs.collapsed[run]).find(Boolean);
+  return `collapsed${setting.runs.length > 1 ? ` in ${setting.collapsed} of ${setting.runs.length} runs` : ""}: ${reason}`;
+}
+
 export const labelOf = (setting) => setting.label || "the only setting";
 
 // The text of a setting of an experiment. Experiments store values in the order of all keys of the page.

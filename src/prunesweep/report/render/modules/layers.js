@@ -4,7 +4,7 @@ import { experiment, labelOf, task, textOf } from "page/data";
 import { $, section } from "page/dom";
 import { number, percent, range, safe, wrapped } from "page/format";
 import { draw } from "page/plot";
-import { ramp } from "page/theme";
+import { ramp, readable, shadeAt } from "page/theme";
 
 const PIXELS_OF_NUMBER = 44;
 
@@ -25,11 +25,19 @@ export async function drawLayers() {
   const text = (column) => (wide ? short(values(experiment(heat.experiments[column]))) : (100 * heat.total[column]).toFixed(heat.total[column] > 0.95 ? 1 : 0));
   await draw("layers", [
     { type: "heatmap", x: columns, y: heat.layers.map(safe), z: heat.sparsity.map((row) => row.map((value) => 100 * value)), zmin: 0, zmax: 100, colorscale: ramp(),
-      text: hover, hovertemplate: "%{text}<extra></extra>", texttemplate: wide ? "%{z:.1f}" : "", xgap: columns.length > 60 ? 0 : 1, ygap: 1, colorbar: { title: { text: "sparsity, %", side: "right" }, thickness: 12 } },
-    { type: "scatter", mode: "markers", name: "dead layer", x: dead.map(([column]) => column), y: dead.map(([, layer]) => safe(heat.layers[layer])), hoverinfo: "skip",
+      text: hover, hovertemplate: "%{text}<extra></extra>", xgap: columns.length > 60 ? 0 : 1, ygap: 1, colorbar: { title: { text: "sparsity, %", side: "right" }, thickness: 12 } },
+    ...(wide ? [numbers(heat)] : []),
+    { type: "scatter", mode: "markers", name: "dead layer", visible: !wide, x: dead.map(([column]) => column), y: dead.map(([, layer]) => safe(heat.layers[layer])), hoverinfo: "skip",
       marker: { symbol: "x", size: columns.length > 60 ? 5 : 9, color: "#ffffff", line: { color: "#b3261e", width: 1.5 } } },
   ], { showlegend: false, xaxis: { title, range: [-0.5, columns.length - 0.5], tickvals: ticks, ticktext: ticks.map(text), showgrid: false, ...(wide ? { tickangle: -35 } : {}) }, yaxis: { title: "Layer", autorange: "reversed", type: "category", showgrid: false } },
   { columns: ["setting", "total", ...heat.layers], rows: columns.map((column) => [name(column), heat.total[column], ...heat.sparsity.map((row) => row[column])]) });
+}
+
+// The numbers in the cells, each in the color that is readable on its cell. Those of dead layers are marked.
+function numbers(heat) {
+  const cells = heat.sparsity.flatMap((row, layer) => row.map((value, column) => ({ value, column, layer, dead: heat.dead[layer][column] })));
+  return { type: "scatter", mode: "text", name: "sparsity", hoverinfo: "skip", x: cells.map(({ column }) => column), y: cells.map(({ layer }) => safe(heat.layers[layer])),
+    text: cells.map(({ value, dead }) => (dead ? `<b>✕ ${(100 * value).toFixed(1)}</b>` : (100 * value).toFixed(1))), textfont: { size: 12, color: cells.map(({ value }) => readable(shadeAt(value))) } };
 }
 
 const values = (setting) => task.keys.map((key) => textOf(setting, key)).join(" ") || "the only setting";

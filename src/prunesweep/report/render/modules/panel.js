@@ -16,6 +16,7 @@ export async function showPanel(run) {
   $("panel-title").textContent = `Run ${data.runs.name[run]}`;
   $("panel-body").replaceChildren(
     element("p", {}, element("strong", {}, labelOf(setting))), seeds(setting, run),
+    ...(data.runs.collapsed[run] ? [element("p", { class: "collapsed", role: "alert" }, `Collapsed: ${data.runs.collapsed[run]}. This network does not work.`)] : []),
     ...(first === null ? [] : [element("p", {}, `Duplicate of run ${data.runs.name[first]}: same result ID. It counts once.`)]),
     figures(run),
     element("h3", {}, "Accuracy and loss"), chart("panel-curves"), chart("panel-loss"),
@@ -35,7 +36,7 @@ function seeds(setting, run) {
     button(pinned ? "Unpin" : "Pin to compare", () => { pin(run); showPanel(run); }, { id: "pin", "aria-pressed": String(pinned), title: `Up to ${MAX_PINS} pinned runs are shown side by side` }));
 }
 
-export const FIGURES = [
+const FIGURES = [
   ["test accuracy", (run) => percent(data.runs.final_test[run])],
   ["difference to its dense network", (run) => `${difference([data.runs.dense_test[run] - data.runs.final_test[run], null])} points`],
   ["test accuracy, dense", (run) => percent(data.runs.dense_test[run])],
@@ -48,8 +49,12 @@ export const FIGURES = [
   ["seed", (run) => String(data.runs.seed[run])],
   ["seconds", (run) => number(data.runs.seconds[run], 1)],
 ];
+const collapse = ["collapsed", (run) => data.runs.collapsed[run] ?? "no"];
 
-const figures = (run) => element("table", { class: "facts-table" }, element("tbody", {}, ...FIGURES.map(([name, show]) =>
+// The figures of runs. Whether they collapsed is among them if one of them did.
+export const figuresOf = (runs) => (runs.some((run) => data.runs.collapsed[run]) ? [...FIGURES, collapse] : FIGURES);
+
+const figures = (run) => element("table", { class: "facts-table" }, element("tbody", {}, ...figuresOf([run]).map(([name, show]) =>
   element("tr", {}, element("th", { scope: "row" }, name), element("td", { class: "number" }, show(run))))));
 
 // ---- Charts of one run or of several

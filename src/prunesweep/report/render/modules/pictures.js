@@ -25,19 +25,21 @@ export const drawHistograms = (run) => Promise.all((data.pictures[run]?.histogra
 }));
 
 const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+const share = (value) => percent(value, 1);
+const scale = ({ least, most }) => `from ${share(least)} (palest) to ${share(most)} (strongest color)`;
 const TEXTS = {
   kernels: ({ count, shape }) => `${number(count)} of ${number(shape[0] * shape[1])} kernels. Crossed: pruned. Blue: negative, orange: positive.`,
-  input: ({ shape }) => `The input image: the part of the ${number(shape[0])} weights of each pixel that is left. The darker, the more.`,
-  matrix: ({ rows, columns, shape }) => `${number(shape[0])} outputs (rows) by ${number(shape[1])} inputs (columns). Filled: left, empty: pruned.`
-    + (rows === shape[0] && columns === shape[1] ? "" : " One pixel for each block of weights: the part that is left, the darker, the more."),
+  input: (picture) => `The input image. Each pixel shows the share of its ${number(picture.shape[0])} weights that is left: ${picture.least === picture.most ? share(picture.most) : scale(picture)}.`,
+  matrix: (picture) => `${number(picture.shape[0])} outputs (rows) by ${number(picture.shape[1])} inputs (columns). `
+    + (picture.rows === picture.shape[0] && picture.columns === picture.shape[1] ? "Filled: left, empty: pruned." : `Each pixel shows the share of a block of weights that is left: ${scale(picture)}.`),
 };
 
 function figure(picture) {
   const content = bytes(picture.data), canvas = picture.kind === "kernels" ? kernels(picture, content) : image(picture, content);
-  const left = content.reduce((sum, value) => sum + (picture.kind === "kernels" ? Number(value !== 0) : value / 255), 0) / content.length;
+  const left = `${share(picture.left)} left`;
   canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", `${picture.layer}, ${picture.kind}: ${percent(left, 1)} left`);
-  return element("figure", { "data-layer": picture.layer, "data-kind": picture.kind }, canvas, element("figcaption", { class: "hint" }, element("strong", {}, picture.layer), ` ${TEXTS[picture.kind](picture)}`));
+  canvas.setAttribute("aria-label", `${picture.layer}, ${picture.kind}: ${left}`);
+  return element("figure", { "data-layer": picture.layer, "data-kind": picture.kind }, canvas, element("figcaption", { class: "hint" }, element("strong", {}, `${picture.layer}, ${left}`), ` ${TEXTS[picture.kind](picture)}`));
 }
 
 function canvas(width, height) {
@@ -52,8 +54,7 @@ function image({ rows, columns }, content) {
   context.fillStyle = css("--wash");
   context.fillRect(0, 0, columns, rows);
   context.fillStyle = css("--accent");
-  const most = content.reduce((a, b) => Math.max(a, b), 1);
-  content.forEach((value, place) => { context.globalAlpha = value / most; context.fillRect(place % columns, Math.floor(place / columns), 1, 1); });
+  content.forEach((value, place) => { context.globalAlpha = value / 255; context.fillRect(place % columns, Math.floor(place / columns), 1, 1); });
   return node;
 }
 

@@ -2,7 +2,7 @@
 
 import { data } from "page/data";
 import { $, button, element, section } from "page/dom";
-import { drawBars, drawCurves, FIGURES, settingsOf } from "page/panel";
+import { drawBars, drawCurves, figuresOf, settingsOf } from "page/panel";
 import { color } from "page/theme";
 import { open, pin } from "page/view";
 
@@ -15,7 +15,7 @@ export async function showPins(runs) {
     button(`run ${data.runs.name[run]}`, () => open(run)), " ", button("×", () => pin(run), { "aria-label": `Unpin run ${data.runs.name[run]}` })));
   const row = (name, cells) => element("tr", {}, element("th", { scope: "row" }, name), ...cells.map((cell) => element("td", {}, cell)));
   $("pinned").replaceChildren(element("thead", {}, element("tr", {}, element("th", {}), ...heads)), element("tbody", {},
-    ...differing.map((key) => row(key, settings.map((each) => (key in each ? String(each[key]) : "")))), ...FIGURES.map(([name, show]) => row(name, runs.map(show)))));
+    ...differing.map((key) => row(key, settings.map((each) => (key in each ? String(each[key]) : "")))), ...figuresOf(runs).map(([name, show]) => row(name, runs.map(show)))));
   $("pinned-hint").hidden = runs.length > 1;
   await Promise.all([drawCurves("pinned-curves", runs), drawBars("pinned-layers", runs)]);
 }

@@ -53,10 +53,29 @@ export function reach(id, points, open) {
   chart.onblur = () => Plotly.Fx.unhover(chart);
 }
 
-// Moves labels apart that would overlap: returns offsets in pixels for `places`, at least `gap` pixels from each other.
-export function apart(places, gap) {
-  const order = range(places.length).sort((a, b) => places[a] - places[b]), moved = [...places];
-  order.forEach((index, rank) => { if (rank) moved[index] = Math.max(moved[index], moved[order[rank - 1]] + gap); });
-  const over = Math.max(0, (moved[order.at(-1)] ?? 0) - Math.max(...places, 0));
-  return moved.map((place, index) => place - places[index] - over / 2);
+// Moves labels apart that would overlap: returns pixels from 0 to `end` that are at least `gap` from each other and from `fixed`
+// ones, and as near to `places` as possible, in least squares. `compute/spacing.py` does the same for the figure.
+export function spaced(places, gap, end, fixed = []) {
+  const wanted = [...places.map((mean) => [mean, 1]), ...fixed.map((mean) => [mean, 1e9])], order = range(wanted.length).sort((a, b) => wanted[a][0] - wanted[b][0]);
+  const blocks = [], found = [], last = end - (order.length - 1) * gap;
+  order.forEach((index, rank) => {
+    let block = { mean: wanted[index][0] - rank * gap, weight: wanted[index][1], count: 1 };
+    while (blocks.length && blocks.at(-1).mean > block.mean) block = merged(blocks.pop(), block);
+    blocks.push(block);
+  });
+  blocks.flatMap(({ mean, count }) => Array(count).fill(mean)).forEach((mean, rank) => { found[order[rank]] = Math.max(0, Math.min(mean, last)) + rank * gap; });
+  return found.slice(0, places.length);
+}
+
+function merged(one, other) {
+  const weight = one.weight + other.weight;
+  return { mean: (one.mean * one.weight + other.mean * other.weight) / weight, weight, count: one.count + other.count };
+}
+
+const pen = document.createElement("canvas").getContext("2d");
+
+// The width of a label of 12 pixels.
+export function widthOf(text) {
+  pen.font = "12px system-ui, sans-serif";
+  return pen.measureText(text).width;
 }

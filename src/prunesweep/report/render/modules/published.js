@@ -15,6 +15,6 @@ export function publishedTraces(axis, y) {
       text: rows.map(({ method }) => safe(method.split(",")[0])), textposition: "bottom center", textfont: { size: 10 },
       hovertext: rows.map((row) => `<b>${safe(row.method)} ${row.year}</b><br>${row.kept} % kept (of ${row.of ?? "parameters not specified"}), error ${row.error} %`
         + `, dense ${row.dense ?? "?"} %<br>${wrapped(safe(row.source), 70)}<br>verified: ${row.checked}`),
-      hovertemplate: "%{hovertext}<extra></extra>", marker: { size: 9, symbol: index ? "x-thin-open" : "x", color: css("--mark") } };
+      hovertemplate: "%{hovertext}<extra></extra>", marker: { size: 9, symbol: index ? "star-open" : "star-diamond-open", color: css("--ink") } };
   });
 }

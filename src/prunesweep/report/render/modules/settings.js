@@ -1,7 +1,7 @@
 // The table of settings. Each row opens to the runs of its setting.
 
 import { columns, ofRuns, RUN_COLUMNS } from "page/columns";
-import { data, experiment, labelOf, task } from "page/data";
+import { collapseOf, data, experiment, labelOf, task } from "page/data";
 import { $, button, copyButton, element } from "page/dom";
 import { send } from "page/events";
 import { filtered } from "page/filter";
@@ -10,7 +10,8 @@ import { csv, latex, markdown } from "page/texts";
 import { open, view } from "page/view";
 
 const ROWS = 25;
-let shown = [], first = 0, sorted = { id: null, down: false }, opened = new Set(), printing = false;
+const LEFT_OUT = ["finetuning_epochs", "macs_nonzero", "compression", "val_accuracy", "sparsity", "seeds"];  // in this order, if there is little space
+let shown = [], first = 0, sorted = { id: null, down: false }, opened = new Set(), printing = false, whole = false;
 
 export function filterSettings() {
   const all = task.experiments.map(experiment), known = columns();
@@ -30,13 +31,27 @@ export function filterSettings() {
 const compare = (a, b) => (a === b ? 0 : a === null ? 1 : b === null ? -1 : typeof a === "string" ? a.localeCompare(b, "en", { numeric: true }) : a - b);
 
 export function drawSettings() {
-  const known = columns(), table = $("table"), visible = printing ? shown : shown.slice(first, first + ROWS), last = first + visible.length;
-  table.tHead.replaceChildren(element("tr", {}, element("th", {}, "runs"), ...known.map(head)));
-  table.tBodies[0].replaceChildren(...visible.flatMap((one) => rows(one, known)));
+  const known = columns(), visible = printing ? shown : shown.slice(first, first + ROWS), last = first + visible.length;
+  const missing = drawTable(known, visible);
+  $("left-out").hidden = !missing.length && !whole;
+  $("left-out-text").textContent = missing.length ? `Not shown for lack of space: ${missing.map(({ names }) => names[0]).join(", ")}. The filter and the copies contain them.` : "All columns are shown.";
+  $("whole").textContent = whole ? "Show the columns that fit" : "Show all columns";
   $("where").textContent = shown.length ? `rows ${number(first + 1)} to ${number(last)} of ${number(shown.length)}` : "no row";
   $("back").disabled = first === 0;
   $("next").disabled = last >= shown.length;
   $("table-pager").hidden = shown.length <= ROWS;
+}
+
+// Draws the rows with as many columns as the page is wide enough for, and returns the columns that are left out.
+function drawTable(known, visible) {
+  const table = $("table"), missing = [], rest = LEFT_OUT.map((id) => known.find((column) => column.id === id && id !== sorted.id)).filter(Boolean);
+  for (;;) {
+    const kept = known.filter((column) => !missing.includes(column));
+    table.tHead.replaceChildren(element("tr", {}, element("th", {}, "runs"), ...kept.map(head)));
+    table.tBodies[0].replaceChildren(...visible.flatMap((one) => rows(one, kept)));
+    if (printing || whole || !rest.length || table.parentElement.scrollWidth <= table.parentElement.clientWidth) return missing;
+    missing.push(rest.shift());
+  }
 }
 
 function head({ id, names, number }) {
@@ -48,16 +63,19 @@ function head({ id, names, number }) {
 function rows(one, known) {
   const isOpen = opened.has(one) || printing, index = data.experiments.indexOf(one);
   const toggle = button(isOpen ? "▾" : "▸", () => toggleSetting(one), { "aria-expanded": String(isOpen), "aria-label": `Runs of ${labelOf(one)}`, "data-setting": index });
-  const row = element("tr", { class: view.run !== null && data.runs.experiment[view.run] === index ? "current" : "" }, element("td", {}, toggle),
-    ...known.map((column) => element("td", column.number ? { class: "number" } : {}, column.show(one))));
+  const states = { current: view.run !== null && data.runs.experiment[view.run] === index, collapsed: Boolean(one.collapsed) };
+  const row = element("tr", { class: names(states), title: collapseOf(one) || null }, element("td", {}, toggle),
+    ...known.map((column) => element("td", { class: names({ number: column.number, collapsed: column.loud && states.collapsed }) }, column.show(one))));
   return isOpen ? [row, element("tr", { class: "detail" }, element("td", { colspan: known.length + 1 }, runTable(one)))] : [row];
 }
 
+const names = (states) => Object.keys(states).filter((name) => states[name]).join(" ");
+
 function runTable(one) {
-  const titles = ["run", ...RUN_COLUMNS.map(([title]) => title)];
+  const shownColumns = RUN_COLUMNS.filter(([title]) => title !== "collapsed" || one.collapsed), titles = ["run", ...shownColumns.map(([title]) => title)];
   const row = (run, repeated) => element("tr", {}, element("td", {}, button(data.runs.name[run], () => open(run), { "data-run": run }), repeated ? " (duplicate)" : ""),
-    ...RUN_COLUMNS.map(([, show]) => element("td", { class: "number" }, show(run))));
-  return element("div", { class: "inner" }, element("table", {}, element("thead", {}, element("tr", {}, ...titles.map((title, at) => element("th", { class: at ? "number" : "" }, title)))),
+    ...shownColumns.map(([title, show]) => element("td", { class: title === "collapsed" ? "collapsed" : "number" }, show(run))));
+  return element("div", { class: "inner" }, element("table", {}, element("thead", {}, element("tr", {}, ...titles.map((title, at) => element("th", { class: at && title !== "collapsed" ? "number" : "" }, title)))),
     element("tbody", {}, ...one.runs.map((run) => row(run, false)), ...one.duplicates.map((run) => row(run, true)))));
 }
 
@@ -88,5 +106,7 @@ export function listenToSettings() {
     event.preventDefault();
     $("filter").focus();
   });
+  $("whole").addEventListener("click", () => { whole = !whole; drawSettings(); });
+  addEventListener("resize", () => { if (!printing) drawSettings(); });
   matchMedia("print").addEventListener("change", ({ matches }) => { printing = matches; drawSettings(); });
 }

@@ -20,3 +20,18 @@ export function viridis(share) {
   const place = share * (VIRIDIS.length - 1), low = Math.min(VIRIDIS.length - 2, Math.floor(place)), part = place - low;
   return `rgb(${VIRIDIS[low].map((from, index) => Math.round(from + part * (VIRIDIS[low + 1][index] - from))).join(",")})`;
 }
+
+// The color of a ramp at a fraction, as [red, green, blue].
+export function shadeAt(fraction) {
+  const [from, to] = ramp().map(([, shade]) => channels(shade));
+  return from.map((value, at) => value + (to[at] - value) * fraction);
+}
+
+const channels = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+
+// Black or white, whichever has the higher contrast on a color. It is at least 4.5 on every color (WCAG 2, relative luminance).
+export function readable(shade) {
+  const [red, green, blue] = shade.map((value) => value / 255).map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4));
+  const luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  return (luminance + 0.05) ** 2 > 0.05 * 1.05 ? "#000000" : "#ffffff";
+}

@@ -2,16 +2,16 @@
 
 import { chosen } from "page/choice";
 import { coloring, groupOf } from "page/colors";
-import { data, experiment, labelOf, task } from "page/data";
+import { collapseOf, data, experiment, labelOf, task } from "page/data";
 import { $ } from "page/dom";
 import { difference, number, percent, plural, safe, smallest, largest, spread, wrapped } from "page/format";
-import { apart, draw, many, narrow, reach, scatter } from "page/plot";
+import { draw, many, narrow, reach, scatter, spaced, widthOf } from "page/plot";
 import { publishedTraces } from "page/published";
 import { css, DASHES, SYMBOLS } from "page/theme";
 import { fitting } from "page/ticks";
 import { open } from "page/view";
 
-const MANY_LABELS = 12, LINE_GAP = 16;
+const MANY_LABELS = 12, LINE_GAP = 16, MAX_ROOM = 0.3;
 let kept = null;  // the settings that the table shows, or null for all
 
 export function emphasize(experiments) {
@@ -21,12 +21,12 @@ export function emphasize(experiments) {
 export async function drawTradeoff() {
   const axis = $("axis").value, scale = $("scale").value, colors = coloring(), y = heights(scale);
   const members = task.experiments.filter((index) => experiment(index).costs[axis] !== null);
-  const lines = seriesLines(axis, colors), labels = lines.length <= MANY_LABELS ? lines.filter(({ text }) => text) : [];
-  const horizontal = costScale(axis, members, labels.length), vertical = accuracyScale(scale, members);
+  const lines = seriesLines(axis, colors), { labels, room } = direct(lines);
+  const horizontal = costScale(axis, members, room), vertical = accuracyScale(scale, members);
   const traces = [
     ...lines.map((line) => lineTrace(line, axis, y, labels.length === 0)), ...points(axis, colors, members, y, scale, lines.length > 0),
     ...single(axis, y, members), ...stageTraces(axis, colors, members, y), ...frontierTraces(axis, colors, y, lines.length > 0),
-    ...($("attained").checked ? attained(axis, y) : []), ...($("published").checked ? publishedTraces(axis, y) : []), ...marks(axis, y),
+    ...($("attained").checked ? attained(axis, y) : []), ...($("published").checked ? publishedTraces(axis, y) : []), ...marks(axis, y), ...collapsed(axis, members, y),
   ];
   const layout = {
     xaxis: { title: data.axes[axis].label, ...horizontal.axis }, yaxis: { title: `Test accuracy, % of ${task.test ? number(task.test) : "the test"} images`, ...vertical.axis },
@@ -44,20 +44,22 @@ export const heights = (scale, { floor } = task.errors) =>
 
 // ---- Axes
 
-function costScale(axis, members, labels) {
+function costScale(axis, members, room) {
   const { log, more } = data.axes[axis], extent = task.extents[axis], pixels = $("frontier").clientWidth - 80;
   const place = extent ? Math.log10 : (cost) => cost, costs = members.map((index) => experiment(index).costs[axis]);
   let [low, high] = extent ? [place(extent.low), place(extent.high)] : [smallest(costs), largest(costs)];
   if (!extent) [low, high] = [low - 0.05 * (high - low || 1), high + 0.05 * (high - low || 1)];
-  const room = labels ? Math.min(0.28, 120 / pixels) * (high - low) : 0.02 * (high - low);  // for the labels at the ends of lines
-  if (more) high += room; else low -= room;
+  const space = (room / (1 - room)) * (high - low);  // for the labels at the ends of lines
+  if (more) high += space; else low -= space;
   const ticks = extent ? fitting(extent.ticks, (tick) => (pixels * place(tick)) / (high - low), 62) : [];
   const marked = ticks.length ? { tickvals: ticks, ticktext: ticks.map((tick) => number(tick, 4)) } : {};
   return { axis: { type: log && extent ? "log" : "linear", range: [low, high], exponentformat: "none", separatethousands: true, ...marked }, place };
 }
 
+const plotHeight = () => $("frontier").clientHeight - 90;
+
 function accuracyScale(scale, members) {
-  const height = $("frontier").clientHeight - 90;
+  const height = plotHeight();
   if (scale === "error") {
     const { low, high, ticks } = task.errors, [bottom, top] = [Math.log10(high), Math.log10(low)];
     const shown = fitting(ticks, (accuracy) => (height * Math.log10(100 - accuracy)) / (bottom - top), 24);
@@ -95,7 +97,8 @@ function points(axis, colors, members, y, scale, lined) {
 
 export const describe = (setting) => [`<b>${wrapped(safe(labelOf(setting)), 70)}</b>`,
   `test ${spread(setting.test)}, ${difference(setting.test_drop)} points against dense`, `validation ${spread(setting.val)}`,
-  `${number(setting.costs.params_nonzero, 1)} parameters left, ${plural(setting.seeds, "seed")}`].join("<br>");
+  `${number(setting.costs.params_nonzero, 1)} parameters left, ${plural(setting.seeds, "seed")}`,
+  ...(setting.collapsed ? [`<b>${wrapped(safe(collapseOf(setting)), 70)}</b>`] : [])].join("<br>");
 
 export function bars(spreads, scale, heights) {
   if (!$("bars").checked || spreads.every(([, sd]) => sd === null)) return undefined;
@@ -106,14 +109,13 @@ export function bars(spreads, scale, heights) {
 
 // The lines of a grid with their color, dash and text. The text names what the color does not.
 function seriesLines(axis, colors) {
-  const group = groupOf(colors.groups), names = task.lines.map(({ name }) => name), count = new Map();
-  const differing = Object.keys(names[0] ?? {}).filter((key) => new Set(names.map((name) => name[key])).size > 1);
-  const lines = task.lines.map(({ name, experiments }) => {
+  const group = groupOf(colors.groups), count = new Map();
+  const lines = task.lines.map(({ short, full, experiments }) => {
     const own = group.get(experiments[0]), shade = experiments.every((index) => group.get(index) === own) ? own.shade : css("--faint");
     const turn = count.get(own) ?? 0;
     count.set(own, turn + 1);
     const shown = experiments.map(experiment).filter(({ costs }) => costs[axis] !== null);
-    return { shade, shown, dash: DASHES[turn % DASHES.length], text: differing.map((key) => name[key]).join(" "), name: differing.map((key) => `${key}=${name[key]}`).join(" ") };
+    return { shade, shown, dash: DASHES[turn % DASHES.length], text: short, name: full };
   });
   return lines.filter(({ shown }) => shown.length);
 }
@@ -123,14 +125,21 @@ const lineTrace = ({ shade, shown, dash, name }, axis, y, legend) => ({
   line: { color: shade, width: 1.8, dash }, hoverinfo: "skip",
 });
 
-// Labels at the cheap ends of the lines, moved apart.
+// The lines with labels at their ends, and the part of the width that the labels take. Many or long names have a legend instead.
+function direct(lines) {
+  const labels = lines.filter(({ text }) => text), room = (largest([0, ...labels.map(({ text }) => widthOf(text))]) + 18) / ($("frontier").clientWidth - 80);
+  return labels.length && labels.length <= MANY_LABELS && room <= MAX_ROOM ? { labels, room } : { labels: [], room: 0.02 };
+}
+
+// Labels at the cheap ends of the lines, moved apart. A thin line leads to a label that was moved.
 function endLabels(lines, axis, y, horizontal, vertical) {
   const { more } = data.axes[axis], cheaper = (a, b) => (more ? a.costs[axis] > b.costs[axis] : a.costs[axis] < b.costs[axis]);
-  const ends = lines.map(({ shown }) => shown.reduce((best, each) => (cheaper(each, best) ? each : best)));
-  const offsets = apart(ends.map(({ test }) => vertical.place(y(test[0]))), LINE_GAP), log = vertical.axis.type === "log";
+  const ends = lines.map(({ shown }) => shown.reduce((best, each) => (cheaper(each, best) ? each : best))), log = vertical.axis.type === "log";
+  const places = ends.map(({ test }) => vertical.place(y(test[0]))), dense = task.dense.map(({ test }) => vertical.place(y(test.mean)) - LINE_GAP / 2);
+  const moved = spaced(places, LINE_GAP, plotHeight(), dense).map((place, index) => place - places[index]);
   return lines.map(({ text, shade }, index) => ({
-    x: horizontal.place(ends[index].costs[axis]), y: log ? Math.log10(y(ends[index].test[0])) : y(ends[index].test[0]), text: safe(text.length > 24 ? `${text.slice(0, 23)}…` : text),
-    xanchor: more ? "left" : "right", xshift: more ? 9 : -9, yshift: -offsets[index], showarrow: false, font: { size: 12, color: shade },
+    x: horizontal.place(ends[index].costs[axis]), y: log ? Math.log10(y(ends[index].test[0])) : y(ends[index].test[0]), text: safe(text), font: { size: 12, color: shade },
+    xanchor: more ? "left" : "right", ax: more ? 12 : -12, ay: moved[index], showarrow: true, arrowhead: 0, arrowwidth: 1, standoff: 6, arrowcolor: Math.abs(moved[index]) > LINE_GAP / 2 ? shade : "rgba(0, 0, 0, 0)",
   }));
 }
 
@@ -140,7 +149,7 @@ function single(axis, y, members) {
   if (!$("single").checked) return [];
   const runs = members.flatMap((index) => experiment(index).runs).filter((run) => data.runs[axis][run] !== null);
   return [{ type: scatter(runs.length), mode: "markers", name: "single runs", x: runs.map((run) => data.runs[axis][run]), y: runs.map((run) => y(data.runs.final_test[run])),
-    text: runs.map((run) => `run ${safe(data.runs.name[run])}, seed ${data.runs.seed[run]}<br>test ${percent(data.runs.final_test[run])}`), hovertemplate: "%{text}<extra></extra>",
+    text: runs.map((run) => `run ${safe(data.runs.name[run])}, seed ${data.runs.seed[run]}<br>test ${percent(data.runs.final_test[run])}${data.runs.collapsed[run] ? `<br>collapsed: ${safe(data.runs.collapsed[run])}` : ""}`), hovertemplate: "%{text}<extra></extra>",
     marker: { size: 4, color: css("--faint"), opacity: 0.6 } }];
 }
 
@@ -149,7 +158,7 @@ function stageTraces(axis, colors, members, y) {
   const group = groupOf(colors.groups);
   return members.filter((index) => experiment(index).stages).map((index) => {
     const setting = experiment(index), known = setting.stages.filter(({ costs }) => costs[axis] !== null), all = [...known, setting];
-    const text = known.map(({ round, test, costs }) => `round ${round} of ${safe(labelOf(setting))}<br>test ${spread(test)}<br>${number(costs.params_nonzero, 1)} parameters left (weights not kept)`);
+    const text = known.map(({ round, test, costs, collapsed: dead }) => `round ${round} of ${safe(labelOf(setting))}<br>test ${spread(test)}<br>${number(costs.params_nonzero, 1)} parameters left (weights not kept)${dead ? `<br><b>collapsed in ${plural(dead, "run")}</b>` : ""}`);
     return { type: "scatter", mode: "lines+markers", name: `earlier rounds, ${safe(labelOf(setting))}`, showlegend: false, x: all.map(({ costs }) => costs[axis]), y: all.map(({ test }) => y(test[0])),
       text: [...text, describe(setting)], hovertemplate: "%{text}<extra></extra>", line: { color: group.get(index).shade, width: 1.4 }, marker: { size: 6, symbol: "circle-open", color: group.get(index).shade } };
   });
@@ -177,10 +186,17 @@ function attained(axis, y) {
 function marks(axis, y) {
   const { knee } = task.frontiers[axis], choice = chosen(), traces = [];
   const mark = (index, name, symbol, size) => traces.push({ type: "scatter", mode: "markers", name, x: [experiment(index).costs[axis]], y: [y(experiment(index).test[0])], hoverinfo: "skip",
-    marker: { symbol, size, color: css("--mark"), line: { width: 2.5, color: css("--mark") } } });
+    marker: { symbol, size, color: css("--ink"), line: { width: 2.5, color: css("--ink") } } });
   if (knee !== null) mark(knee, "knee", "diamond-open", 14);
   if (choice !== null) mark(choice, "smallest within the limit", "circle-open", 18);
   return traces;
+}
+
+// Settings of which a run collapsed, so that nobody reads their accuracy as that of a working network.
+function collapsed(axis, members, y) {
+  const found = members.map(experiment).filter((setting) => setting.collapsed);
+  return found.length === 0 ? [] : [{ type: scatter(found.length), mode: "markers", name: "collapsed", x: found.map(({ costs }) => costs[axis]), y: found.map(({ test }) => y(test[0])), hoverinfo: "skip",
+    marker: { symbol: "x", size: 12, color: css("--mark"), line: { width: 1.5, color: css("--paper") } } }];
 }
 
 // ---- The dense networks, with their noise as a band
@@ -200,6 +216,7 @@ function hint(axis, scale) {
   const band = task.bands.find(Boolean), seeds = band?.seeds === null || band?.seeds === undefined ? "" : ` and ${(100 * band.seeds).toFixed(2)} over trained networks`;
   return [data.axes[axis].more ? "Better is up and right." : "Better is up and left.", "Each point is a setting, with one standard deviation over its seeds.",
     ...(scale === "error" ? ["Equal distances on the accuracy axis are equal ratios of error."] : []),
+    ...(task.experiments.some((index) => experiment(index).collapsed) ? ["✕: at least one network of the setting collapsed (accuracy at chance, or a layer that no signal passes)."] : []),
     ...(band ? [`Dashed: the dense network. Band: the noise of a single network around it, one standard deviation: ${(100 * band.images).toFixed(2)} points from ${number(task.test)} test images${seeds}.`] : []),
     ...(narrow("frontier") ? [] : ["Click a point, or move with the arrow keys and press Enter, to open its run."])].join(" ");
 }
