@@ -96,7 +96,7 @@ def fake_run(folder: Path, fields: dict[str, Any], **config: Any) -> None:
     }
     for key, value in config.items():
         group, name = key.split("__")
-        settings[group] = {**settings[group], name: value}
+        settings[group] = {**settings.get(group, {}), name: value}
     (folder / ".hydra").mkdir(parents=True)
     (folder / ".hydra" / "config.yaml").write_text(yaml.safe_dump(settings))
     (folder / "result.json").write_text(json.dumps(fields))

@@ -61,7 +61,7 @@ def payload(values: Values, folder: Path) -> dict[str, Any]:
             "loss": [_losses(after_dense(run.result["history"])) for run in runs],
             "dense": [dense.index(_dense_curve(run.result)) for run in runs],
             "architecture": [architectures.index([layer["name"] for layer in run.result["layers"]]) for run in runs],
-            "layers": [[round(layer["sparsity"], 5) for layer in run.result["layers"]] for run in runs],
+            "layers": [[_short(layer["sparsity"]) for layer in run.result["layers"]] for run in runs],
             "keys": {key: [run.settings.get(key) for run in runs] for key in numerics},
         },
         "keys": values.keys,

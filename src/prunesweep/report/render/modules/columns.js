@@ -31,7 +31,7 @@ function ofSettings() {
     fraction("test_accuracy", "test", (one) => one.test),
     { id: "difference", names: ["difference"], number: true, unit: "points", figure: (one) => -100 * one.test_drop[0], show: (one) => difference(one.test_drop), shown: (value) => value.toFixed(2), sd: true,
       cells: (one) => [-one.test_drop[0], one.test_drop[1]] },
-    ...(task.experiments.some((index) => data.experiments[index].collapsed) ? [{ ...count("collapsed", "collapsed runs", (one) => one.collapsed), loud: true, show: (one) => (one.collapsed ? `${one.collapsed} of ${one.runs.length}` : "0") }] : []),
+    ...(task.experiments.some((index) => data.experiments[index].collapsed) ? [{ ...count("collapsed", "collapsed runs", (one) => one.collapsed), show: (one) => (one.collapsed ? `${one.collapsed} of ${one.runs.length}` : "0") }] : []),
     fraction("val_accuracy", "validation", (one) => one.val),
     count("compression", "compression", (one) => one.costs.compression, 2),
     count("macs_nonzero", "multiply-adds", (one) => one.costs.macs_nonzero, 1),
@@ -39,6 +39,12 @@ function ofSettings() {
   ];
   const constant = new Set(["finetuning_epochs"].filter((id) => new Set(task.experiments.map((index) => data.experiments[index].costs[id])).size < 2));
   return settings.filter(({ id }) => !constant.has(id)).map((column) => ({ ...column, values: (one) => [column.figure(one)] }));
+}
+
+// For a narrow page: one column with the values of all swept settings in place of theirs.
+export function joined(known) {
+  const keys = known.filter(({ id }) => task.keys.includes(id)), show = (one) => keys.map((key) => key.show(one)).join(" ");
+  return keys.length < 2 ? known : [{ ...keys[0], names: ["setting"], number: false, show }, ...known.filter((column) => !keys.includes(column))];
 }
 
 // What the filter knows besides the columns of the table: seeds and names of runs, and the network.

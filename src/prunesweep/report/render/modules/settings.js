@@ -1,6 +1,6 @@
 // The table of settings. Each row opens to the runs of its setting.
 
-import { columns, ofRuns, RUN_COLUMNS } from "page/columns";
+import { columns, joined, ofRuns, RUN_COLUMNS } from "page/columns";
 import { collapseOf, data, experiment, labelOf, task } from "page/data";
 import { $, button, copyButton, element } from "page/dom";
 import { send } from "page/events";
@@ -10,7 +10,8 @@ import { csv, latex, markdown } from "page/texts";
 import { open, view } from "page/view";
 
 const ROWS = 25;
-const LEFT_OUT = ["finetuning_epochs", "macs_nonzero", "compression", "val_accuracy", "sparsity", "seeds"];  // in this order, if there is little space
+const LEFT_OUT = ["finetuning_epochs", "macs_nonzero", "compression", "val_accuracy", "sparsity", "seeds", "difference", "collapsed"];  // in this order, if there is little space
+const NARROW = 560, LOUD = ["test_accuracy", "collapsed"];
 let shown = [], first = 0, sorted = { id: null, down: false }, opened = new Set(), printing = false, whole = false;
 
 export function filterSettings() {
@@ -43,8 +44,9 @@ export function drawSettings() {
 }
 
 // Draws the rows with as many columns as the page is wide enough for, and returns the columns that are left out.
-function drawTable(known, visible) {
-  const table = $("table"), missing = [], rest = LEFT_OUT.map((id) => known.find((column) => column.id === id && id !== sorted.id)).filter(Boolean);
+function drawTable(all, visible) {
+  const table = $("table"), known = table.parentElement.clientWidth < NARROW && !printing && !whole ? joined(all) : all;
+  const missing = [], rest = LEFT_OUT.map((id) => known.find((column) => column.id === id && id !== sorted.id)).filter(Boolean);
   for (;;) {
     const kept = known.filter((column) => !missing.includes(column));
     table.tHead.replaceChildren(element("tr", {}, element("th", {}, "runs"), ...kept.map(head)));
@@ -65,7 +67,8 @@ function rows(one, known) {
   const toggle = button(isOpen ? "▾" : "▸", () => toggleSetting(one), { "aria-expanded": String(isOpen), "aria-label": `Runs of ${labelOf(one)}`, "data-setting": index });
   const states = { current: view.run !== null && data.runs.experiment[view.run] === index, collapsed: Boolean(one.collapsed) };
   const row = element("tr", { class: names(states), title: collapseOf(one) || null }, element("td", {}, toggle),
-    ...known.map((column) => element("td", { class: names({ number: column.number, collapsed: column.loud && states.collapsed }) }, column.show(one))));
+    ...known.map((column) => element("td", { class: names({ number: column.number, collapsed: states.collapsed && LOUD.includes(column.id) }) },
+      states.collapsed && column.id === "test_accuracy" ? `✕ ${column.show(one)}` : column.show(one))));
   return isOpen ? [row, element("tr", { class: "detail" }, element("td", { colspan: known.length + 1 }, runTable(one)))] : [row];
 }
 

@@ -120,8 +120,8 @@ function seriesLines(axis, colors) {
   return lines.filter(({ shown }) => shown.length);
 }
 
-const lineTrace = ({ shade, shown, dash, name }, axis, y, legend) => ({
-  type: "scatter", mode: "lines", name: safe(name), showlegend: legend && Boolean(name), x: shown.map(({ costs }) => costs[axis]), y: shown.map(({ test }) => y(test[0])),
+const lineTrace = ({ shade, shown, dash, text, name }, axis, y, legend) => ({
+  type: "scatter", mode: "lines", name: safe(narrow("frontier") ? text : name), showlegend: legend && Boolean(name), x: shown.map(({ costs }) => costs[axis]), y: shown.map(({ test }) => y(test[0])),
   line: { color: shade, width: 1.8, dash }, hoverinfo: "skip",
 });
 
@@ -170,7 +170,7 @@ function frontierTraces(axis, colors, y, lined) {
   const lines = split ? colors.groups.map(({ label, shade }) => [label, parts.get(label) ?? [], shade]) : [["", frontier.members, lined ? css("--faint") : css("--accent")]];
   return lines.map(([label, members, shade]) => {
     const settings = members.map(experiment);
-    return { type: "scatter", mode: "lines", name: label ? `frontier, ${safe(label)}` : "frontier, selected by validation", legendgroup: label, showlegend: !label,
+    return { type: "scatter", mode: "lines", name: label ? `frontier, ${safe(label)}` : `frontier${narrow("frontier") ? "" : ", selected by validation"}`, legendgroup: label, showlegend: !label,
       x: settings.map(({ costs }) => costs[axis]), y: settings.map(({ test }) => y(test[0])), hoverinfo: "skip", opacity: lined ? 0.6 : 1, line: { color: shade, width: lined ? 5 : 2, dash: "solid" } };
   });
 }
@@ -188,7 +188,7 @@ function marks(axis, y) {
   const mark = (index, name, symbol, size) => traces.push({ type: "scatter", mode: "markers", name, x: [experiment(index).costs[axis]], y: [y(experiment(index).test[0])], hoverinfo: "skip",
     marker: { symbol, size, color: css("--ink"), line: { width: 2.5, color: css("--ink") } } });
   if (knee !== null) mark(knee, "knee", "diamond-open", 14);
-  if (choice !== null) mark(choice, "smallest within the limit", "circle-open", 18);
+  if (choice !== null) mark(choice, narrow("frontier") ? "within the limit" : "smallest within the limit", "circle-open", 18);
   return traces;
 }
 
