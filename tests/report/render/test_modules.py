@@ -4,19 +4,15 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
-from statistics import fmean, stdev
 from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
 from browser import Tab, report
-from fakes import Sweep, fake_fields, fake_round, fake_run
+from fakes import Sweep, fake_fields, fake_methods, fake_round, fake_run
 from safetensors.numpy import save_file
-
-from prunesweep.report.compute.gather import gather
-from prunesweep.report.compute.settings import swept
-from prunesweep.results.tables import table
 
 
 def grid(folder: Path) -> Path:
@@ -68,48 +64,6 @@ def test_rounds_are_lines_in_the_color_of_their_setting(tmp_path: Path, tab: Tab
     assert all(int(tick.replace(",", "") or "5000") >= 5_000 for tick in ticks), "less than a decade has full labels"
 
 
-def test_every_number_of_the_table_is_that_of_results_csv(opened: Tab, tmp_path: Path) -> None:
-    runs = gather([tmp_path]).completed
-    rows = list(csv.DictReader(io.StringIO(table(runs, swept(runs)))))
-    page = opened.page
-    for toggle in page.locator("button[data-setting]").all():
-        toggle.click()
-    shown = page.locator("#table > tbody > tr:not(.detail)").all()
-    details = page.locator("#table > tbody > tr.detail").all()
-    checked = 0
-    for row, detail in zip(shown, details, strict=True):
-        runs = [line.locator("td").all_inner_texts() for line in detail.locator(".inner tbody tr").all()]
-        members = [next(each for each in rows if each["run"] == run[0]) for run in runs]
-        for run, each in zip(runs, members, strict=True):
-            final, dense = float(each["final.test_accuracy"]), float(each["dense.test_accuracy"])
-            assert run[1:] == [
-                each["seed"],
-                f"{int(each['params_nonzero']):,}",
-                f"{100 * float(each['sparsity']):.2f} %",
-                f"{100 * dense:.2f} %",
-                f"{100 * float(each['pruned.test_accuracy']):.2f} %",
-                f"{100 * final:.2f} %",
-                f"{100 * (final - dense):+.2f}".replace("-", "−"),
-                f"{100 * float(each['final.val_accuracy']):.2f} %",
-                f"{float(each['seconds']):g}",
-            ]
-            checked += 1
-        tests = [float(each["final.test_accuracy"]) for each in members]
-        drops = [float(each["final.test_accuracy"]) - float(each["dense.test_accuracy"]) for each in members]
-        vals = [float(each["final.val_accuracy"]) for each in members]
-        assert row.locator("td").all_inner_texts()[3:] == [
-            str(len(members)),
-            f"{fmean(int(each['params_nonzero']) for each in members):,.0f}",
-            f"{100 * fmean(float(each['sparsity']) for each in members):.2f} %",
-            f"{100 * fmean(tests):.2f} ± {100 * stdev(tests):.2f} %",
-            f"{100 * fmean(drops):+.2f} ± {100 * stdev(drops):.2f}".replace("-", "−"),
-            f"{100 * fmean(vals):.2f} ± {100 * stdev(vals):.2f} %",
-            f"{round(fmean(float(each['compression']) for each in members), 2):g}",
-            f"{fmean(int(each['macs_nonzero']) for each in members):,.0f}",
-        ]
-    assert checked == 12
-
-
 def test_the_table_is_sorted_filtered_and_copied(opened: Tab) -> None:
     page = opened.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -141,6 +95,82 @@ def test_the_table_is_sorted_filtered_and_copied(opened: Tab) -> None:
     assert copies["Markdown"].splitlines()[1].startswith("| --- | ---: | ---: |")
     assert "\\toprule" in copies["LaTeX"]
     assert "$\\pm$" in copies["LaTeX"]
+
+
+OVERFLOW = """() => {
+  const { scrollWidth, clientWidth } = document.getElementById("table").parentElement;
+  return scrollWidth - clientWidth;
+}"""
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_table_fits_the_page(width: int, tmp_path: Path, tab: Tab) -> None:
+    for number, (criterion, amount) in enumerate((c, a) for c in ("l1", "random_layerwise") for a in (0.5, 0.9)):
+        for seed in (0, 1):
+            fields = fake_fields(amount, seed, digest=f"{number}{seed}")
+            config = {
+                "prune__criterion": criterion,
+                "prune__scope": f"scope_{criterion}",
+                "layers__include": [criterion],
+            }
+            fake_run(tmp_path / f"{number}{seed}", fields, **config)
+    page = tab.open(report(tmp_path), width).page
+    heads = "[...document.querySelectorAll('#table > thead th')].map((head) => head.innerText.trim())"
+    assert page.evaluate(OVERFLOW) <= 0
+    assert {"parameters left", "test"} <= set(page.evaluate(heads))
+    assert page.locator("#left-out").is_visible()
+    page.locator("#whole").click()
+    assert "multiply-adds" in page.evaluate(heads)
+    page.locator("#whole").click()
+    page.locator("button[data-setting]").first.click()
+    assert page.evaluate(OVERFLOW) <= 0, "the runs of a setting scroll in their own box"
+
+
+def test_collapsed_networks_are_marked_everywhere(tmp_path: Path, tab: Tab) -> None:
+    reason = "no signal passes fc1"
+    for number, (amount, collapsed) in enumerate([(0.5, None), (0.9, reason), (0.9, None)]):
+        fake_run(tmp_path / str(number), fake_fields(amount, number % 2, collapsed=collapsed))
+    opened = tab.open(report(tmp_path))
+    page = opened.page
+    assert "1 of 2 settings collapsed in at least one run" in page.locator("#verdict .collapsed").inner_text()
+    assert named(opened, "collapsed")["x"] == [6171]
+    assert "✕: at least one network of the setting collapsed" in page.locator("#frontier-hint").inner_text()
+    row = page.locator("#table > tbody > tr.collapsed")
+    assert opened.cells("collapsed runs") == ["0", "1 of 2"]
+    assert f"collapsed in 1 of 2 runs: {reason}" == row.get_attribute("title")
+    row.locator("button").click()
+    assert reason in page.locator(".inner").inner_text()
+    page.locator("button[data-run='1']").click()
+    assert f"Collapsed: {reason}. This network does not work." in page.locator("#panel p.collapsed").inner_text()
+    page.locator("#pin").click()
+    assert reason in page.locator("#pinned").inner_text()
+    page.locator("#filter").fill("collapsed runs>0")
+    assert opened.cells("collapsed runs") == ["1 of 2"]
+
+
+BOXES = """all => {
+  const boxes = all.map((text) => text.getBoundingClientRect());
+  return boxes.map(({ top, bottom }) => [top, bottom]).sort((a, b) => a[0] - b[0]);
+}"""
+
+
+def test_labels_at_line_ends_do_not_overlap_on_a_phone(tmp_path: Path, tab: Tab) -> None:
+    names = ("l1", "l2", "lamp", "snip", "obd", "taylor")
+    fake_methods(tmp_path / "short", {name: {0.5: (0.97,), 0.9: (0.95,)} for name in names})
+    page = tab.open(report(tmp_path / "short"), width=390).page
+    boxes = page.locator("#frontier .annotation-text").evaluate_all(BOXES)
+    assert len(boxes) == 7, "the lines and the dense network"
+    assert all(upper[1] <= lower[0] + 3 for upper, lower in pairwise(boxes))
+
+
+def test_long_names_of_lines_have_a_legend_on_a_phone(tmp_path: Path, tab: Tab) -> None:
+    names = ("random_layerwise", "mine.score_of_a_long_name")
+    fake_methods(tmp_path / "long", {name: {0.5: (0.97,), 0.9: (0.95,)} for name in names})
+    page = tab.open(report(tmp_path / "long"), width=390).page
+    assert page.locator("#frontier .annotation-text").count() == 1
+    assert set(names) <= set(page.locator("#frontier .legendtext").all_text_contents())
+    page = tab.open(report(tmp_path / "long"), width=1280).page
+    assert page.locator("#frontier .annotation-text").count() == 3
 
 
 @pytest.mark.parametrize(
@@ -209,6 +239,17 @@ def test_the_panel_shows_what_was_pruned(tmp_path: Path, tab: Tab) -> None:
     assert float(left.split(": ")[1].split(" %")[0]) == pytest.approx(100 * share, abs=0.1)
     assert opened.page.locator("#panel-histogram-1 .main-svg").first.is_visible()
     assert opened.complaints == []
+
+
+def test_the_picture_of_the_input_states_its_range(tmp_path: Path, tab: Tab) -> None:
+    fields = fake_fields(0.5, 0, layers=[{"name": "fc1", "kind": "fc", "total": 79, "nonzero": 9, "sparsity": 0.9}])
+    fake_run(tmp_path / "0", fields)
+    weight = np.zeros((10, 64), np.float32)
+    weight[:3, 8:], weight[0, :8] = 1, 1
+    save_file({"fc1.weight": weight}, tmp_path / "0" / "model.safetensors")
+    caption = tab.open(report(tmp_path), view="#run=0").page.locator("figure[data-kind=input] figcaption").inner_text()
+    assert "Each pixel shows the share of its 10 weights that is left: from 10.0 % (palest) to 30.0 %" in caption
+    assert tab.complaints == []
 
 
 def test_runs_are_pinned_and_compared(opened: Tab) -> None:
@@ -313,12 +354,31 @@ def test_every_value_has_its_color(values: tuple[object, ...], tmp_path: Path, t
     assert len({trace["color"] for trace in points[:2]}) == 2
 
 
-def test_the_heat_map_has_numbers_and_names_in_dark_mode(tmp_path: Path, tab: Tab) -> None:
-    page = tab.open(report(grid(tmp_path)), dark=True).page
-    assert "50.0" in page.locator("#layers .heatmap-label").all_text_contents()
-    assert any("l1" in tick for tick in page.locator("#layers .xtick").all_text_contents())
-    scale = page.evaluate("document.getElementById('layers').data[0].colorscale")
-    assert [color for _, color in scale] == ["#1d2227", "#7db8f0"]
+def luminance(color: str) -> float:
+    """Return the relative luminance of `rgb(r, g, b)` (WCAG 2.2)."""
+    channels = [int(number) / 255 for number in re.findall(r"\d+", color)[:3]]
+    red, green, blue = (each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_numbers_of_the_heat_map_have_enough_contrast(dark: bool, tmp_path: Path, tab: Tab) -> None:
+    for number in range(12):
+        fake_run(tmp_path / str(number), fake_fields(number / 11, 0, digest=str(number)))
+    page = tab.open(report(tmp_path), dark=dark).page
+    shades = page.evaluate("document.getElementById('layers').data[0].colorscale.map(([, shade]) => shade)")
+    (low, high) = ([int(shade[at : at + 2], 16) for at in (1, 3, 5)] for shade in shades)
+    texts = page.locator("#layers .textpoint text")
+    assert texts.count() == 5 * 12
+    for text in texts.all()[:12]:
+        part = float(text.text_content() or "") / 100
+        cell = luminance(f"rgb({','.join(str(round(a + (b - a) * part)) for a, b in zip(low, high, strict=True))})")
+        ink = luminance(text.evaluate("node => getComputedStyle(node).fill"))
+        assert (max(cell, ink) + 0.05) / (min(cell, ink) + 0.05) >= 4.5, "AA"
+
+
+def test_the_heat_map_has_the_names_of_the_settings(opened: Tab) -> None:
+    assert any("l1" in tick for tick in opened.page.locator("#layers .xtick").all_text_contents())
 
 
 def test_measured_times_have_no_knee(sweep: Sweep, tab: Tab) -> None:

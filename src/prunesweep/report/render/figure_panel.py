@@ -88,7 +88,14 @@ def label_ends(panel: Panel) -> None:
         panel.ends, heights, spaced(heights, 1.25 * SMALL * pixels, low, high, dense), strict=True
     ):
         moved = (place - height) / pixels
-        leader = {"arrowstyle": "-", "linewidth": 0.4, "color": end.shade, "shrinkA": 0, "shrinkB": 3}
+        leader = {
+            "arrowstyle": "-",
+            "linewidth": 0.4,
+            "color": end.shade,
+            "relpos": (1, 0.5),
+            "shrinkA": 0,
+            "shrinkB": 3,
+        }
         axes.annotate(
             end.text,
             (end.x, end.y),
