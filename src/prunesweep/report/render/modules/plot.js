@@ -26,7 +26,7 @@ export async function draw(id, traces, layout, table) {
     paper_bgcolor: css("--paper"), plot_bgcolor: css("--paper"), font: { color: ink, family: "system-ui, sans-serif", size: 13 },
     margin: { l: 50, r: 16, t: 12, b: 44, ...layout.margin }, hovermode: "closest",
     hoverlabel: { bgcolor: css("--wash"), bordercolor: css("--line"), font: { color: ink }, align: "left" },
-    legend: { orientation: "h", traceorder: "normal", y: 1.02, yanchor: "bottom", x: 0, font: { size: 12 }, ...layout.legend }, showlegend: layout.showlegend ?? true,
+    legend: { orientation: "h", traceorder: "normal", y: 1.02, yanchor: "bottom", x: 0, font: { size: narrow(id) ? 10 : 12 }, ...layout.legend }, showlegend: layout.showlegend ?? true,
   };
   // Every button is named here. Plotly has others, such as one that uploads the figures.
   const buttons = [["zoom2d", "pan2d", "resetScale2d"]];

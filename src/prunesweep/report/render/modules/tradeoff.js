@@ -23,9 +23,10 @@ export async function drawTradeoff() {
   const members = task.experiments.filter((index) => experiment(index).costs[axis] !== null);
   const lines = seriesLines(axis, colors), { labels, room } = direct(lines);
   const horizontal = costScale(axis, members, room), vertical = accuracyScale(scale, members);
+  const lined = lines.length > 0, front = frontierTraces(axis, colors, y, lined);
   const traces = [
-    ...lines.map((line) => lineTrace(line, axis, y, labels.length === 0)), ...points(axis, colors, members, y, scale, lines.length > 0),
-    ...single(axis, y, members), ...stageTraces(axis, colors, members, y), ...frontierTraces(axis, colors, y, lines.length > 0),
+    ...(lined ? front : []), ...lines.map((line) => lineTrace(line, axis, y, labels.length === 0)), ...points(axis, colors, members, y, scale, lined),
+    ...single(axis, y, members), ...stageTraces(axis, colors, members, y), ...(lined ? [] : front),
     ...($("attained").checked ? attained(axis, y) : []), ...($("published").checked ? publishedTraces(axis, y) : []), ...marks(axis, y), ...collapsed(axis, members, y),
   ];
   const layout = {
@@ -136,7 +137,7 @@ function endLabels(lines, axis, y, horizontal, vertical) {
   const { more } = data.axes[axis], cheaper = (a, b) => (more ? a.costs[axis] > b.costs[axis] : a.costs[axis] < b.costs[axis]);
   const ends = lines.map(({ shown }) => shown.reduce((best, each) => (cheaper(each, best) ? each : best))), log = vertical.axis.type === "log";
   const places = ends.map(({ test }) => vertical.place(y(test[0]))), dense = task.dense.map(({ test }) => vertical.place(y(test.mean)) - LINE_GAP / 2);
-  const moved = spaced(places, LINE_GAP, plotHeight(), dense).map((place, index) => place - places[index]);
+  const moved = spaced(places, LINE_GAP, plotHeight() - LINE_GAP / 2, dense).map((place, index) => place - places[index]);
   return lines.map(({ text, shade }, index) => ({
     x: horizontal.place(ends[index].costs[axis]), y: log ? Math.log10(y(ends[index].test[0])) : y(ends[index].test[0]), text: safe(text), font: { size: 12, color: shade },
     xanchor: more ? "left" : "right", ax: more ? 12 : -12, ay: moved[index], showarrow: true, arrowhead: 0, arrowwidth: 1, standoff: 6, arrowcolor: Math.abs(moved[index]) > LINE_GAP / 2 ? shade : "rgba(0, 0, 0, 0)",
