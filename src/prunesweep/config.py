@@ -19,6 +19,7 @@ from prunesweep.data.settings import DATASETS, Dataset
 from prunesweep.errors import UsageError, check_choice, check_range, message_of
 from prunesweep.models.settings import MODELS, Model
 from prunesweep.pruning.settings import Layers, Pruning
+from prunesweep.quantization.settings import QUANTIZATIONS, Quantize
 from prunesweep.results.objectives import SearchSettings
 from prunesweep.roles import Role
 from prunesweep.store.settings import StoreSettings
@@ -38,6 +39,7 @@ FAMILIES: dict[str, tuple[type, ...]] = {
     "model": MODELS,
     "dataset": DATASETS,
     "schedule": SCHEDULES,
+    "quantize": QUANTIZATIONS,
     "optimizer": OPTIMIZERS,
     "logger": LOGGERS,
 }
@@ -60,6 +62,7 @@ class RunConfig:
     layers: Layers = field(default_factory=Layers)
     prune: Pruning = field(default_factory=Pruning)
     schedule: Schedule = MISSING
+    quantize: Quantize = MISSING
     optimizer: Optimizer = MISSING
     logger: Logger = field(default=MISSING, metadata=Role.NOTHING.tag)
     train: Train = field(default_factory=Train)

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, fields
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from prunesweep.chain.context import Context
 from prunesweep.chain.state import State
@@ -46,7 +46,10 @@ class Evaluate(Observation):
     data: str
 
     def observe(self, state: State, context: Context) -> Record:
-        model = context.network(state)
+        return self.figures(context.network(state), context)
+
+    def figures(self, model: nn.Module, context: Context) -> Record:
+        """Return the figures measured on `model`."""
         validation = score(model, context, "validation")
         test, predicted = classified(model, context, "test")
         scores = {"val": validation, "test": test}

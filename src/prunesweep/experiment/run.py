@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import time
@@ -18,6 +19,7 @@ from prunesweep.chain.context import Context
 from prunesweep.chain.environment import environment
 from prunesweep.chain.execution import Execution, OnStep, ignore_step
 from prunesweep.chain.observations import Count, Evaluate, Observation
+from prunesweep.chain.quantize_steps import evaluation
 from prunesweep.chain.schedules.plan import plan
 from prunesweep.chain.schedules.writer import MeasuredPoint, Parts, Plan
 from prunesweep.chain.state import State, tensor_hash
@@ -37,7 +39,9 @@ from prunesweep.pruning.compact import NotCompactable, check_compactable, compar
 from prunesweep.pruning.criteria import find
 from prunesweep.pruning.selection import output_layer, prunable, select
 from prunesweep.pruning.spec import resolve
-from prunesweep.results.result import WEIGHTS, Result, remove_outputs, write_completed
+from prunesweep.quantization.select import check_left, quantized_parameters
+from prunesweep.quantization.settings import bits_of
+from prunesweep.results.result import SCALES, WEIGHTS, Result, remove_outputs, write_completed
 from prunesweep.store.costs import add_costs
 from prunesweep.store.eviction import keep_within
 from prunesweep.store.store import open_store
@@ -74,11 +78,12 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
         execution = Execution(planned.chain, context, root, store, on_step)
         provenance.process_facts()  # once for each process, like the hashes of the code: not a cost of each run
         began = time.perf_counter()
-        with store.in_use(execution.entries(Evaluate(parts.data), Count(parts.layers))):
+        with store.in_use(execution.entries(*{each: None for _, each in planning.observations()})):
             dense = scores(execution, planned.dense, parts)
             points = [measure(execution, point, parts) for point in planned.points]
-            tested = execution.observe(planned.points[-1].final, Evaluate(parts.data))
-            final = execution.state(planned.points[-1].final)
+            last = planned.points[-1].final
+            tested = execution.observe(last, evaluation(planned.chain, last, parts.data))
+            final = execution.state(last)
     points = [
         {**point, "protected": protected(execution, at.pruned)}
         for point, at in zip(points, planned.points, strict=True)
@@ -89,7 +94,7 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
     result = Result(
         status="completed",
         **what_was_run(config, context),
-        digest=execution.digests[planned.points[-1].final],
+        digest=execution.digests[last],
         dense_digest=execution.digests[planned.dense],
         overrides=list(overrides),
         dense=dense,
@@ -104,7 +109,7 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
         steps_total=len(planned.chain),
         steps_cached=cached,
     )
-    save_weights(folder, final)
+    save_weights(folder, final, scales_of(tested))
     provenance.write(folder, execution, root, parts.data, final, result.seconds)
     write_completed(folder, result)
     keep_within(store, config.store.max_bytes, cached, execution.computed)
@@ -138,10 +143,11 @@ class Planning:
     def observations(self) -> list[tuple[int, Observation]]:
         """Return what `run` measures: the position of a step and the observation of the state after it, in order."""
         evaluate, count = Evaluate(self.parts.data), Count(self.parts.layers)
-        points = [
-            each for at in self.plan.points for each in ((at.pruned, evaluate), (at.final, evaluate), (at.final, count))
-        ]
-        return [(self.plan.dense, evaluate), *points]
+        found: list[tuple[int, Observation]] = [(self.plan.dense, evaluate)]
+        for point in self.plan.points:
+            found += [(at, evaluate) for at in (point.pruned, point.unquantized) if at is not None]
+            found += [(point.final, evaluation(self.plan.chain, point.final, self.parts.data)), (point.final, count)]
+        return found
 
 
 def plan_run(config: RunConfig) -> Planning:
@@ -170,6 +176,11 @@ def prepare(config: RunConfig, context: Context) -> Parts:
         _check_channels(config, network, names, context)
     selected = {name: tuple(parameters[name].shape) for name in names}
     total = sum(parameter.numel() for parameter in parameters.values())
+    spec = resolve(config.prune, selected, total, repeated=config.schedule.repeated)
+    quantized = quantized_parameters(network, config.quantize)
+    if config.prune.structure != "channel":  # the weights of a channel are not known before
+        pruned = round(spec.requested(selected) * sum(parameters[name].numel() for name in names))
+        check_left(config.quantize, sum(parameters[name].numel() for name in quantized) - pruned)
     return Parts(
         init=initial_step(config, weights, context.shape, traits.layout),
         data=fingerprint(config.dataset),
@@ -178,10 +189,12 @@ def prepare(config: RunConfig, context: Context) -> Parts:
         optimizer=config.optimizer,
         train=config.train,
         finetune=config.finetune,
-        spec=resolve(config.prune, selected, total, repeated=config.schedule.repeated),
+        spec=spec,
         seed=config.seed,
         augment=config.augment,
         cleanup=config.prune.cleanup,
+        quantize=config.quantize,
+        quantized=quantized,
     )
 
 
@@ -281,7 +294,7 @@ def _check_channels(config: RunConfig, network: nn.Module, names: Sequence[str],
 
 def scores(execution: Execution, position: int, parts: Parts) -> dict[str, float]:
     """Return the scores of the network after the step at `position`."""
-    record = execution.observe(position, Evaluate(parts.data))
+    record = execution.observe(position, evaluation(execution.chain, position, parts.data))
     return {key: record[key] for key in ("val_accuracy", "val_loss", "test_accuracy", "test_loss")}
 
 
@@ -297,6 +310,8 @@ def what_was_run(config: RunConfig, context: Context) -> dict[str, Any]:
         "criterion": config.prune.criterion,
         "scope": config.prune.scope,
         "structure": config.prune.structure,
+        "quantize": config.quantize.name,
+        "bits": bits_of(config.quantize),
     }
 
 
@@ -321,9 +336,10 @@ def about_data(context: Context, tested: Mapping[str, Any]) -> dict[str, Any]:
 def measure(execution: Execution, point: MeasuredPoint, parts: Parts) -> dict[str, Any]:
     """Return the cost and the scores of the network at `point`. A ratio with denominator zero is None."""
     pruned = scores(execution, point.pruned, parts)
+    unquantized = {} if point.unquantized is None else {"unquantized": scores(execution, point.unquantized, parts)}
     final = scores(execution, point.final, parts)
     cost = execution.observe(point.final, Count(parts.layers))
-    tested = execution.observe(point.final, Evaluate(parts.data))
+    tested = execution.observe(point.final, evaluation(execution.chain, point.final, parts.data))
     return {
         "amount": point.amount,
         **cost,
@@ -338,6 +354,7 @@ def measure(execution: Execution, point: MeasuredPoint, parts: Parts) -> dict[st
         "compression": cost["params_total"] / cost["params_nonzero"] if cost["params_nonzero"] else None,
         "theoretical_speedup": cost["macs_total"] / cost["macs_nonzero"] if cost["macs_nonzero"] else None,
         "pruned": pruned,
+        **unquantized,
         "final": final,
     }
 
@@ -390,6 +407,12 @@ def compact_form(config: RunConfig, context: Context, final: State) -> tuple[dic
         return None, str(error)
 
 
-def save_weights(folder: Path, state: State) -> None:
+def save_weights(folder: Path, state: State, metadata: dict[str, str] | None) -> None:
     """Write the weights under the network's own parameter names. Pruned weights are exactly zero."""
-    write_atomically(folder / WEIGHTS, save({name: tensor.cpu() for name, tensor in state.weights.items()}))
+    weights = {name: tensor.cpu() for name, tensor in state.weights.items()}
+    write_atomically(folder / WEIGHTS, save(weights, metadata))
+
+
+def scales_of(tested: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return the metadata of the weights: what an integer network needs besides them (see `saved.load_scales`)."""
+    return {SCALES: json.dumps(tested["scales"])} if "scales" in tested else None

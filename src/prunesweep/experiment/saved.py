@@ -9,6 +9,7 @@ data, the number of a CUDA device, the storage of a search.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load
 from torch import Tensor
 
@@ -25,11 +26,11 @@ from prunesweep import config
 from prunesweep.config import RunConfig
 from prunesweep.data.sources import SOURCES
 from prunesweep.errors import UsageError, printable
-from prunesweep.files import read_inside, write_atomically
+from prunesweep.files import parse_json, read_inside, write_atomically
 from prunesweep.models.settings import MAX_WEIGHTS
 from prunesweep.results.flatten import leaves
 from prunesweep.results.plain_yaml import parse_yaml
-from prunesweep.results.result import WEIGHTS
+from prunesweep.results.result import SCALES, WEIGHTS
 from prunesweep.results.run_directory import CONFIG, MAX_CONFIG, RunDirectory, find_runs, read_run
 from prunesweep.roles import Role, role_of
 
@@ -126,6 +127,31 @@ def load_weights(run: RunDirectory) -> dict[str, Tensor]:
         return load(read_inside(run.folder, WEIGHTS, MAX_WEIGHTS))
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:  # KeyError: an unknown type
         raise UsageError(f"{path}: cannot be read ({error}).") from error
+
+
+def load_scales(run: RunDirectory) -> list[float] | None:
+    """Return the scales of the activations of an integer network, or None if `run` is not quantized to integers.
+
+    With its weights, they define its program: `quantization.integer.IntegerNetwork`.
+
+    Raises:
+        UsageError: The file is missing or damaged.
+    """
+    path = run.folder / WEIGHTS
+    try:
+        read_inside(run.folder, WEIGHTS, MAX_WEIGHTS)  # does not follow links
+        with safe_open(path, "pt") as file:
+            text = (file.metadata() or {}).get(SCALES)
+        scales = None if text is None else parse_json(text.encode())
+        if scales is not None and not (isinstance(scales, list) and all(map(_is_scale, scales))):
+            raise ValueError(f"{SCALES} is not a list of positive numbers")
+    except (OSError, ValueError, SafetensorError) as error:
+        raise UsageError(f"{path}: cannot be read ({error}).") from error
+    return scales
+
+
+def _is_scale(value: Any) -> bool:
+    return isinstance(value, float) and 0 < value < math.inf
 
 
 def refuse_code(source: Path, settings: Mapping[str, Any]) -> None:

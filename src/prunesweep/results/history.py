@@ -7,9 +7,10 @@ from typing import Any, Literal, get_args
 
 Epoch = Mapping[str, Any]
 
-PhaseName = Literal["dense", "ramp", "regrow", "finetune", "ticket", "control"]
+PhaseName = Literal["dense", "ramp", "regrow", "finetune", "ticket", "control", "quantize"]
 """Training before any pruning; epochs in which sparsity rises; epochs in which pruned weights can return;
-training after pruning; retraining of a rewound lottery ticket; training of a reinitialized control network."""
+training after pruning; retraining of a rewound lottery ticket; training of a reinitialized control network;
+training of a codebook."""
 
 PHASES: tuple[str, ...] = get_args(PhaseName)
 

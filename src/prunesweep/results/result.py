@@ -13,6 +13,8 @@ from prunesweep.files import write_atomically
 RESULT = "result.json"
 WEIGHTS = "model.safetensors"
 PROVENANCE = "provenance.json"
+SCALES = "scales"
+"""Key in the metadata of the weights of a network that computes with integers: the scales of its activations."""
 EXPORTS = Path("export")
 """Folder of exported networks below the run directory."""
 
@@ -69,6 +71,9 @@ class Result:
     seconds: float
     steps_total: int
     steps_cached: int
+    quantize: str = "none"
+    bits: int | None = None
+    unquantized: dict[str, float] | None = None
     schema_version: int = SCHEMA_VERSION
 
 

@@ -25,7 +25,7 @@ SCORES = ("dense", "pruned", "final")
 DATA = ("classes", "examples", "class_accuracy", "confusion")
 """What is known about the data and the classes. Older releases did not record it."""
 LISTS = ("layers", "other_layers", "dead_layers", "rounds", "history", "overrides")
-STRUCTURED = frozenset({*SCORES, *DATA, *LISTS, "normalization", "compact"})
+STRUCTURED = frozenset({*SCORES, *DATA, *LISTS, "normalization", "compact", "unquantized"})
 """Fields that are lists or objects. All others are single values."""
 
 LARGEST = 10**15
@@ -70,9 +70,9 @@ def _errors(fields: dict[str, Any]) -> Iterator[str]:
     yield from _errors_of_history(fields.get("history"))
     if any(name in fields for name in DATA):
         yield from _errors_of_classes(fields)
-    compact = fields.get("compact")
-    if compact is not None and not _has_numbers(compact):
-        yield "'compact' is not an object with numbers"
+    for name in ("compact", "unquantized"):
+        if fields.get(name) is not None and not _has_numbers(fields[name]):
+            yield f"{name!r} is not an object with numbers"
     rounds: Any = fields.get("rounds")
     if not _is_list(rounds, dict) or len(rounds) > MAX_ROUNDS:
         yield f"'rounds' is not a list of at most {MAX_ROUNDS:,} objects"

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from prunesweep.chain.cleanup import CleanUp
 from prunesweep.chain.prune_steps import Prune
+from prunesweep.chain.quantize_steps import CodebookEpoch, ToCodebook, ToInt8
 from prunesweep.chain.steps import Init, Rewind, Step, TrainEpoch
 from prunesweep.errors import UsageError, check_range
 from prunesweep.pruning.allocation import Shapes
 from prunesweep.pruning.criteria import find
 from prunesweep.pruning.spec import PruneSpec
+from prunesweep.quantization.codebook import groups
+from prunesweep.quantization.settings import Codebook, Int8, NoQuantization, Quantize
 from prunesweep.training.phases import Phase
 from prunesweep.training.settings import Augment, Optimizer
 
@@ -39,6 +43,8 @@ class Parts:
         seed: Seed of the run.
         augment: Changes of the training images.
         cleanup: `none`, `final` or `rounds`: which of the measured networks are cleaned up.
+        quantize: How the final network is quantized.
+        quantized: The parameters that are quantized.
     """
 
     init: Init
@@ -52,6 +58,8 @@ class Parts:
     seed: int
     augment: Augment = field(default_factory=Augment)
     cleanup: str = "none"
+    quantize: Quantize = field(default_factory=NoQuantization)
+    quantized: tuple[str, ...] = ()
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -72,11 +80,14 @@ class MeasuredPoint:
         amount: The requested fraction of the selected weights.
         pruned: Position of the step after which the pruned network is measured.
         final: Position of the step after which the trained network is measured.
+        unquantized: Position of the step after which the trained network is measured before its quantization, or None
+            if it is not quantized.
     """
 
     amount: float
     pruned: int
     final: int
+    unquantized: int | None = None
 
 
 @dataclass(frozen=True)
@@ -174,11 +185,48 @@ class Writer:
         """Return the finished chain."""
         if self.parts.cleanup == "final":
             self.points[-1] = replace(self.points[-1], final=self.add(CleanUp()))
+        for step in quantization(self.parts, self.next_epoch, len(self.points)):
+            last = self.points[-1]
+            before = last.final if last.unquantized is None else last.unquantized
+            self.points[-1] = replace(last, final=self.add(step), unquantized=before)
         return Plan(tuple(self.steps), self.dense, tuple(self.points))
 
 
 def _needs_movement(spec: PruneSpec) -> bool:
     return spec.criterion != "none" and find(spec.criterion, spec.target).needs_movement
+
+
+def quantization(parts: Parts, next_epoch: int, number: int) -> Iterator[Step]:
+    """Yield the steps that quantize the final network.
+
+    Args:
+        parts: The parts of the chain.
+        next_epoch: The index of the next epoch within the run.
+        number: The round that the epochs belong to.
+    """
+    settings = parts.quantize
+    if isinstance(settings, Int8):
+        yield ToInt8(parts.data, settings.images, parts.seed)
+    if not isinstance(settings, Codebook):
+        return
+    in_codebook = tuple(name for name in parts.quantized if settings.biases or not name.endswith("bias"))
+    rounded = tuple(name for name in parts.quantized if name not in in_codebook)
+    shared = groups(in_codebook, shared=settings.scope == "shared")
+    yield ToCodebook(shared, rounded, 2**settings.bits)
+    for index, lr in enumerate(settings.learning_rates(parts.optimizer.lr), next_epoch):
+        yield CodebookEpoch(
+            data=parts.data,
+            optimizer=parts.optimizer,
+            lr=lr,
+            batch_size=settings.batch_size,
+            augment=parts.augment,
+            index=index,
+            seed=parts.seed,
+            groups=shared,
+            rounded=rounded,
+            phase="quantize",
+            round=number,
+        )
 
 
 def check_rises(schedule: str, spec: PruneSpec) -> None:
