@@ -46,7 +46,7 @@ class Description:
         test_accuracy: Correct / total on the test split, from `result.json`.
         params_total: Weights and biases of the dense network.
         params_nonzero: Weights and biases that are not pruned.
-        digest: The ID of the run.
+        digest: The ID of the run, or its first 16 digits.
         layout: The memory layout of images and weights in which the network runs.
         classes: The number of classes.
         scale: The factor of pixels, a key of `DIVISORS`.
@@ -192,9 +192,10 @@ def _errors(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if values.get("layout", CHANNELS_LAST) not in LAYOUTS:
         yield "layout", f"one of {', '.join(LAYOUTS)}"
     for name in ("digest", "checksum"):
-        is_hash = isinstance(values.get(name), str) and re.fullmatch("[0-9a-f]{64}", values[name])
+        short = "|[0-9a-f]{16}" if name == "digest" else ""  # in packed files
+        is_hash = isinstance(values.get(name), str) and re.fullmatch(f"[0-9a-f]{{64}}{short}", values[name])
         if not is_hash and (name in values or name == "digest"):
-            yield name, "64 hexadecimal digits"
+            yield name, f"64{' or 16' if short else ''} hexadecimal digits"
     yield from _errors_of_model(values.get("model"))
 
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from prunesweep.errors import UsageError, printable
 from prunesweep.experiment.saved import refuse_code
-from prunesweep.export import compacted, csr, dense, onnx_graph, program
+from prunesweep.export import compacted, csr, dense, onnx_graph, packed, program
 from prunesweep.export.c import form as c
 from prunesweep.export.description import Description, check, checksum, shown
 from prunesweep.export.description import parse as fields_of
@@ -22,7 +22,7 @@ from prunesweep.files import read_regular
 
 FORMATS = {
     form.name: form
-    for form in (dense.FORMAT, program.FORMAT, onnx_graph.FORMAT, csr.FORMAT, compacted.FORMAT, c.FORMAT)
+    for form in (dense.FORMAT, program.FORMAT, onnx_graph.FORMAT, csr.FORMAT, compacted.FORMAT, packed.FORMAT, c.FORMAT)
 }
 """The formats by name."""
 
