@@ -26,6 +26,9 @@ ONE = 2**16
 
 HALF = ONE // 2
 
+STATE_BYTES = 8
+"""The bytes of the state of the coder. The last bytes of a stream, which finish it, are not more."""
+
 LIMIT = 255
 """The number of decisions after which earlier ones count half."""
 
@@ -106,9 +109,8 @@ class Writer(Coder):
         bits, ones = np.array(self._bits, np.int32), (ONE - np.array(self._zeros, np.float64)) / ONE
         encoder.encode(bits, _bernoulli(), ones)
         words: bytes = encoder.get_compressed().astype(">u4").tobytes()
-        candidates = (
-            shorter for length in range(max(0, len(words) - 12), len(words)) for shorter in _rounded(words, length)
-        )
+        lengths = range(max(0, len(words) - STATE_BYTES), len(words))
+        candidates = (shorter for length in lengths for shorter in _rounded(words, length))
         return next((each for each in candidates if _gives(each, bits, ones)), words)
 
 

@@ -21,7 +21,7 @@ them can be, otherwise float32.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -105,6 +105,12 @@ def code(coder: Coder, bits: Sequence[Array], books: Sequence[Codebook], choice:
             _code_vector(values, bits[number], used)
 
 
+def _nonzero(table: Array, *axes: int) -> list[bool]:
+    """Return along the remaining axis of `table` whether a value is not zero."""
+    found: list[bool] = np.asarray((table != 0).any(axes)).tolist()
+    return found
+
+
 def _used_by_next(number: int, parts: Sequence[Matrix], bits: Sequence[Array]) -> Array:
     """Return whether the next matrix uses each row of a tensor. All of them, if the sizes do not fit."""
     after = next((each for each in range(number + 1, len(parts)) if parts[each].units), None)
@@ -112,8 +118,7 @@ def _used_by_next(number: int, parts: Sequence[Matrix], bits: Sequence[Array]) -
     if after is None or parts[after].units != rows:
         return np.ones(rows, bool)
     columns = bits[after].reshape(parts[after].rows, rows, parts[after].places)
-    used: Array = columns.any((0, 2))
-    return used
+    return np.array(_nonzero(columns, 0, 2))
 
 
 def _bias_of(number: int, parts: Sequence[Matrix], bits: Sequence[Array]) -> Array:
@@ -156,11 +161,11 @@ def _code_matrix(values: _Values, bits: Array, part: Matrix, used: Array, bias: 
     table = bits.reshape(part.rows, part.units, part.places)
     row_kinds, unit, cell = counters(4), Counter(), Counter()
     kinds = (2 * used + bias).tolist()
-    lives = [coder.bit(int(live), row_kinds[kind]) for live, kind in zip(table.any((1, 2)), kinds, strict=True)]
+    lives = [coder.bit(int(live), row_kinds[kind]) for live, kind in zip(_nonzero(table, 1, 2), kinds, strict=True)]
     rows = np.flatnonzero(lives)
     if not len(rows):
         return
-    for number, live in enumerate(table.any((0, 2)).tolist()):
+    for number, live in enumerate(_nonzero(table, 0, 2)):
         if not coder.bit(int(live), unit):
             continue
         for place in range(part.places):
@@ -200,7 +205,8 @@ def find_codebooks(bits: Mapping[str, Array]) -> tuple[list[Codebook], list[int]
     whole = _different(bits.values())
     if len(whole) <= MAX_ENTRIES:
         return [Codebook(whole)] if len(whole) else [], [int(bool(len(whole)))] * len(bits)
-    books, numbers = [], {}
+    books: list[Codebook] = []
+    numbers: dict[str, int] = {}
     for layer in dict.fromkeys(map(layer_of, bits)):
         found = _different(each for name, each in bits.items() if layer_of(name) == layer)
         if 0 < len(found) <= MAX_ENTRIES and len(books) < (1 << COUNT_BITS) - 1:
@@ -209,10 +215,11 @@ def find_codebooks(bits: Mapping[str, Array]) -> tuple[list[Codebook], list[int]
     return books, [numbers.get(layer_of(name), 0) for name in bits]
 
 
-def _different(bits: Iterator[Array] | Any) -> Array:
+def _different(bits: Iterable[Array]) -> Array:
     """Return the different bits that are not zero, sorted."""
     found: Array = np.unique(np.concatenate([each.reshape(-1) for each in bits]))
-    return found[found != 0]
+    nonzero: Array = found[found != 0]
+    return nonzero
 
 
 def _code_entries(coder: Coder, entries: Array) -> Array:

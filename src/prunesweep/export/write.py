@@ -26,6 +26,7 @@ from prunesweep.export.verify import Accuracy, accuracy, check_same_network, com
 from prunesweep.files import read_regular, refuse_links, write_atomically
 from prunesweep.models.tensors import load_tensors
 from prunesweep.pruning.selection import masked_parameters
+from prunesweep.quantization.settings import Int8
 from prunesweep.results.result import EXPORTS, WEIGHTS
 from prunesweep.results.run_directory import RunDirectory
 
@@ -85,6 +86,7 @@ def export(run: RunDirectory, config: RunConfig, form: str, out: Path | None, dt
     path = out or _default_path(run, chosen)
     check_replaceable(path)
     _check_companion(path, chosen)
+    _check_computes_with_real_numbers(config, form)
     context = Context(config.model, config.dataset, use_device("cpu", config.threads, portable=config.portable))
     weights = load_weights(run)
     check_origin(run, weights)
@@ -128,6 +130,16 @@ def _write_files(path: Path, content: bytes, form: Format, description: Descript
     write_atomically(path, content)
     if form.companion is not None:
         write_atomically(path.with_suffix(form.companion.suffix), form.companion.write(description))
+
+
+def _check_computes_with_real_numbers(config: RunConfig, form: str) -> None:
+    """Refuse a network whose accuracy is that of its integer program, which the formats do not contain."""
+    if isinstance(config.quantize, Int8):
+        raise UsageError(
+            f"--format={form}: the run has quantize=int8: its accuracy is that of a network that computes with "
+            "integers, and this format contains networks of floating-point numbers. Export a run with "
+            "quantize=codebook or quantize=none."
+        )
 
 
 def file_size(content: bytes) -> FileSize:

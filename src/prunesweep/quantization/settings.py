@@ -57,7 +57,7 @@ class Codebook(Phase, Quantize):
     key: ClassVar[str] = "quantize"
     name: str = "codebook"
     epochs: int | None = 2
-    lr_scale: float = 0.1
+    lr_scale: float = 0.5
     decay: str = "cosine"
     bits: int = 5
     scope: str = "layer"
