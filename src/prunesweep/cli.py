@@ -287,7 +287,9 @@ def _add_export(verbs: Verbs) -> None:
         example="prunesweep export multirun/2026-11-24/12-00-00/2 --format csr",
     )
     _add_run_directory(verb)
-    verb.add_argument("--format", required=True, metavar="FORMAT", help="safetensors, torch, onnx, csr, compact or c")
+    verb.add_argument(
+        "--format", required=True, metavar="FORMAT", help="safetensors, torch, onnx, csr, compact, packed or c"
+    )
     verb.add_argument("--dtype", metavar="TYPE", help="the type of the weights in the file: float32, the default")
     verb.add_argument("--out", type=Path, metavar="FILE", help="the file to write (default: a file in RUN_DIR/export/)")
     _add_root(verb)

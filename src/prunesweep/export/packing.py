@@ -118,14 +118,14 @@ def _used_by_next(number: int, parts: Sequence[Matrix], bits: Sequence[Array]) -
     if after is None or parts[after].units != rows:
         return np.ones(rows, bool)
     columns = bits[after].reshape(parts[after].rows, rows, parts[after].places)
-    return np.array(_nonzero(columns, 0, 2))
+    return np.array(_nonzero(columns, 0, 2), bool)
 
 
 def _bias_of(number: int, parts: Sequence[Matrix], bits: Sequence[Array]) -> Array:
     """Return whether each row of a matrix has a bias, which is the next tensor if it is a vector of that length."""
     rows = parts[number].rows
     if number + 1 < len(parts) and not parts[number + 1].units and parts[number + 1].rows == rows:
-        return bits[number + 1].reshape(-1) != 0
+        return np.asarray(bits[number + 1].reshape(-1) != 0)
     return np.zeros(rows, bool)
 
 

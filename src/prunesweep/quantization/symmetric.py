@@ -12,7 +12,7 @@ SMALLEST_SCALE = 2.0**-12
 """The smallest scale of a channel, as a fraction of the largest of its layer, so that biases fit into 32 bits."""
 
 TINY = 2.0**-100
-"""The smallest scale. Multiples of smaller ones would not be exact in float32."""
+"""Weights of a layer with a smaller scale become zero: its multiples would not be exact in float32."""
 
 
 def scales(weight: Tensor) -> Tensor:
@@ -28,7 +28,7 @@ def scales(weight: Tensor) -> Tensor:
     largest = weight.detach().flatten(1).abs().amax(1).double() / LARGEST
     rounded = _with_16_bits(largest)
     top = float(rounded.max())
-    return rounded.clamp(min=max(top * SMALLEST_SCALE, TINY)) if top else torch.ones_like(rounded)
+    return rounded.clamp(min=top * SMALLEST_SCALE) if top >= TINY else torch.ones_like(rounded)
 
 
 def _with_16_bits(numbers: Tensor) -> Tensor:
