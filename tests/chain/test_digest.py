@@ -17,6 +17,7 @@ from prunesweep.chain.context import Context
 from prunesweep.chain.environment import digests, environment, extend
 from prunesweep.chain.observations import Count, Evaluate
 from prunesweep.chain.prune_steps import Prune, RampEpoch
+from prunesweep.chain.quantize_steps import ToCodebook, ToInt8
 from prunesweep.chain.regrow_steps import RegrowEpoch, SurgeryEpoch
 from prunesweep.chain.schedules.plan import plan
 from prunesweep.chain.state import tensor_hash
@@ -65,6 +66,13 @@ CHANGES = [
     "finetune.decay=cosine",
     "finetune.decay=step finetune.step_size=1",
     "finetune.decay=step finetune.step_size=1 finetune.gamma=0.5",
+    "quantize=int8",
+    "quantize=int8 quantize.images=10",
+    "quantize=codebook",
+    "quantize=codebook quantize.bits=3",
+    "quantize=codebook quantize.scope=shared",
+    "quantize=codebook quantize.biases=false",
+    "quantize=codebook quantize.epochs=0",
     "prune.amount=0.3",
     "prune.scope=layerwise",
     "prune.criterion=random",
@@ -168,7 +176,7 @@ def listed(overrides: list[str]) -> set[str]:
 def test_every_setting_is_in_a_list_and_its_role_agrees(settings: DictConfig) -> None:
     known = keys(OmegaConf.to_container(settings))
     # The settings of these are in the lists. Given weights have a test of their own.
-    kinds = {"model.name", "schedule.name", "optimizer.name", "model.weights"}
+    kinds = {"model.name", "schedule.name", "optimizer.name", "quantize.name", "model.weights"}
     assert known - kinds - listed(CHANGES) - listed(UNCHANGED) == set(), "a new setting: does it change the bits?"
     changes_bits = {Role.EXPERIMENT, Role.REPETITION, Role.NUMERICS}
     for name in known - kinds - {"device"}:  # this machine has a single device
@@ -251,6 +259,7 @@ def test_a_change_of_what_is_computed_changes_a_digest(
 
 
 KINDS = [Init, TrainEpoch, Rewind, Reinitialize, Prune, RampEpoch, RegrowEpoch, SurgeryEpoch, Evaluate, Count]
+KINDS += [ToCodebook, ToInt8]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -10,12 +10,17 @@ import torch
 from support import Completed, change
 
 import prunesweep
+from prunesweep.chain.context import Context
 from prunesweep.cli import main
+from prunesweep.data.settings import NamedDataset
 from prunesweep.errors import UsageError
-from prunesweep.experiment.saved import completed_run, load_config
+from prunesweep.experiment.saved import completed_run, load_config, load_scales
 from prunesweep.export.evaluate import evaluate
 from prunesweep.export.formats import FORMATS
 from prunesweep.export.write import ExportedFile, export, file_size
+from prunesweep.models.settings import LeNet300100
+from prunesweep.quantization.integer import IntegerNetwork
+from prunesweep.training.loop import evaluate as evaluate_split
 
 UNTRAINED = ("train.epochs=0", "finetune.epochs=0", "prune.amount=0.9")
 
@@ -26,8 +31,12 @@ def export_run(folder: Path, form: str, *, trust: bool = False) -> ExportedFile:
     return export(run, config, form, None)
 
 
-ONNX = all(importlib.util.find_spec(module) for module in ("onnx", "onnxscript", "onnxruntime"))
-INSTALLED = [form for form, each in FORMATS.items() if (form != "onnx" or ONNX) and each.obstacle() is None]
+NEEDS = {"onnx": ("onnx", "onnxscript", "onnxruntime"), "packed": ("constriction",)}
+INSTALLED = [
+    form
+    for form, each in FORMATS.items()
+    if all(importlib.util.find_spec(module) for module in NEEDS.get(form, ())) and each.obstacle() is None
+]
 
 
 @pytest.mark.parametrize("model", ["lenet5", "lenet_300_100", "conv_lenet model.widths=[4,4,8,8]"])
@@ -189,3 +198,31 @@ def test_a_missing_extra_is_reported(completed: Completed, monkeypatch: pytest.M
     with pytest.raises(UsageError, match=r"--format=onnx needs onnx and .* install prunesweep with its extra \[onnx\]"):
         export_run(folder, "onnx")
     assert not (folder / "export").exists()
+
+
+def test_a_quantized_run_end_to_end(completed: Completed) -> None:
+    common = ("model=lenet_300_100", *UNTRAINED)
+    plain, integer, shared = (
+        completed(*common, *more)
+        for more in ((), ("quantize=int8",), ("quantize=codebook", "quantize.bits=4", "quantize.epochs=0"))
+    )
+    results = [json.loads((folder / "result.json").read_text()) for folder in (plain, integer, shared)]
+    assert [(result["quantize"], result["bits"]) for result in results] == [
+        ("none", None),
+        ("int8", 8),
+        ("codebook", 4),
+    ]
+    assert [result["unquantized"] for result in results] == [None, results[0]["final"], results[0]["final"]]
+    run = completed_run(integer)
+    scales = load_scales(run)
+    assert scales is not None
+    model = prunesweep.network(integer)
+    split = Context(LeNet300100(), NamedDataset(), "cpu").data.test
+    assert evaluate_split(IntegerNetwork(model, scales), split).accuracy == results[1]["final"]["test_accuracy"]
+    assert load_scales(completed_run(shared)) is None
+    with pytest.raises(UsageError, match="--format=csr: the run has quantize=int8"):
+        export_run(integer, "csr")
+    if "packed" in INSTALLED:
+        exported = export_run(shared, "packed")
+        assert exported.largest_difference == 0
+        assert exported.size.plain < export_run(shared, "csr").size.plain / 3

@@ -5,6 +5,7 @@ import pytest
 
 from prunesweep.chain.cleanup import CleanUp
 from prunesweep.chain.prune_steps import Prune, RampEpoch
+from prunesweep.chain.quantize_steps import CodebookEpoch, ToCodebook, ToInt8
 from prunesweep.chain.regrow_steps import RegrowEpoch, SurgeryEpoch
 from prunesweep.chain.schedules.plan import plan
 from prunesweep.chain.schedules.settings import (
@@ -23,6 +24,7 @@ from prunesweep.errors import UsageError
 from prunesweep.models.settings import LeNet5
 from prunesweep.pruning.curves import cubic, geometric, linear
 from prunesweep.pruning.spec import Fractions, PruneSpec
+from prunesweep.quantization.settings import Codebook, Int8
 from prunesweep.training.phases import FineTune, Train
 from prunesweep.training.settings import SGD
 
@@ -278,3 +280,21 @@ def test_movement_needs_training_since_the_last_reset() -> None:
             plan(schedule, given)
     assert plan(Gradual(epochs=1), by_movement(0, 1)).points
     assert plan(Iterative(rounds=3), by_movement(1, 0)).points, "the dense training counts for all rounds"
+
+
+def test_quantization_is_the_last_step() -> None:
+    assert plan(OneShot(), parts(1, 1)).points[-1].unquantized is None
+    both = replace(parts(1, 1), cleanup="final", quantized=("fc3.weight", "fc3.bias"))
+    written = plan(Iterative(rounds=2), replace(both, quantize=Codebook(bits=3, epochs=2)))
+    assert [type(step) for step in written.chain[-4:]] == [CleanUp, ToCodebook, CodebookEpoch, CodebookEpoch]
+    last = written.points[-1]
+    assert (last.unquantized, last.final, written.points[0].unquantized) == (6, 9, None)
+    first, second = written.chain[-2:]
+    assert isinstance(first, CodebookEpoch)
+    assert isinstance(second, CodebookEpoch)
+    assert (first.index, second.index, first.round, first.phase) == (3, 4, 2, "quantize")
+    assert first.groups == (("fc3.weight", "fc3.bias"),)
+    without = plan(OneShot(), replace(both, quantize=Codebook(biases=False, epochs=0))).chain[-1]
+    assert isinstance(without, ToCodebook)
+    assert (without.groups, without.rounded, without.entries) == ((("fc3.weight",),), ("fc3.bias",), 32)
+    assert isinstance(plan(OneShot(), replace(both, quantize=Int8())).chain[-1], ToInt8)
