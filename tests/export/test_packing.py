@@ -34,7 +34,7 @@ def test_matrices_of_a_network() -> None:
 VALUES = st.one_of(st.just(0.0), st.sampled_from([0.5, -0.25, -0.0]), st.floats(width=32))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(st.data())
 def test_every_bit_is_read_back(data: st.DataObject) -> None:
     """Including -0.0, NaN and infinity, empty tensors, and layers whose sizes do not fit each other."""
@@ -96,7 +96,7 @@ def test_float32_entries_and_values_without_a_codebook() -> None:
     assert len(packed(tensors)) < 600 * 4
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(st.binary(max_size=60))
 def test_any_bytes_are_tensors_or_refused(content: bytes) -> None:
     try:

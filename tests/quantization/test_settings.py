@@ -11,9 +11,7 @@ def test_bits_are_from_1_to_8(bits: int) -> None:
 
 
 def test_other_values_out_of_range_are_named() -> None:
-    with pytest.raises(
-        UsageError, match="quantize.scope=layers: must be one of layer, shared. Did you mean 'layer'"
-    ):
+    with pytest.raises(UsageError, match="quantize.scope=layers: must be one of layer, shared. Did you mean 'layer'"):
         Codebook(scope="layers")
     with pytest.raises(UsageError, match="quantize.epochs=-1"):
         Codebook(epochs=-1)

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from prunesweep.export.coder import Coder, Counter, counters
+from prunesweep.export.invalid import InvalidFile
 from prunesweep.models.tensors import layer_of
 
 Array = np.ndarray[Any, Any]
@@ -193,6 +194,8 @@ def read(coder: Coder, shapes: Sequence[Shape]) -> list[Array]:
         InvalidFile: The stream is not one that `write` has written.
     """
     count = coder.plain(0, COUNT_BITS)
+    if count > len(shapes):  # would take long to read
+        raise InvalidFile(f"has {count} codebooks for {len(shapes)} tensors")
     books = [Codebook(_code_entries(coder, np.zeros(0, np.uint32))) for _ in range(count)]
     choice = [min(coder.plain(0, count.bit_length()), count) for _ in shapes]
     bits = [np.zeros(shape, np.uint32) for shape in shapes]
@@ -224,7 +227,8 @@ def _different(bits: Iterable[Array]) -> Array:
 
 def _code_entries(coder: Coder, entries: Array) -> Array:
     """Code the entries of a codebook, and return them."""
-    halves = entries.view(np.float32).astype(np.float16)
+    with np.errstate(over="ignore", invalid="ignore"):  # what does not fit is found by the comparison
+        halves = entries.view(np.float32).astype(np.float16)
     fits = bool((halves.astype(np.float32).view(np.uint32) == entries).all())
     count = coder.plain(max(len(entries) - 1, 0), COUNT_BITS) + 1
     short = coder.plain(int(fits), 1)
@@ -232,4 +236,5 @@ def _code_entries(coder: Coder, entries: Array) -> Array:
     found = [coder.plain(int(each), 16 if short else 32) for each in given]
     if not short:
         return np.array(found, np.uint32)
-    return np.array(found, np.uint16).view(np.float16).astype(np.float32).view(np.uint32)
+    with np.errstate(invalid="ignore"):
+        return np.array(found, np.uint16).view(np.float16).astype(np.float32).view(np.uint32)

@@ -230,6 +230,7 @@ const char *packed_read(const uint8_t *file, size_t size, const packed_tensor *t
     from.point = (uint64_t)next_word(&from) << 32;
     from.point |= next_word(&from);
     const uint32_t books = plain(&from, 8);
+    if (books > (uint32_t)count) return "there are more codebooks than tensors";
     if (books > PACKED_MAX_BOOKS) return "there are more codebooks than PACKED_MAX_BOOKS";
     for (uint32_t i = 0; i < books; i++) read_book(&from, &workspace->books[i]);
     for (int i = 0; i < count; i++) {
