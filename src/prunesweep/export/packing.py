@@ -125,7 +125,7 @@ def _used_by_next(number: int, parts: Sequence[Matrix], bits: Sequence[Array]) -
 def _bias_of(number: int, parts: Sequence[Matrix], bits: Sequence[Array]) -> Array:
     """Return whether each row of a matrix has a bias, which is the next tensor if it is a vector of that length."""
     rows = parts[number].rows
-    if number + 1 < len(parts) and not parts[number + 1].units and parts[number + 1].rows == rows:
+    if number + 1 < len(parts) and not parts[number + 1].units and bits[number + 1].size == rows:
         return np.asarray(bits[number + 1].reshape(-1) != 0)
     return np.zeros(rows, bool)
 
