@@ -203,7 +203,7 @@ def test_a_missing_extra_is_reported(completed: Completed, monkeypatch: pytest.M
 def test_a_quantized_run_end_to_end(completed: Completed, tmp_path: Path) -> None:
     common = ("model=lenet_300_100", *UNTRAINED)
     plain, integer, shared = (
-        completed(*common, *more).rename(tmp_path / "-".join(("run", *more)))
+        completed(*common, *more).rename(tmp_path / f"run-{len(more)}")
         for more in ((), ("quantize=int8",), ("quantize=codebook", "quantize.bits=4", "quantize.epochs=0"))
     )
     results = [json.loads((folder / "result.json").read_text()) for folder in (plain, integer, shared)]
