@@ -10,6 +10,7 @@ from prunesweep.chain.context import Context
 from prunesweep.chain.costs import RUN, START, Meter, kind, where
 from prunesweep.chain.observations import Count, Evaluate
 from prunesweep.chain.steps import Described, Rewind, TrainEpoch
+from prunesweep.chain.teacher import Teacher
 from prunesweep.data.settings import NamedDataset
 from prunesweep.models.settings import LeNet5, LeNet300100
 from prunesweep.store.costs import Spent
@@ -40,6 +41,7 @@ def test_what_changes_the_cost_changes_the_kind() -> None:
         *(kind(what, HERE) for what in (EPOCH, Rewind(0), Evaluate("data"), Count(()), RUN)),
         kind(replace(EPOCH, batch_size=16), HERE),
         kind(replace(EPOCH, optimizer=Adam()), HERE),
+        kind(replace(EPOCH, teacher=Teacher(0, 0.5, 1.0)), HERE),
         *(kind(EPOCH, there) for there in (other_network, other_data, other_split)),
         kind(EPOCH, where(CONTEXT, {**ROOT, "threads": 1})),
         kind(EPOCH, where(CONTEXT, {**ROOT, "device": "another processor"})),

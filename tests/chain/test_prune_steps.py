@@ -199,6 +199,13 @@ def test_a_ramp_from_a_stored_state_gives_the_same_bits(regrow: bool, start: Sta
     assert equal(following.apply(half, CONTEXT)[0], following.apply(stored, CONTEXT)[0])
 
 
+def test_sparsity_rises_along_the_chosen_curve(start: State) -> None:
+    half, _ = replace(RAMP, curve="geometric").apply(start, CONTEXT)
+    assert pruned_count(half) == round((1 - 0.1**0.5) * TOTAL)
+    assert replace(RAMP, curve="cubic").describe() == RAMP.describe() != replace(RAMP, curve="linear").describe()
+    assert "curve" not in RAMP.describe()
+
+
 def test_pruned_weights_keep_training_under_the_mask_if_they_may_return(start: State) -> None:
     half, _ = replace(RAMP, regrow=True).apply(start, CONTEXT)
     for name, mask in half.masks.items():

@@ -77,6 +77,36 @@ def test_changed_images_are_the_same_in_each_repetition(start: State) -> None:
     assert changing.describe() != EPOCH.describe() == replace(EPOCH, augment=Augment()).describe()
 
 
+def test_the_learning_rate_rises_with_each_optimizer_step_of_a_warm_up(start: State) -> None:
+    # With plain SGD on a single weight of a single step, the change is proportional to the rate.
+    sgd = SGD(momentum=0.0, nesterov=False, weight_decay=0.0)
+    whole = replace(EPOCH, optimizer=sgd, batch_size=1_000, lr=0.04)
+    half_way = replace(whole, lr_start=0.02)
+
+    def change(step: TrainEpoch, before: State) -> torch.Tensor:
+        return step.apply(before, CONTEXT)[0].weights["fc3.bias"] - before.weights["fc3.bias"]
+
+    for batch, rate in enumerate((0.025, 0.03, 0.035, 0.04)):  # 3,500 images in 4 batches
+        one = {"part": (batch, batch + 1)}
+        constant = change(replace(whole, lr=rate, **one), start)
+        assert torch.allclose(change(replace(half_way, **one), start), constant, rtol=1e-4, atol=1e-8)
+    assert half_way.apply(start, CONTEXT)[1]["lr"] == 0.04
+
+
+def test_the_loss_of_a_part_of_an_epoch_is_a_mean_over_its_examples(start: State) -> None:
+    still = replace(EPOCH, lr=0.0)
+    parts = [replace(still, part=part).apply(start, CONTEXT)[1]["train_loss"] for part in ((0, 2), (2, None))]
+    whole = still.apply(start, CONTEXT)[1]["train_loss"]
+    assert 2 / 7 * parts[0] + 5 / 7 * parts[1] == pytest.approx(whole)
+
+
+def test_settings_at_their_defaults_are_not_described() -> None:
+    # Digests of older runs stay.
+    assert EPOCH.describe().keys() == {"step", "code", "data", "optimizer", "lr", "batch_size", "index", "seed"}
+    for change in ({"lr_start": 0.0}, {"part": (0, 1)}, {"augment": Augment(shift=1)}):
+        assert replace(EPOCH, **change).describe().keys() - EPOCH.describe().keys() == change.keys()
+
+
 def test_the_order_of_the_examples_depends_on_seed_and_index(start: State) -> None:
     first = EPOCH.apply(start, CONTEXT)[0]
     assert not equal(replace(EPOCH, index=1).apply(start, CONTEXT)[0], first)

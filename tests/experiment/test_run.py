@@ -89,6 +89,64 @@ def test_a_dead_layer_or_accuracy_at_chance_is_a_collapse(
     assert experiment.collapse(dead, accuracy, [20, 20, 20, 20, 20], trained=trained) == reason
 
 
+class Counting(nn.Module):
+    """A network with a buffer of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(784, 10)
+        self.register_buffer("seen", torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.fc(x.flatten(1))
+        return logits
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ("model=custom", f"model.target={__name__}.Counting", "finetune.average=1"),
+            "finetune.average=1: .*: seen. Set",
+        ),
+        (("prune.penalty=l1",), "prune.penalty=l1: schedule=one_shot trains without a penalty. Set schedule=penalty"),
+        (("train.epochs=0", "finetune.distill=0.5"), "finetune.distill=0.5: the dense network is not trained"),
+    ],
+)
+def test_settings_of_training_that_do_not_fit_are_refused_before_it(
+    overrides: tuple[str, ...], message: str, short: Compose, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        experiment.run(short(*overrides), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_result_is_the_network_of_the_best_epoch_and_says_which(
+    short: Compose, tmp_path: Path, little_data: None
+) -> None:
+    options = ("schedule=iterative", "schedule.rounds=2", "finetune.epochs=3", "finetune.best=true")
+    result = experiment.run(short(*options, "finetune.distill=0.5"), tmp_path / "a")
+    rounds = {1: result.rounds[0], 2: vars(result)}
+    for number, point in rounds.items():
+        epochs = [entry for entry in result.history if entry["round"] == number]
+        best = max(epochs, key=lambda each: (each["val_accuracy"], -each["val_loss"], each["epoch"]))
+        assert point["best_epoch"] == best["epoch"]
+        assert point["final"]["val_accuracy"] == best["val_accuracy"]
+        assert point["final"]["val_loss"] == best["val_loss"]
+    again = experiment.run(short(*options, "finetune.distill=0.5"), tmp_path / "b")
+    assert timeless(again) == timeless(result)
+    assert again.steps_cached == again.steps_total
+    assert experiment.run(short(), tmp_path / "c").best_epoch is None
+
+
+def test_a_run_is_the_same_without_a_store(short: Compose, tmp_path: Path, little_data: None) -> None:
+    options = ("finetune.epochs=3", "finetune.average=2", "finetune.distill=0.5", "finetune.warmup=1")
+    stored, alone = (
+        experiment.run(short(*options, f"store.enabled={enabled}"), tmp_path / enabled) for enabled in ("true", "false")
+    )
+    assert timeless(stored) == timeless(alone)
+
+
 def test_a_collapsed_run_says_so(short: Compose, tmp_path: Path) -> None:
     collapsed = experiment.run(short("prune.amount=0.999", "prune.scope=global", *UNTRAINED), tmp_path / "0")
     saved = json.loads((tmp_path / "0" / "result.json").read_text())

@@ -75,6 +75,38 @@ def test_one_update_by_hand() -> None:
     assert torch.allclose(model.weight, before - 0.5 * (gradient + 0.1 * before))
 
 
+def test_the_gradients_can_be_changed_before_each_optimizer_step() -> None:
+    model, split = problem(6)
+    before = model.weight.detach().clone()
+    calls = []
+
+    def only_the_first_row() -> None:
+        calls.append(model.weight.grad is not None)
+        model.weight.grad[1:] = 0  # type: ignore[index]
+
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    train_batches(model, split, optimizer, {}, shuffled(split, 2, generator_of(0)), before_step=only_the_first_row)
+    assert calls == [True] * 3
+    assert torch.equal(model.weight[1:], before[1:])
+    assert not torch.equal(model.weight[0], before[0])
+
+
+def test_the_weights_can_be_changed_after_each_optimizer_step() -> None:
+    model, split = problem(6)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    batches = shuffled(split, 2, generator_of(0))
+    train_batches(model, split, optimizer, {}, batches, after_step=lambda: model.weight.data.fill_(7))
+    assert (model.weight == 7).all()
+
+
+def test_another_objective_takes_the_place_of_the_cross_entropy() -> None:
+    model, split = problem(6)
+    still = torch.optim.SGD(model.parameters(), lr=0.0)
+    batches = shuffled(split, 4, generator_of(0))
+    total = train_batches(model, split, still, {}, batches, objective=lambda *_: model.bias.sum() + 2)
+    assert total == 12
+
+
 SETTINGS = [
     SGD(momentum=0.9, weight_decay=0.1),
     SGD(momentum=0.9, nesterov=False, weight_decay=0.1),

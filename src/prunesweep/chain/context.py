@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from torch import nn
 
@@ -27,6 +28,10 @@ def _no_chain(position: int) -> State:
     raise LookupError(f"No active chain can recall step {position}.")
 
 
+def _no_record(position: int) -> Mapping[str, Any]:
+    raise LookupError(f"No active chain has a record of step {position}.")
+
+
 @dataclass(frozen=True)
 class Context:
     """What the steps of a chain run on.
@@ -36,12 +41,14 @@ class Context:
         dataset: Settings of the data.
         device: `cpu`, `cuda:0`, ...
         recall: Returns the state after an earlier step of the active chain, by its position.
+        recorded: Returns the record of such a step.
     """
 
     model: Model
     dataset: Dataset
     device: str
     recall: Callable[[int], State] = _no_chain
+    recorded: Callable[[int], Mapping[str, Any]] = _no_record
 
     @property
     def data(self) -> Data:

@@ -92,5 +92,6 @@ def kind(what: Described | str, where: Mapping[str, Any]) -> str:
         "optimizer": None if optimizer is None else optimizer.name,
         "augment": bool(getattr(what, "augment", False)),
         "pruning": pruning,
+        **({"teacher": True} if getattr(what, "teacher", None) else {}),  # kinds without one keep their hashes
     }
     return sha256(canonical(described))

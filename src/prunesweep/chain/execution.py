@@ -44,7 +44,7 @@ class Execution:
         meter: Meter | None = None,
     ) -> None:
         self.chain = chain
-        self.context = replace(context, recall=self._recall)
+        self.context = replace(context, recall=self._recall, recorded=lambda position: self.records[position])
         self.root = root
         self.store = store
         self.on_step = on_step

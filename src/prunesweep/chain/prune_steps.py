@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import torch
@@ -12,12 +12,12 @@ from torch import Tensor
 from prunesweep.chain.context import Context
 from prunesweep.chain.seeding import derived_seed, drawing_from, generator_of
 from prunesweep.chain.state import State, masked
-from prunesweep.chain.steps import Record, Step, TrainEpoch
+from prunesweep.chain.steps import IF_CHANGED, Record, Step, TrainEpoch
 from prunesweep.chain.stretches import Stretch, train_in_stretches
 from prunesweep.data.datasets import Split
 from prunesweep.pruning.allocation import Units
 from prunesweep.pruning.criteria import find
-from prunesweep.pruning.curves import cubic
+from prunesweep.pruning.curves import CURVES
 from prunesweep.pruning.masks import prune
 from prunesweep.pruning.protection import protect
 from prunesweep.pruning.scoring import NetworkView, Sample
@@ -53,7 +53,7 @@ class Prune(Step):
         return recalled(self.spec)
 
     def apply(self, state: State, context: Context) -> tuple[State, Record]:
-        after = replace(state, optimizer={})
+        after = replace(state, optimizer={}, dense={}, gates={})
         protected: Record = {}
         for single_pass in self.spec.passes():
             seed = derived_seed(self.seed, "prune", self.index)
@@ -142,7 +142,7 @@ def draw(train: Split, size: int, seed: int) -> Split:
 
 @dataclass(frozen=True)
 class RampEpoch(TrainEpoch):
-    """A training epoch during which sparsity rises along a cubic curve.
+    """A training epoch during which sparsity rises along a curve.
 
     The masks are set again every few optimizer steps. The last step of the last such epoch reaches the target.
 
@@ -152,6 +152,7 @@ class RampEpoch(TrainEpoch):
         every: Optimizer steps between two updates of the masks.
         regrow: Whether masked weights keep training, so that a later update can take them back (Guo, Yao, Chen,
             "Dynamic network surgery", 2016, eq. 2).
+        curve: Name of the curve.
     """
 
     kind: ClassVar[str] = "prune"
@@ -162,10 +163,11 @@ class RampEpoch(TrainEpoch):
     of: int
     every: int
     regrow: bool
+    curve: str = field(default="cubic", kw_only=True, metadata=IF_CHANGED)
 
     @property
     def recalls(self) -> tuple[int, ...]:
-        return recalled(self.spec)
+        return (*super().recalls, *recalled(self.spec))
 
     def apply(self, state: State, context: Context) -> tuple[State, Record]:
         state, record = train_in_stretches(self, self.every, state, context, self._train, self._set_masks)
@@ -181,8 +183,8 @@ class RampEpoch(TrainEpoch):
         return self.train_on(batches, state, context, held=state.masks, seed=seed)
 
     def _set_masks(self, state: State, context: Context, stretch: Stretch) -> tuple[State, Record]:
-        progress = (self.number + stretch.end) / self.of
-        spec = self.spec.at(self.spec.fractions.map(lambda final: cubic(final, progress)))
+        curve, progress = CURVES[self.curve], (self.number + stretch.end) / self.of
+        spec = self.spec.at(self.spec.fractions.map(lambda final: curve(final, progress)))
         whole = replace(state, weights={**state.weights, **state.dense}, masks={} if self.regrow else state.masks)
         masks, record = ranked(spec, self.layers, whole, context, stretch.seed)
         return masked(replace(whole, masks={**state.masks, **masks})), record

@@ -54,7 +54,7 @@ class RegrowEpoch(TrainEpoch):
 
     @property
     def recalls(self) -> tuple[int, ...]:
-        return recalled(self.spec)
+        return (*super().recalls, *recalled(self.spec))
 
     def apply(self, state: State, context: Context) -> tuple[State, Record]:
         return train_in_stretches(self, self.every, state, context, self._train, self._set_masks)

@@ -25,6 +25,9 @@ class State:
         optimizer: `conv1.weight/momentum_buffer` -> tensor.
         dense: While pruned weights may return, parameter name -> its values including those under the mask.
         movement: With a criterion that needs it, parameter name -> the sum of -w g over the training steps so far.
+        dense: While pruned weights may return, parameter name -> its values including those under the mask. While
+            weights have gates, its values before the gates.
+        gates: While weights have gates, parameter name -> the parameters of its gates.
     """
 
     weights: Tensors = field(default_factory=dict)
@@ -32,6 +35,7 @@ class State:
     optimizer: Tensors = field(default_factory=dict)
     dense: Tensors = field(default_factory=dict)
     movement: Tensors = field(default_factory=dict)
+    gates: Tensors = field(default_factory=dict)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return all tensors under one flat name each, as a state is stored."""

@@ -6,20 +6,22 @@ returns everything its result depends on, including the code that computes it. D
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, nn, optim
 
 from prunesweep.chain.context import Context
 from prunesweep.chain.seeding import derived_seed, drawing_from, evaluating, generator_of
 from prunesweep.chain.state import State, Tensors, captured, contiguous, masked, restore, tensor_hash
+from prunesweep.chain.teacher import Teacher
 from prunesweep.code.hashing import code_hash
 from prunesweep.data.layout import CHANNELS_LAST
 from prunesweep.errors import UsageError
@@ -27,8 +29,9 @@ from prunesweep.models.settings import Model, Shape
 from prunesweep.models.tensors import own_tensors
 from prunesweep.training import optimizers
 from prunesweep.training.augment import augmented
-from prunesweep.training.loop import Score, classify, shuffled, train_batches, unchanged
+from prunesweep.training.loop import Score, classify, nothing, shuffled, train_batches, unchanged
 from prunesweep.training.movement import summing
+from prunesweep.training.objectives import Objective, supervised
 from prunesweep.training.settings import Augment, Optimizer
 
 if TYPE_CHECKING:
@@ -39,6 +42,18 @@ Record = dict[str, Any]
 
 NOT_IN_DIGEST: Mapping[str, bool] = {"in_digest": False}
 """Metadata of a field that does not affect the result of its step."""
+
+IF_CHANGED: Mapping[str, bool] = {"if_changed": True}
+"""Metadata of a field that the digest leaves out at its default, so that a new field keeps the digests of all steps."""
+
+
+Within = Callable[[nn.Module], AbstractContextManager[None]]
+"""Returns a context of a network in which training takes place."""
+
+
+def unwrapped(model: nn.Module) -> AbstractContextManager[None]:  # noqa: ARG001
+    """Train the network as it is."""
+    return nullcontext()
 
 
 class Diverged(ArithmeticError):
@@ -81,12 +96,14 @@ class Described:
 
     def describe(self) -> Record:
         """Return the fields, the kind, and a hash of the code of this class and of all modules that it imports."""
-        values = {each.name: _plain(getattr(self, each.name)) for each in fields(self) if _is_in_digest(each.metadata)}
+        values = {each.name: _plain(getattr(self, each.name)) for each in fields(self) if self._is_in_digest(each)}
         return {"step": type(self).__name__, "code": code_hash(type(self).__module__), **values}
 
-
-def _is_in_digest(metadata: Mapping[str, Any]) -> bool:
-    return bool(metadata.get("in_digest", True))
+    def _is_in_digest(self, each: Field[Any]) -> bool:
+        if each.metadata.get("if_changed"):
+            default = each.default if each.default_factory is MISSING else each.default_factory()
+            return bool(getattr(self, each.name) != default)
+        return bool(each.metadata.get("in_digest", True))
 
 
 def _plain(value: Any) -> Any:
@@ -163,12 +180,15 @@ class TrainEpoch(Step):
 
     Attributes:
         data: Fingerprint of the data.
-        lr: Learning rate of this epoch.
+        lr: Learning rate of this epoch, at its end.
         index: Number of the epoch within the run, from 0.
         phase: The part of the experiment that the epoch belongs to.
         round: Number of the pruning round, 0 for the dense training.
         augment: Changes of the training images.
         tracked: The parameters of which the state records the movement.
+        lr_start: The rate from which the learning rate rises to `lr` with each optimizer step. None: it is constant.
+        part: The first batch of the epoch that is used and the one after the last; None for all that follow.
+        teacher: An earlier network of the run whose outputs are learned beside the labels.
     """
 
     kind: ClassVar[str] = "train"
@@ -181,15 +201,54 @@ class TrainEpoch(Step):
     seed: int
     phase: PhaseName = field(default="dense", kw_only=True, metadata=NOT_IN_DIGEST)
     round: int = field(default=0, kw_only=True, metadata=NOT_IN_DIGEST)
-    augment: Augment = field(default_factory=Augment, kw_only=True)
-    tracked: tuple[str, ...] = field(default=(), kw_only=True)
+    augment: Augment = field(default_factory=Augment, kw_only=True, metadata=IF_CHANGED)
+    tracked: tuple[str, ...] = field(default=(), kw_only=True, metadata=IF_CHANGED)
+    lr_start: float | None = field(default=None, kw_only=True, metadata=IF_CHANGED)
+    part: tuple[int, int | None] = field(default=(0, None), kw_only=True, metadata=IF_CHANGED)
+    teacher: Teacher | None = field(default=None, kw_only=True, metadata=IF_CHANGED)
+
+    @property
+    def recalls(self) -> tuple[int, ...]:
+        return () if self.teacher is None else (self.teacher.at,)
 
     def apply(self, state: State, context: Context) -> tuple[State, Record]:
-        seed, train = derived_seed(self.seed, "train", self.index), context.data.train
-        batches = shuffled(train, self.batch_size, generator_of(seed))
+        after, loss, seconds = self.train(state, context)
+        return after, self.report(after, context, loss, seconds)
+
+    def train(self, state: State, context: Context, within: Within = unwrapped) -> tuple[State, float, float]:
+        """Return the state after the epoch, the mean loss of an example, and the seconds of the training pass.
+
+        Args:
+            state: The state before.
+            context: The context of the chain.
+            within: A context of the network in which training takes place.
+        """
+        seed = derived_seed(self.seed, "train", self.index)
+        batches = shuffled(context.data.train, self.batch_size, generator_of(seed))[slice(*self.part)]
         with drawing_from(seed, context.device):  # for networks with dropout and the like
-            after, loss, seconds = self.train_on(batches, state, context, held=state.masks, seed=seed)
-        return after, self.report(after, context, loss / len(train), seconds)
+            after, loss, seconds = self.train_on(batches, state, context, held=state.masks, seed=seed, within=within)
+        return after, loss / sum(map(len, batches)), seconds
+
+    def objective(self, context: Context) -> Objective:
+        """Return what the epoch minimizes."""
+        return supervised if self.teacher is None else self.teacher.objective(context)
+
+    def before_step(self, model: nn.Module, optimizer: optim.Optimizer, context: Context) -> Callable[[], None]:  # noqa: ARG002
+        """Return what is done before each optimizer step: in a warm-up, the next learning rate is set."""
+        return nothing if self.lr_start is None else self._warm_up(self.lr_start, optimizer, len(context.data.train))
+
+    def after_step(self, model: nn.Module) -> Callable[[], None]:  # noqa: ARG002
+        """Return what is done after each optimizer step."""
+        return nothing
+
+    def _warm_up(self, start: float, optimizer: optim.Optimizer, examples: int) -> Callable[[], None]:
+        steps, taken = math.ceil(examples / self.batch_size), itertools.count(self.part[0] + 1)
+
+        def set_rate() -> None:
+            for group in optimizer.param_groups:
+                group["lr"] = start + (self.lr - start) * next(taken) / steps
+
+        return set_rate
 
     def train_on(
         self,
@@ -198,7 +257,7 @@ class TrainEpoch(Step):
         context: Context,
         held: Tensors,
         seed: int,
-        within: Callable[[nn.Module], AbstractContextManager[None]] = lambda _: nullcontext(),
+        within: Within = unwrapped,
     ) -> tuple[State, float, float]:
         """Train on `batches`; return the new state, the summed loss and the seconds of the training pass.
 
@@ -219,8 +278,11 @@ class TrainEpoch(Step):
         parameters = dict(model.named_parameters())
         moved = {name: state.movement.get(name, torch.zeros_like(parameters[name])).clone() for name in self.tracked}
         started = time.perf_counter()
+        change = self._change(context, seed)
+        objective = self.objective(context)
         with summing(parameters, moved), within(model):
-            loss = train_batches(model, context.data.train, optimizer, held, batches, self._change(context, seed))
+            hooks = self.before_step(model, optimizer, context), self.after_step(model)
+            loss = train_batches(model, context.data.train, optimizer, held, batches, change, objective, *hooks)
         seconds = time.perf_counter() - started
         weights = contiguous(own_tensors(model))
         after = State(weights, state.masks, captured(optimizer, model), movement=contiguous(moved))
@@ -259,10 +321,6 @@ class TrainEpoch(Step):
     def describe(self) -> Record:
         described = super().describe()
         del described["optimizer"]["lr"]  # the base of all rates; only the rate of this epoch matters
-        if not self.augment:
-            del described["augment"]
-        if not self.tracked:
-            del described["tracked"]
         return described
 
     def summary(self) -> str:

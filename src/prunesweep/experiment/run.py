@@ -15,12 +15,15 @@ from typing import Any
 from safetensors.torch import save
 from torch import nn
 
+from prunesweep.chain.average import buffers_without_average
+from prunesweep.chain.best import Best
 from prunesweep.chain.context import Context
 from prunesweep.chain.environment import environment
 from prunesweep.chain.execution import Execution, OnStep, ignore_step
 from prunesweep.chain.observations import Count, Evaluate, Observation
 from prunesweep.chain.quantize_steps import evaluation
 from prunesweep.chain.schedules.plan import plan
+from prunesweep.chain.schedules.settings import Penalty
 from prunesweep.chain.schedules.writer import MeasuredPoint, Parts, Plan
 from prunesweep.chain.state import State, tensor_hash
 from prunesweep.chain.steps import Init, TrainEpoch
@@ -80,13 +83,14 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
         began = time.perf_counter()
         with store.in_use(execution.entries(*{each: None for _, each in planning.observations()})):
             dense = scores(execution, planned.dense, parts)
-            points = [measure(execution, point, parts) for point in planned.points]
+            measured = [measure(execution, point, parts) for point in planned.points]
             last = planned.points[-1].final
             tested = execution.observe(last, evaluation(planned.chain, last, parts.data))
             final = execution.state(last)
+    best = [best_epoch(execution, point) for point in planned.points]
     points = [
-        {**point, "protected": protected(execution, at.pruned)}
-        for point, at in zip(points, planned.points, strict=True)
+        {**point, "protected": protected(execution, at.pruned), "best_epoch": epoch}
+        for point, at, epoch in zip(measured, planned.points, best, strict=True)
     ]
     warn_of_unfollowed_layers(execution, parts)
     cached = len(planned.chain) - execution.computed
@@ -171,6 +175,8 @@ def prepare(config: RunConfig, context: Context) -> Parts:
     names = select(network, config.layers, output=output if config.prune.structure == "channel" else None)
     _check_gradients(config, names, traits)
     _check_inputs(config, names, traits)
+    _check_average(config, network)
+    _check_penalty(config)
     _check_transposed(config, network, names)
     if config.prune.structure == "channel" and config.prune.criterion != "none":
         _check_channels(config, network, names, context)
@@ -195,6 +201,8 @@ def prepare(config: RunConfig, context: Context) -> Parts:
         cleanup=config.prune.cleanup,
         quantize=config.quantize,
         quantized=quantized,
+        examples=context.facts.sizes["train"],
+        penalty=config.prune.penalty,
     )
 
 
@@ -256,6 +264,23 @@ def _check_inputs(config: RunConfig, names: Sequence[str], traits: Traits) -> No
         raise UsageError(
             f"prune.criterion={criterion}: the forward pass does not call {', '.join(unused)}, so the inputs are not "
             f"known. Exclude these layers: 'layers.exclude=[{','.join(unused)}]'."
+        )
+
+
+def _check_penalty(config: RunConfig) -> None:
+    if config.prune.penalty is not None and not isinstance(config.schedule, Penalty):
+        raise UsageError(
+            f"prune.penalty={config.prune.penalty}: schedule={config.schedule.name} trains without a penalty. "
+            "Set schedule=penalty, or prune.penalty=null."
+        )
+
+
+def _check_average(config: RunConfig, network: nn.Module) -> None:
+    without = buffers_without_average(network) if config.finetune.average else []
+    if without:
+        raise UsageError(
+            f"finetune.average={config.finetune.average}: the network has buffers other than the statistics of batch "
+            f"normalization, and no average of them is known: {', '.join(without)}. Set finetune.average=0."
         )
 
 
@@ -377,6 +402,13 @@ def warn_of_unfollowed_layers(execution: Execution, parts: Parts) -> None:
             f"prune.protect=paths: paths through {', '.join(layers)} cannot be followed. Each of these layers keeps at "
             "least one weight."
         )
+
+
+def best_epoch(execution: Execution, point: MeasuredPoint) -> int | None:
+    """Return the epoch of the network at `point` if validation accuracy chose it, and None otherwise."""
+    positions = range(point.pruned, point.final + 1)
+    chosen = (execution.records[at]["epoch"] for at in positions if isinstance(execution.chain[at], Best))
+    return next(chosen, None)
 
 
 def collapse(dead_layers: Sequence[str], accuracy: float, class_total: Sequence[int], *, trained: bool) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 from prunesweep.errors import MAX_COUNT, UsageError, check_choice, check_range
 from prunesweep.pruning.allocation import SCOPES, STRUCTURES
 from prunesweep.pruning.criteria import CRITERIA
+from prunesweep.pruning.penalties import names as penalties
 
 KINDS = ("conv", "fc", "conv_transpose")
 DEFAULT_KINDS = KINDS[:2]
@@ -87,6 +88,8 @@ class Pruning:
         batches: Number of training batches on which criteria compute gradients, drawn once for each pruning.
         batch_size: Images of one such batch.
         target: Import path of the user's own criterion.
+        penalty: With `schedule=penalty`, the penalty of the weights: `l1`, `group`, `hoyer` or `hard_concrete`. None
+            there: `l1`.
     """
 
     criterion: str = "l1"
@@ -106,6 +109,7 @@ class Pruning:
     batches: int = 10
     batch_size: int = 128
     target: str | None = None
+    penalty: str | None = None
 
     def __post_init__(self) -> None:
         check_choice("prune.criterion", self.criterion, [*CRITERIA, "none", "custom"])
@@ -121,6 +125,8 @@ class Pruning:
         self.offsets = dict(_flat(self.offsets, "prune.offsets", f"-{MAX_OFFSET} to {MAX_OFFSET}"))
         for layer, offset in self.offsets.items():
             check_range(f"prune.offsets.{layer}", offset, -MAX_OFFSET, MAX_OFFSET)
+        if self.penalty is not None:
+            check_choice("prune.penalty", self.penalty, penalties())
         check_range("prune.floor", self.floor, 0, MAX_COUNT)
         check_choice("prune.cleanup", self.cleanup, CLEANUPS)
         check_choice("prune.protect", self.protect, PROTECTIONS)

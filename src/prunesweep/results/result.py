@@ -53,6 +53,7 @@ class Result:
     dead_layers: list[str]
     collapsed: str | None
     protected: int
+    best_epoch: int | None
     dense: dict[str, float]
     pruned: dict[str, float]
     final: dict[str, float]

@@ -10,6 +10,7 @@ from torch import Generator, Tensor, nn, optim
 from torch.nn.functional import cross_entropy
 
 from prunesweep.data.datasets import Split
+from prunesweep.training.objectives import Objective, supervised
 
 EVALUATION_BATCH = 250  # with larger batches, activations leave the cache: 1.7 times slower for four convolutions
 
@@ -26,6 +27,10 @@ def unchanged(images: Tensor) -> Tensor:
     return images
 
 
+def nothing() -> None:
+    """Do nothing."""
+
+
 def train_batches(
     model: nn.Module,
     split: Split,
@@ -33,6 +38,9 @@ def train_batches(
     masks: Mapping[str, Tensor],
     batches: Iterable[Tensor],
     change: Callable[[Tensor], Tensor] = unchanged,
+    objective: Objective = supervised,
+    before_step: Callable[[], None] = nothing,
+    after_step: Callable[[], None] = nothing,
 ) -> float:
     """Take one optimizer step for each batch; return the sum of the training losses of all examples.
 
@@ -46,6 +54,9 @@ def train_batches(
         masks: Parameter name -> boolean mask, true where the weight is kept.
         batches: Indices of the examples of each batch.
         change: Returns the images to train on instead of those of a batch.
+        objective: The loss of a batch.
+        before_step: Called before each optimizer step, with the gradients in place.
+        after_step: Called after each optimizer step.
     """
     model.train()
     parameters = dict(model.named_parameters())
@@ -55,12 +66,14 @@ def train_batches(
     for batch in batches:
         examples = split.take(batch)
         optimizer.zero_grad()
-        loss = cross_entropy(model(change(examples.images)), examples.labels)
+        loss = objective(model, change(examples.images), examples.labels)
         loss.backward()
         for parameter, mask in masked:
             if parameter.grad is not None:
                 parameter.grad.mul_(mask)
+        before_step()
         optimizer.step()
+        after_step()
         total += loss.detach() * len(batch)  # read once, after the loop, so that the device never waits
     return float(total)
 

@@ -1,32 +1,44 @@
+import math
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from prunesweep.chain.average import Average
+from prunesweep.chain.best import Best
 from prunesweep.chain.cleanup import CleanUp
+from prunesweep.chain.gate_epoch import GateEpoch
+from prunesweep.chain.penalty_epoch import PenaltyEpoch
 from prunesweep.chain.prune_steps import Prune, RampEpoch
 from prunesweep.chain.quantize_steps import CodebookEpoch, ToCodebook, ToInt8
 from prunesweep.chain.regrow_steps import RegrowEpoch, SurgeryEpoch
+from prunesweep.chain.rewind_within import RewindWithin
 from prunesweep.chain.schedules.plan import plan
 from prunesweep.chain.schedules.settings import (
+    GSM,
     Gradual,
     Iterative,
     Lottery,
     OneShot,
+    Penalty,
     RigL,
     Schedule,
     SparseEvolution,
     Surgery,
 )
 from prunesweep.chain.schedules.writer import MeasuredPoint, Parts, Plan
+from prunesweep.chain.sparse_momentum import SparseMomentumEpoch
 from prunesweep.chain.steps import Init, Reinitialize, Rewind, TrainEpoch
+from prunesweep.chain.teacher import Teacher
 from prunesweep.errors import UsageError
 from prunesweep.models.settings import LeNet5
-from prunesweep.pruning.curves import cubic, geometric, linear
+from prunesweep.pruning.curves import CURVES, cubic, exponential, geometric, linear
 from prunesweep.pruning.spec import Fractions, PruneSpec
 from prunesweep.quantization.settings import Codebook, Int8
 from prunesweep.training.phases import FineTune, Train
-from prunesweep.training.settings import SGD
+from prunesweep.training.settings import SGD, Adam, Optimizer
 
 SELECTED = {"conv1.weight": (6, 1, 5, 5), "fc3.weight": (10, 84)}
 AMOUNT = Fractions(0.75)
@@ -76,6 +88,16 @@ def test_the_curves_by_hand() -> None:
     assert [geometric(0.75, part) for part in (0, 0.5, 1)] == [0, 0.5, 0.75]
     assert [linear(0.8, part) for part in (0, 0.5, 1)] == [0, 0.4, 0.8]
     assert [cubic(0.8, part) for part in (0, 0.5, 1)] == [0, 0.8 * 7 / 8, 0.8]
+    assert [exponential(0.8, part) for part in (0, 1)] == [0, 0.8]
+    assert exponential(0.8, 0.2) == pytest.approx(0.8 * (1 - math.e**-1) / (1 - math.e**-5))
+
+
+@given(final=st.floats(0, 1), one=st.floats(0, 1), other=st.floats(0, 1), curve=st.sampled_from(sorted(CURVES)))
+def test_each_curve_rises_from_0_to_the_final_fraction(final: float, one: float, other: float, curve: str) -> None:
+    early, late = (CURVES[curve](final, progress) for progress in sorted((one, other)))
+    assert 0 <= early <= late + 1e-12
+    assert late <= final + 1e-12
+    assert (CURVES[curve](final, 0.0), CURVES[curve](final, 1.0)) == (0, final)
 
 
 def test_one_shot_trains_prunes_and_fine_tunes() -> None:
@@ -195,6 +217,132 @@ def test_surgery_begins_with_the_dense_network() -> None:
     assert written.points == (MeasuredPoint(0.75, 3, 4),)
 
 
+def test_the_rise_and_the_fine_tuning_learn_from_the_dense_network() -> None:
+    distilling = FineTune(epochs=1, distill=0.5, temperature=2.0)
+    written = plan(Gradual(epochs=1, curve="linear"), replace(parts(2, 1), finetune=distilling))
+    teachers = [step.teacher for step in epochs(written)]
+    assert teachers == [None, None, *[Teacher(at=2, weight=0.5, temperature=2.0)] * 2]
+    assert [step.curve for step in written.chain if isinstance(step, RampEpoch)] == ["linear"]
+
+
+def test_an_untrained_network_cannot_teach_and_given_weights_can() -> None:
+    distilling = replace(parts(0, 1), finetune=FineTune(epochs=1, distill=0.5))
+    with pytest.raises(UsageError, match=r"finetune.distill=0.5: the dense network is not trained"):
+        plan(OneShot(), distilling)
+    given = replace(distilling, init=replace(distilling.init, model=LeNet5(weights="trained.pt")))
+    assert [step.teacher for step in epochs(plan(OneShot(), given))] == [Teacher(0, 0.5, 2.0)]
+
+
+def test_the_weights_of_the_last_epochs_of_each_round_are_averaged() -> None:
+    averaging = replace(parts(1, 3), finetune=FineTune(epochs=3, batch_size=32, average=2))
+    written = plan(Iterative(rounds=2), averaging)
+    assert [type(step) for step in written.chain] == [Init, TrainEpoch, *[Prune, *[TrainEpoch] * 3, Average] * 2]
+    assert [step for step in written.chain if isinstance(step, Average)] == [
+        Average("data", (4, 5), 32, 7), Average("data", (9, 10), 32, 7),
+    ]  # fmt: skip
+    assert [point.final for point in written.points] == [6, 11]
+
+
+def test_the_best_epoch_of_the_fine_tuning_is_the_result() -> None:
+    written = plan(Gradual(epochs=2), replace(parts(1, 3), finetune=FineTune(epochs=3, best=True)))
+    assert [step.of for step in written.chain if isinstance(step, Best)] == [(4, 5, 6)]
+    assert written.points == (MeasuredPoint(0.75, 3, 7),)
+
+
+def test_a_warm_up_is_part_of_the_phase_that_has_it() -> None:
+    written = plan(OneShot(), replace(parts(1, 2), finetune=FineTune(epochs=2, lr_scale=1, warmup=1)))
+    assert [step.lr_start for step in epochs(written)] == [None, 0.0, None]
+
+
+@pytest.mark.parametrize(("steps", "epoch", "within"), [(0, 0, 0), (3, 0, 3), (16, 1, 0), (20, 1, 4), (32, 2, 0)])
+def test_a_ticket_rewinds_to_an_optimizer_step(steps: int, epoch: int, within: int) -> None:
+    short = replace(parts(2, 0), examples=1_000)  # 16 batches of 64
+    written = plan(Lottery(rounds=1, rewind_steps=steps), short)
+    rewind = written.chain[4]
+    if within:
+        dense = written.chain[epoch + 1]
+        assert isinstance(dense, TrainEpoch)
+        assert rewind == RewindWithin(epoch, replace(dense, part=(0, within)))
+    else:
+        assert rewind == Rewind(epoch)
+    ticket = epochs(written)[2:]
+    assert len(ticket) == 2 - epoch
+    assert [step.part for step in ticket] == [(within, None), (0, None)][: len(ticket)]
+    assert [step.lr for step in ticket] == [step.lr for step in epochs(written)[epoch:2]]
+
+
+@pytest.mark.parametrize("key", ["distill", "average", "best"])
+def test_tickets_are_not_fine_tuned(key: str) -> None:
+    value: Any = True if key == "best" else 1
+    with pytest.raises(UsageError, match=rf"finetune.{key}=(1|true): schedule=lottery .* Remove this setting"):
+        plan(Lottery(), replace(parts(2, 1), finetune=FineTune(**{key: value})))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"average": 3}, "finetune.average=3: needs at least 3 epochs of fine-tuning, and the run has 2"),
+        ({"best": True, "epochs": 0}, "finetune.best=true: needs at least 1 epochs of fine-tuning, and the run has 0"),
+    ],
+)
+def test_too_few_epochs_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        plan(OneShot(), replace(parts(1, 0), finetune=FineTune(**settings)))
+
+
+def test_the_strength_of_a_penalty_rises_and_pruning_follows() -> None:
+    written = plan(Penalty(epochs=3, strength=0.5, growth=2, lr_scale=0.5), replace(parts(1, 1), penalty="group"))
+    assert [type(step) for step in written.chain] == [Init, TrainEpoch, *[PenaltyEpoch] * 3, Prune, TrainEpoch]
+    shrinking = [step for step in written.chain if isinstance(step, PenaltyEpoch)]
+    assert [(step.penalty, step.strength, step.lr, step.index) for step in shrinking] == [
+        ("group", 0.5, 0.05, 1), ("group", 1.0, 0.05, 2), ("group", 2.0, 0.05, 3),
+    ]  # fmt: skip
+    assert all(step.spec == parts(1, 1).spec for step in shrinking)
+    assert phases(written) == [("dense", 0), *[("ramp", 1)] * 3, ("finetune", 1)]
+    assert written.points == (MeasuredPoint(0.75, 5, 6),)
+
+
+def test_more_epochs_with_a_penalty_extend_fewer() -> None:
+    short, long = (plan(Penalty(epochs=count), parts(1, 0)).chain for count in (2, 4))
+    assert long[:4] == short[:4]
+
+
+def test_each_penalty_has_a_default_strength_and_l1_is_the_default() -> None:
+    def first(penalty: str | None) -> PenaltyEpoch:
+        step = plan(Penalty(), replace(parts(1, 0), penalty=penalty)).chain[2]
+        assert isinstance(step, PenaltyEpoch)
+        return step
+
+    assert (first(None).penalty, first(None).strength) == ("l1", 1e-3)
+    assert first("hoyer").strength == 1e-4
+    assert isinstance(first("hard_concrete"), GateEpoch)
+
+
+def test_global_sparse_momentum_has_an_optimizer_of_its_own() -> None:
+    written = plan(GSM(epochs=2, weight_decay=0.01), parts(1, 1))
+    assert [type(step) for step in written.chain] == [Init, TrainEpoch, *[SparseMomentumEpoch] * 2, Prune, TrainEpoch]
+    assert epochs(written)[1].optimizer == SGD(lr=0.1, momentum=0.98, nesterov=False, weight_decay=0.01)
+    assert epochs(written)[-1].optimizer == SGD(lr=0.1)
+    assert written.points == (MeasuredPoint(0.75, 4, 5),)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "message"),
+    [
+        (Adam(), "optimizer=adam: schedule=gsm is a form of SGD .* Set optimizer=sgd"),
+        (SGD(weight_decay=0.0), "optimizer.weight_decay=0: with schedule=gsm, weight decay alone"),
+    ],
+)
+def test_global_sparse_momentum_needs_sgd_with_weight_decay(optimizer: Optimizer, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        plan(GSM(), replace(parts(1, 1), optimizer=optimizer))
+
+
+def test_gates_are_of_single_weights() -> None:
+    with pytest.raises(UsageError, match=r"prune.penalty=hard_concrete: each weight has a gate. Set prune.structure="):
+        plan(Penalty(), replace(parts(1, 1, structure="channel"), penalty="hard_concrete"))
+
+
 def test_a_ticket_rewinds_its_weights_and_trains_as_the_dense_network_did() -> None:
     written = plan(Lottery(rounds=2, rewind_to=1, half_output=False), parts(2, 9))
     assert [type(step) for step in written.chain] == [Init, *[TrainEpoch] * 2, *[Prune, Rewind, TrainEpoch] * 2]
@@ -235,10 +383,13 @@ def test_the_control_follows_the_tickets_and_shares_their_steps() -> None:
     ("schedule", "spec", "message"),
     [
         (Lottery(rewind_to=3), {}, "schedule.rewind_to=3: must be at least 0 and at most 2"),
+        (Lottery(rewind_steps=1), {}, "schedule.rewind_steps=1: must be at least 0 and at most 0"),
         (Iterative(rewind_lr=3), {}, "schedule.rewind_lr=3: must be at least 0 and at most 2"),
         (Iterative(), {"structure": "n_of_m"}, "schedule=iterative: .* Use schedule=one_shot"),
         (Gradual(), {"structure": "n_of_m"}, "schedule=gradual: .* Use schedule=one_shot"),
         (Lottery(), {"structure": "n_of_m"}, "schedule=lottery: .* Use schedule=one_shot"),
+        (Penalty(), {"iterations": 3}, "prune.iterations=3: schedule=penalty scores once .* Set prune.iterations=1"),
+        (GSM(), {"structure": "channel"}, "schedule=gsm: ranks single weights. Set prune.structure=unstructured"),
         (Gradual(regrow=True), {"structure": "channel"}, "schedule.regrow=true: only single weights can return"),
         (RigL(), {"structure": "n_of_m"}, "schedule=rigl: .* Use schedule=one_shot"),
         (
@@ -273,11 +424,11 @@ def test_training_records_the_movement_if_the_criterion_needs_it(schedule: Sched
 
 
 def test_movement_needs_training_since_the_last_reset() -> None:
-    for schedule, given in ((OneShot(), by_movement(0, 1)), (Lottery(rounds=2, rewind_to=2), by_movement(2, 1))):
+    for schedule, chosen in ((OneShot(), by_movement(0, 1)), (Lottery(rounds=2, rewind_to=2), by_movement(2, 1))):
         with pytest.raises(
             UsageError, match=r"prune.criterion=movement: sums over the training steps .* there are none"
         ):
-            plan(schedule, given)
+            plan(schedule, chosen)
     assert plan(Gradual(epochs=1), by_movement(0, 1)).points
     assert plan(Iterative(rounds=3), by_movement(1, 0)).points, "the dense training counts for all rounds"
 

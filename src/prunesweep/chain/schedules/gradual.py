@@ -37,10 +37,12 @@ def gradual(settings: Gradual, parts: Parts) -> Plan:
                 of=settings.epochs,
                 every=settings.every,
                 regrow=settings.regrow,
+                curve=settings.curve,
+                teacher=writer.teacher,
                 phase="ramp",
                 round=1,
             )
         )
-    final = writer.train(parts.finetune, "finetune", 1)
+    final = writer.finetune(1)
     writer.measure(parts.spec, pruned, final)
     return writer.plan()

@@ -8,12 +8,14 @@ from prunesweep.chain.schedules.settings import Iterative
 from prunesweep.chain.schedules.writer import Parts, Plan, Writer, check_rises, check_within_training
 from prunesweep.pruning.curves import CURVES
 from prunesweep.pruning.spec import Fractions
+from prunesweep.training.phases import Phase
 
 
 def iterative(settings: Iterative, parts: Parts) -> Plan:
     """Write the chain of an iterative run. Each round is a point of the trade-off."""
     check_rises(settings.name, parts.spec)
-    phase, skip = parts.finetune, 0
+    phase: Phase = parts.finetune
+    skip = 0
     if settings.rewind_lr is not None:
         phase, skip = parts.train, check_within_training("schedule.rewind_lr", settings.rewind_lr, parts)
     curve = CURVES[settings.curve]
@@ -23,7 +25,7 @@ def iterative(settings: Iterative, parts: Parts) -> Plan:
         target = parts.spec.fractions.map(partial(curve, progress=number / settings.rounds))
         spec = parts.spec.at(target, start=reached)
         pruned = writer.prune(spec)
-        final = writer.train(phase, "finetune", number, skip)
+        final = writer.finetune(number, phase, skip)
         writer.measure(spec, pruned, final)
         reached = target
     return writer.plan()

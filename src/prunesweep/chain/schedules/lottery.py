@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
+from prunesweep.chain.rewind_within import RewindWithin
 from prunesweep.chain.schedules.settings import Lottery
 from prunesweep.chain.schedules.writer import Parts, Plan, Writer, check_rises, check_within_training
-from prunesweep.chain.steps import Reinitialize, Rewind
+from prunesweep.chain.steps import Reinitialize, Rewind, Step, TrainEpoch
+from prunesweep.errors import UsageError, check_range
 from prunesweep.models.tensors import layer_of
 from prunesweep.pruning.curves import geometric
 from prunesweep.pruning.spec import Fractions, PruneSpec
+from prunesweep.training.phases import FineTune
 
 
 def lottery(settings: Lottery, parts: Parts) -> Plan:
     """Write the chain of a lottery run. Each round is a point of the trade-off.
 
-    Each round trains for the epochs that the dense training had from `rewind_to` on, with their learning rates.
+    Each round trains for what the dense training had from the rewinding point on, with its learning rates.
     """
     check_rises(settings.name, parts.spec)
-    skip = check_within_training("schedule.rewind_to", settings.rewind_to, parts)
+    _check_finetuning(parts.finetune)
+    skip, within = _rewinding_point(settings, parts)
     writer = Writer(parts)
     reached = Fractions()
     specs = []
@@ -26,8 +31,8 @@ def lottery(settings: Lottery, parts: Parts) -> Plan:
         target = _target(settings, parts, number)
         spec = parts.spec.at(target, start=reached)
         pruned = writer.prune(spec)
-        writer.add(Rewind(settings.rewind_to))
-        final = writer.train(parts.train, "ticket", number, skip)
+        writer.add(_rewind(writer, skip, within))
+        final = writer.train(parts.train, "ticket", number, skip, within)
         asked = parts.spec.at(_asked(settings, parts, number))
         writer.measure(asked, pruned, final)
         specs.append(asked)
@@ -35,6 +40,33 @@ def lottery(settings: Lottery, parts: Parts) -> Plan:
     if settings.control == "reinit":
         _measure_controls(writer, specs)
     return writer.plan()
+
+
+def _check_finetuning(settings: FineTune) -> None:
+    given = {"distill": settings.distill, "average": settings.average, "best": settings.best}
+    for key, value in given.items():
+        if value:
+            raise UsageError(
+                f"finetune.{key}={str(value).lower()}: schedule=lottery trains its tickets like the dense network and "
+                "does not fine-tune. Remove this setting."
+            )
+
+
+def _rewinding_point(settings: Lottery, parts: Parts) -> tuple[int, int]:
+    """Return the complete epochs of the dense training before the point, and the optimizer steps after them."""
+    if settings.rewind_steps is None:
+        return check_within_training("schedule.rewind_to", settings.rewind_to, parts), 0
+    in_epoch = math.ceil(parts.examples / parts.train.batch_size)
+    check_range("schedule.rewind_steps", settings.rewind_steps, 0, in_epoch * parts.train.length)
+    return divmod(settings.rewind_steps, in_epoch)
+
+
+def _rewind(writer: Writer, epochs: int, within: int) -> Step:
+    """Return the step that rewinds to the dense network after `epochs` epochs and `within` optimizer steps."""
+    following = writer.steps[epochs + 1]
+    if within and isinstance(following, TrainEpoch):
+        return RewindWithin(epochs, replace(following, part=(0, within)))
+    return Rewind(epochs)
 
 
 def _asked(settings: Lottery, parts: Parts, number: int) -> Fractions:

@@ -77,10 +77,11 @@ def _plan(settings: Regrowth, parts: Parts, epoch: Callable[..., TrainEpoch], *,
                 of=settings.epochs,
                 every=settings.every,
                 rise=settings.rise,
+                teacher=writer.teacher,
                 phase="regrow",
                 round=1,
             )
         )
-    final = writer.train(parts.finetune, "finetune", 1)
+    final = writer.finetune(1)
     writer.measure(parts.spec, pruned, final)
     return writer.plan()

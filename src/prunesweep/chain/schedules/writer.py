@@ -6,17 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from prunesweep.chain.average import Average
+from prunesweep.chain.best import Best
 from prunesweep.chain.cleanup import CleanUp
 from prunesweep.chain.prune_steps import Prune
 from prunesweep.chain.quantize_steps import CodebookEpoch, ToCodebook, ToInt8
 from prunesweep.chain.steps import Init, Rewind, Step, TrainEpoch
+from prunesweep.chain.teacher import Teacher
 from prunesweep.errors import UsageError, check_range
 from prunesweep.pruning.allocation import Shapes
 from prunesweep.pruning.criteria import find
 from prunesweep.pruning.spec import PruneSpec
 from prunesweep.quantization.codebook import groups
 from prunesweep.quantization.settings import Codebook, Int8, NoQuantization, Quantize
-from prunesweep.training.phases import Phase
+from prunesweep.training.phases import FineTune, Phase
 from prunesweep.training.settings import Augment, Optimizer
 
 if TYPE_CHECKING:
@@ -45,6 +48,8 @@ class Parts:
         cleanup: `none`, `final` or `rounds`: which of the measured networks are cleaned up.
         quantize: How the final network is quantized.
         quantized: The parameters that are quantized.
+        examples: Number of training images.
+        penalty: Name of the penalty of the weights.
     """
 
     init: Init
@@ -53,13 +58,15 @@ class Parts:
     output: str
     optimizer: Optimizer
     train: Phase
-    finetune: Phase
+    finetune: FineTune
     spec: PruneSpec
     seed: int
     augment: Augment = field(default_factory=Augment)
     cleanup: str = "none"
     quantize: Quantize = field(default_factory=NoQuantization)
     quantized: tuple[str, ...] = ()
+    examples: int = 0
+    penalty: str | None = None
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -143,7 +150,7 @@ class Writer:
             )
         return self.add(Prune(parts.data, spec, parts.layers, self._prunings, parts.seed))
 
-    def train(self, phase: Phase, name: PhaseName, number: int, skip: int = 0) -> int:
+    def train(self, phase: Phase, name: PhaseName, number: int, skip: int = 0, within: int = 0) -> int:
         """Append the epochs of `phase` except the first `skip` ones; return the position of the last step.
 
         Args:
@@ -151,9 +158,12 @@ class Writer:
             name: The name that the epochs carry in the history.
             number: The round that the epochs belong to.
             skip: Epochs to leave out at the start of the phase.
+            within: Optimizer steps to leave out of the first of the others.
         """
         parts = self.parts
-        for lr in phase.learning_rates(parts.optimizer.lr)[skip:]:
+        base = parts.optimizer.lr
+        rates = list(zip(phase.learning_rates(base), phase.first_rates(base), strict=True))[skip:]
+        for position, (lr, start) in enumerate(rates):
             self.add(
                 TrainEpoch(
                     parts.data,
@@ -166,6 +176,9 @@ class Writer:
                     round=number,
                     augment=parts.augment,
                     tracked=parts.tracked,
+                    lr_start=start,
+                    part=(0 if position else within, None),
+                    teacher=self.teacher if name == "finetune" else None,
                 )
             )
         return len(self.steps) - 1
@@ -174,6 +187,49 @@ class Writer:
         """Return whether the current weights were trained since they were initialized or reset."""
         kinds = (type(step) for step in reversed(self.steps) if isinstance(step, Init | TrainEpoch | Rewind))
         return next(kinds) not in (Init, Rewind)
+
+    def finetune(self, number: int, phase: Phase | None = None, skip: int = 0) -> int:
+        """Append the fine-tuning of round `number` and what follows from it; return the position of the last step.
+
+        Args:
+            number: The round.
+            phase: The phase whose length and learning rates apply instead of those of `finetune`.
+            skip: Epochs to leave out at the start of the phase.
+        """
+        first, settings = len(self.steps), self.parts.finetune
+        last = self.train(phase or settings, "finetune", number, skip)
+        epochs = tuple(range(first, last + 1))
+        if settings.best:
+            return self.add(Best(_at_least("finetune.best=true", 1, epochs)))
+        if settings.average:
+            of = _at_least(f"finetune.average={settings.average}", settings.average, epochs)[-settings.average :]
+            return self.add(Average(self.parts.data, of, settings.batch_size, self.parts.seed))
+        return last
+
+    @property
+    def teacher(self) -> Teacher | None:
+        """The dense network as the teacher of all later training, if fine-tuning distills.
+
+        Raises:
+            UsageError: The dense network is not trained.
+        """
+        settings, init = self.parts.finetune, self.parts.init
+        if not settings.distill:
+            return None
+        if self.dense == 0 and not init.model.weights:
+            raise UsageError(
+                f"finetune.distill={settings.distill:g}: the dense network is not trained, so nothing can be learned "
+                "from it. Set train.epochs above 0, or give trained weights (model.weights)."
+            )
+        return Teacher(self.dense, settings.distill, settings.temperature)
+
+    def prune_and_finetune(self) -> Plan:
+        """Append the pruning to the target and the fine-tuning, and return the finished chain."""
+        spec = self.parts.spec
+        pruned = self.prune(spec)
+        final = self.finetune(1)
+        self.measure(spec, pruned, final)
+        return self.plan()
 
     def measure(self, spec: PruneSpec, pruned: int, final: int) -> None:
         """Measure the run at the positions `pruned` and `final`, the last step so far, where `spec` is reached."""
@@ -233,6 +289,17 @@ def check_rises(schedule: str, spec: PruneSpec) -> None:
     """Raise `UsageError` if the amount of `spec` cannot rise step by step."""
     if spec.structure == "n_of_m":
         raise UsageError(f"schedule={schedule}: prune.structure=n_of_m has a single amount. Use schedule=one_shot.")
+
+
+def _at_least(setting: str, count: int, epochs: tuple[int, ...]) -> tuple[int, ...]:
+    """Return `epochs`.
+
+    Raises:
+        UsageError: They are less than `setting` needs.
+    """
+    if len(epochs) < count:
+        raise UsageError(f"{setting}: needs at least {count} epochs of fine-tuning, and the run has {len(epochs)}.")
+    return epochs
 
 
 def check_within_training(key: str, epoch: int, parts: Parts) -> int:
