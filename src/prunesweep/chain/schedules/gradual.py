@@ -21,27 +21,15 @@ def gradual(settings: Gradual, parts: Parts) -> Plan:
     writer = Writer(parts)
     pruned = writer.dense
     for number in range(settings.epochs):
-        pruned = writer.add(
-            RampEpoch(
-                data=parts.data,
-                optimizer=parts.optimizer,
-                lr=parts.optimizer.lr * settings.lr_scale,
-                batch_size=parts.train.batch_size,
-                augment=parts.augment,
-                tracked=parts.tracked,
-                index=writer.next_epoch,
-                seed=parts.seed,
-                spec=parts.spec,
-                layers=parts.layers,
-                number=number,
-                of=settings.epochs,
-                every=settings.every,
-                regrow=settings.regrow,
-                curve=settings.curve,
-                teacher=writer.teacher,
-                phase="ramp",
-                round=1,
-            )
+        pruned = writer.pruning_epoch(
+            RampEpoch,
+            settings.lr_scale,
+            "ramp",
+            number=number,
+            of=settings.epochs,
+            every=settings.every,
+            regrow=settings.regrow,
+            curve=settings.curve,
         )
     final = writer.finetune(1)
     writer.measure(parts.spec, pruned, final)

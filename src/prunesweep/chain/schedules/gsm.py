@@ -18,22 +18,7 @@ def gsm(settings: GSM, parts: Parts) -> Plan:
         raise UsageError("schedule=gsm: ranks single weights. Set prune.structure=unstructured.")
     writer = Writer(parts)
     for _ in range(settings.epochs):
-        writer.add(
-            SparseMomentumEpoch(
-                data=parts.data,
-                optimizer=optimizer,
-                lr=parts.optimizer.lr * settings.lr_scale,
-                batch_size=parts.train.batch_size,
-                augment=parts.augment,
-                index=writer.next_epoch,
-                seed=parts.seed,
-                spec=parts.spec,
-                layers=parts.layers,
-                teacher=writer.teacher,
-                phase="ramp",
-                round=1,
-            )
-        )
+        writer.pruning_epoch(SparseMomentumEpoch, settings.lr_scale, "ramp", optimizer=optimizer)
     return writer.prune_and_finetune()
 
 

@@ -23,23 +23,12 @@ def penalty(settings: Penalty, parts: Parts) -> Plan:
     writer = Writer(parts)
     start = default_strength(name) if settings.strength is None else settings.strength
     for number in range(settings.epochs):
-        writer.add(
-            (GateEpoch if name == GATES else PenaltyEpoch)(
-                data=parts.data,
-                optimizer=parts.optimizer,
-                lr=parts.optimizer.lr * settings.lr_scale,
-                batch_size=parts.train.batch_size,
-                augment=parts.augment,
-                index=writer.next_epoch,
-                seed=parts.seed,
-                spec=parts.spec,
-                layers=parts.layers,
-                penalty=name,
-                strength=start * settings.growth**number,
-                tolerance=settings.tolerance,
-                teacher=writer.teacher,
-                phase="ramp",
-                round=1,
-            )
+        writer.pruning_epoch(
+            GateEpoch if name == GATES else PenaltyEpoch,
+            settings.lr_scale,
+            "ramp",
+            penalty=name,
+            strength=start * settings.growth**number,
+            tolerance=settings.tolerance,
         )
     return writer.prune_and_finetune()

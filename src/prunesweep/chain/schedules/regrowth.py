@@ -61,26 +61,14 @@ def _plan(settings: Regrowth, parts: Parts, epoch: Callable[..., TrainEpoch], *,
         writer.prune(parts.spec)
     pruned = writer.dense
     for number in range(settings.epochs):
-        pruned = writer.add(
-            epoch(
-                data=parts.data,
-                optimizer=parts.optimizer,
-                lr=parts.optimizer.lr * settings.lr_scale,
-                batch_size=parts.train.batch_size,
-                augment=parts.augment,
-                tracked=parts.tracked,
-                index=writer.next_epoch,
-                seed=parts.seed,
-                spec=parts.spec,
-                layers=parts.layers,
-                number=number,
-                of=settings.epochs,
-                every=settings.every,
-                rise=settings.rise,
-                teacher=writer.teacher,
-                phase="regrow",
-                round=1,
-            )
+        pruned = writer.pruning_epoch(
+            epoch,
+            settings.lr_scale,
+            "regrow",
+            number=number,
+            of=settings.epochs,
+            every=settings.every,
+            rise=settings.rise,
         )
     final = writer.finetune(1)
     writer.measure(parts.spec, pruned, final)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prunesweep.chain.average import Average
 from prunesweep.chain.best import Best
@@ -182,6 +182,33 @@ class Writer:
                 )
             )
         return len(self.steps) - 1
+
+    def pruning_epoch(self, make: Callable[..., TrainEpoch], lr_scale: float, phase: PhaseName, **fields: Any) -> int:
+        """Append an epoch after the dense training in which weights are pruned or shrink; return its position.
+
+        Args:
+            make: Returns the epoch, given what all such epochs have in common, and `fields`.
+            lr_scale: Factor of the learning rate of the optimizer.
+            phase: The name that the epoch carries in the history.
+            fields: The fields of this kind of epoch.
+        """
+        parts = self.parts
+        common = {
+            "data": parts.data,
+            "optimizer": parts.optimizer,
+            "lr": parts.optimizer.lr * lr_scale,
+            "batch_size": parts.train.batch_size,
+            "augment": parts.augment,
+            "tracked": parts.tracked,
+            "index": self.next_epoch,
+            "seed": parts.seed,
+            "spec": parts.spec,
+            "layers": parts.layers,
+            "teacher": self.teacher,
+            "phase": phase,
+            "round": 1,
+        }
+        return self.add(make(**{**common, **fields}))
 
     def _was_trained(self) -> bool:
         """Return whether the current weights were trained since they were initialized or reset."""

@@ -44,7 +44,7 @@ def fitting(levels: Sequence[Sequence[float]], place: Callable[[float], float], 
         gap: The least distance of two ticks on the axis.
     """
     fit = [level for level in levels if all(abs(place(b) - place(a)) >= gap for a, b in pairwise(sorted(level)))]
-    return list(max(fit or levels[:1], key=lambda level: len(level))) if levels else []
+    return list(max(fit or levels[:1], key=len)) if levels else []
 
 
 def even_ticks(low: float, high: float) -> list[list[float]]:

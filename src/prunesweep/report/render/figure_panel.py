@@ -203,7 +203,8 @@ def _stages(axes: Axes, drawn: Chart, values: Values, shades: dict[int, str], fl
         earlier = [one for one in stages(setting, values.runs.completed) if one.costs[COST]]
         if earlier:
             left = [*(one.costs[COST] or 1 for one in earlier), _x(setting)]
-            heights = [_error(each.test.mean, floor) for each in (*earlier, setting)]
+            accuracies = [*(one.test.mean for one in earlier), setting.test.mean]
+            heights = [_error(accuracy, floor) for accuracy in accuracies]
             axes.plot(
                 left, heights, color=shades[index], linewidth=0.8, marker="o", markersize=2.6, markerfacecolor="none"
             )
