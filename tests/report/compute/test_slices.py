@@ -28,6 +28,15 @@ def test_slices_have_means_for_each_value(tmp_path: Path) -> None:
     assert found.importance is None, "four runs say nothing about noise"
 
 
+def test_values_of_single_settings_have_no_means(tmp_path: Path) -> None:
+    for number in range(4):
+        fields = fake_fields(0.5 + number / 10, 0, digest=str(number))
+        fake_run(tmp_path / str(number), fields, prune__criterion=("l1", "random")[number % 2])
+    (task,) = compute(gather([tmp_path])).tasks
+    assert task.mattered is not None
+    assert [len(each.levels) for each in task.mattered.slices] == [2, 0]
+
+
 @pytest.mark.parametrize(("criteria", "amounts"), [(("l1",), (0.5, 0.6, 0.7, 0.8, 0.9)), (("l1", "l2"), (0.5,))])
 def test_nothing_mattered_if_fewer_than_two_settings_vary(
     criteria: tuple[str, ...], amounts: tuple[float, ...], tmp_path: Path

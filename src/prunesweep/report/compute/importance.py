@@ -134,7 +134,8 @@ def _sentence(name: str, settings: Shares) -> str:
     low, high = f"{100 * first.low:.0f}", f"{100 * first.high:.0f}"
     interval = f" (95 % interval {low} to {high} %)" if low != high else ""
     rivals = [each.name for each in settings if each is not first and each.high >= first.low and each.share >= SMALLEST]
-    tied = f"; the intervals of {_listed(rivals)} overlap with it" if rivals else ""
+    verb = "the interval of {} overlaps" if len(rivals) == 1 else "the intervals of {} overlap"
+    tied = f"; {verb.format(_listed(rivals))} with it" if rivals else ""
     return f"{name} depends most on {first.name}: {100 * first.share:.0f} % of its variance{interval}{tied}."
 
 

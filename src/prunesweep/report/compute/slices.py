@@ -16,6 +16,8 @@ from prunesweep.results.run_directory import RunDirectory
 
 MIN_SETTINGS = 4
 """Fewer settings show nothing that the table does not show."""
+MIN_AVERAGED = 2
+"""How many settings a value has on average at least. Means of single settings show nothing but their noise."""
 DEFAULT_IMAGES = 10_000
 """The number of validation images if it is unknown."""
 
@@ -39,7 +41,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Slice:
-    """One key, and the means for each of its values. A continuous number has no means."""
+    """One key, and the means for each of its values. A number with hardly any value twice has no means."""
 
     key: str
     scale: Scale
@@ -97,7 +99,8 @@ def _slice(key: str, runs: Sequence[RunDirectory], members: Sequence[Experiment]
     groups: dict[str, list[Experiment]] = defaultdict(list)
     for value, one in zip(values, members, strict=True):
         groups[text(value)].append(one)
-    return Slice(key, scale, [_level(value, groups[value]) for value in scale.values])
+    averaged = len(members) >= MIN_AVERAGED * len(groups)
+    return Slice(key, scale, [_level(value, groups[value]) for value in scale.values] if averaged else [])
 
 
 def _level(value: str, members: Sequence[Experiment]) -> Level:
