@@ -17,6 +17,7 @@ from prunesweep.config import RunConfig
 from prunesweep.data.settings import NamedDataset
 from prunesweep.experiment.saved import save_config
 from prunesweep.models.settings import LeNet300100
+from prunesweep.quantization.settings import NoQuantization
 from prunesweep.results.objectives import SearchSettings
 from prunesweep.results.pareto import pareto
 from prunesweep.results.result import write, write_failed
@@ -51,6 +52,7 @@ def short(**changes: Any) -> RunConfig:
         "model": LeNet300100(),
         "dataset": NamedDataset(validation=3_500),
         "schedule": OneShot(),
+        "quantize": NoQuantization(),
         "optimizer": SGD(),
         "logger": NoLogger(),
         "train": Train(epochs=0),

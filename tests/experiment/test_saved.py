@@ -70,8 +70,8 @@ def test_missing_settings_get_their_defaults_and_a_note(completed: Completed) ->
 
 def test_unknown_settings_are_refused(completed: Completed) -> None:
     folder = completed(*UNTRAINED)
-    edit(folder, train__warmup=3)
-    with pytest.raises(UsageError, match="warmup"):
+    edit(folder, train__warm_up=3)
+    with pytest.raises(UsageError, match="warm_up"):
         load(folder)
 
 

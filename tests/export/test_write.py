@@ -114,7 +114,7 @@ def test_export_and_evaluate_on_the_command_line(
     [
         (
             ["export", "RUN", "--format", "cssr"],
-            "--format=cssr: must be one of safetensors, torch, onnx, csr, compact, c.",
+            "--format=cssr: must be one of safetensors, torch, onnx, csr, compact, packed, c.",
         ),
         (
             ["export", "RUN", "--format", "csr", "--out", "RUN/model.safetensors"],

@@ -46,7 +46,7 @@ LAYER = {"name": "fc", "total": 1, "nonzero": 1, "sparsity": 0}
 COUNT = "a number from 0 to 1e+15"
 LAYERS = "'layers' is not a list of at most 1,000 objects with total, nonzero, sparsity"
 EPOCHS = "'history' is not a list of objects with round, val_accuracy, seconds"
-PHASES = "phases are dense, ramp, finetune, ticket, control"
+PHASES = "phases are dense, ramp, regrow, finetune, ticket, control, quantize"
 
 
 @pytest.mark.parametrize(

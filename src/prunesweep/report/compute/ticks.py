@@ -44,7 +44,8 @@ def fitting(levels: Sequence[Sequence[float]], place: Callable[[float], float], 
         gap: The least distance of two ticks on the axis.
     """
     fit = [level for level in levels if all(abs(place(b) - place(a)) >= gap for a, b in pairwise(sorted(level)))]
-    return list(max(fit or levels[:1], key=len)) if levels else []
+    longest: Sequence[float] = max(fit or levels[:1], key=len, default=())
+    return list(longest)
 
 
 def even_ticks(low: float, high: float) -> list[list[float]]:
