@@ -59,7 +59,8 @@ class Tab:
         return self.page.locator(f"#table > tbody > tr:not(.detail) > td:nth-child({place})").all_inner_texts()
 
     def traces(self, chart: str = "frontier") -> list[dict[str, Any]]:
-        """Return what a chart draws."""
+        """Return what a chart draws, after a change that is drawn a moment later."""
+        self.page.wait_for_selector("body:not([data-pending])")
         found: list[dict[str, Any]] = self.page.evaluate(
             """chart => document.getElementById(chart).data.map(({name, x, y, mode, line, marker}) =>
             ({name, x: [...(x ?? [])], y: [...(y ?? [])], mode, color: line?.color ?? marker?.color, dash: line?.dash,

@@ -99,6 +99,7 @@ class Shown:
 
     def chart(self, chart: str) -> list[dict[str, Any]]:
         """Return the traces of a chart with everything that they draw or say."""
+        self.tab.page.wait_for_selector("body:not([data-pending])")
         found: list[dict[str, Any]] = self.tab.page.evaluate(
             """chart => document.getElementById(chart).data.map(({name, x, y, z, text, error_y, customdata}) => ({
             name, x: [...(x ?? [])], y: [...(y ?? [])], z: z?.map((row) => [...row]), customdata,

@@ -49,7 +49,8 @@ let timer;
 // The text follows each step of the slider. A chart with 10,000 points waits until it rests.
 function later(draw) {
   clearTimeout(timer);
-  timer = setTimeout(draw, 80);
+  document.body.dataset.pending = "";
+  timer = setTimeout(async () => { await draw(); delete document.body.dataset.pending; }, 80);
 }
 
 function limit(source, target) {
