@@ -32,7 +32,8 @@ from prunesweep.models.settings import ConvLeNet, LeNet5
 INSTALLED = all(importlib.util.find_spec(name) for name in ("onnx", "onnxscript", "onnxruntime"))
 ONNX = pytest.mark.skipif(not INSTALLED, reason="needs the extra [onnx]")
 COMPILER = pytest.mark.skipif(FORMATS["c"].obstacle() is not None, reason="needs a C compiler")
-MARKS = {"onnx": [ONNX], "c": [COMPILER]}
+PACKED = pytest.mark.skipif(not importlib.util.find_spec("constriction"), reason="needs the extra [packed]")
+MARKS = {"onnx": [ONNX], "c": [COMPILER], "packed": [PACKED]}
 FORMS = [pytest.param(name, marks=MARKS.get(name, [])) for name in FORMATS]
 
 

@@ -67,7 +67,7 @@ def test_without_a_setting_within_the_limit_the_safest_is_named() -> None:
     found = judged({0.5: (0.02,), 0.9: (0.1,)})
     assert roles(found) == {"safest": 0}
     assert found.sentence.startswith(
-        "No setting is within 0.5 points of the validation accuracy of its dense network. The safest keeps 50 %"
+        "No pruned network is within 0.5 points of the validation accuracy of its dense network. The safest keeps 50 %"
     )
 
 

@@ -201,7 +201,7 @@ def _sentence(
         return f"Keep {numbers}."
     warning = " It collapsed: this network does not work." if experiments[best.experiment].collapsed else ""
     return (
-        f"No setting is within {100 * NEAR:g} points of the validation accuracy of its dense network. "
+        f"No pruned network is within {100 * NEAR:g} points of the validation accuracy of its dense network. "
         f"The safest keeps {numbers}.{warning}"
     )
 
