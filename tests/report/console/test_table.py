@@ -84,6 +84,13 @@ def test_a_narrow_terminal_has_fewer_columns() -> None:
 def test_settings_can_take_several_lines() -> None:
     found = table([run("0", 0.2, 0, "layers=fc", "model=lenet5"), run("1", 0.5)])
     assert found.least_width(["settings"]) == len("model=lenet5") + 3 + 1
+    assert found.fitted(["settings"], 16) == found
+    narrow = found.fitted(["settings"], 15)
+    assert narrow.rows[0]["settings"].split("\n") == ["layers=", "fc model=", "lenet5"]
+    assert narrow.least_width(["settings"]) == len("settings") + 3 + 1
+    dotted = table([run("0", 0.2, 0, "optimizer.lr=0.5"), run("1", 0.5)])
+    assert dotted.fitted(["settings"], 17).rows[0]["settings"] == "optimizer.\nlr=0.5"
+    assert dotted.fitted(["settings"], 12).rows[0]["settings"] == "optimizer.\nlr=\n0.5"
 
 
 def test_the_legend_explains_the_columns_that_are_shown() -> None:

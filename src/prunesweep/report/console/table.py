@@ -5,8 +5,9 @@ Only columns that fit into the width of the terminal are shown, so that no figur
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -14,6 +15,8 @@ from prunesweep.report.compute.groups import Experiment, Spread, experiments, ov
 from prunesweep.report.console.text import cut, percent
 from prunesweep.results.run_directory import RunDirectory
 
+BREAKS = (re.compile(r"\.(?=[\w.]*=)"), re.compile("="))
+"""Where the text of a setting can continue on the next line."""
 COLUMNS = (
     *("run", "settings", "amount", "sparsity", "parameters", "left", "reduction"),
     *("dense", "pruned", "final", "difference", "seconds"),
@@ -51,6 +54,15 @@ class Table:
             if name == "parameters":
                 columns.insert(columns.index("reduction"), "left")
         return columns
+
+    def fitted(self, columns: Sequence[str], width: int) -> Table:
+        """Return this table, with settings broken after dots in names, then after "=", until `width` is enough."""
+        fitted = self
+        for place in BREAKS:
+            if fitted.least_width(columns) > width:
+                rows = [{**row, "settings": place.sub(r"\g<0>\n", row["settings"])} for row in fitted.rows]
+                fitted = replace(self, rows=rows)
+        return fitted
 
     def least_width(self, columns: Sequence[str]) -> int:
         """Return the number of characters that the columns need at least. Settings can take several lines."""

@@ -117,13 +117,14 @@ def show(summary: Summary) -> None:
     out, found = console(), summary.table
     if found.rows:
         columns = found.columns(out.width)
+        found = found.fitted(columns, out.width)
         out.width = max(out.width, found.least_width(columns))  # a terminal breaks lines that are too long for it
         drawn = rich.table.Table()
         for column in columns:
             justify: Literal["left", "right"] = "left" if column in TEXTS else "right"
             drawn.add_column(column, justify=justify, no_wrap=column != "settings")
         for row in found.rows[:MAX_ROWS]:
-            drawn.add_row(*(plain(row[column]) for column in columns))
+            drawn.add_row(*(plain(row[column], lines=column == "settings") for column in columns))
         out.print(drawn)
         out.print(plain(found.legend(columns)))
     if len(found.rows) > MAX_ROWS:
