@@ -15,11 +15,13 @@ from pathlib import Path
 from statistics import fmean, median, stdev
 from typing import Any
 
+import numpy as np
 import pytest
 from browser import Tab
 from fakes import LAYERS, TOTAL, fake_fields, fake_round, fake_run
 from playwright.sync_api import Browser
-from scipy.stats import t
+from scipy.integrate import trapezoid
+from scipy.stats import nct, t
 
 from prunesweep.report.compute.gather import gather
 from prunesweep.report.render.files import write_report
@@ -548,6 +550,58 @@ def test_pinned_runs(shown: Shown) -> None:
     finally:
         page.evaluate("location.hash = '#'")
         page.wait_for_selector("#pinned", state="hidden")
+
+
+def power(effect: float, pairs: int, alpha: float) -> float:
+    """Return the power of a two-sided paired t test, for an effect in standard deviations."""
+    limit, shift = t.ppf(1 - alpha / 2, pairs - 1), abs(effect) * math.sqrt(pairs)
+    return 1 - float(np.nan_to_num(nct.cdf(limit, pairs - 1, shift)))  # scipy: NaN for 0; the other tail is negligible
+
+
+def test_the_comparison_of_methods(shown: Shown) -> None:
+    def accuracies(criterion: str) -> list[list[float]]:
+        """Return the test accuracies in percent of each seed: the area over the amounts, and those of the amounts."""
+        found = []
+        for seed in SEEDS:
+            rows = [row for row in shown.rows("results.csv") if row["seed"] == str(seed)]
+            chosen = [row for row in rows if (row["prune"], row["schedule"]) == (criterion, "one_shot")]
+            ordered = sorted(chosen, key=lambda row: float(row["prune.amount"]))
+            tests = [100 * float(row["final.test_accuracy"]) for row in ordered]
+            found.append([trapezoid(tests, AMOUNTS) / (AMOUNTS[-1] - AMOUNTS[0]), *tests])
+        return found
+
+    l1, random_weights = accuracies("l1"), accuracies("random")
+    figures = []
+    for one, other in zip(zip(*l1, strict=True), zip(*random_weights, strict=True), strict=True):
+        differences = [a - b for a, b in zip(one, other, strict=True)]
+        mean, sd = fmean(differences), stdev(differences)
+        half = float(t.ppf(0.975, len(SEEDS) - 1)) * sd / math.sqrt(len(SEEDS))
+        p = 2 * float(t.sf(abs(mean) / (sd / math.sqrt(len(SEEDS))), len(SEEDS) - 1))
+        needed = next(pairs for pairs in range(2, 1_000) if power(mean / sd, pairs, 0.05 / (1 + len(AMOUNTS))) >= 0.8)
+        figures.append((fmean(one), fmean(other), mean, mean - half, mean + half, p, needed))
+    holm, largest = {}, 0.0
+    for rank, place in enumerate(sorted(range(len(figures)), key=lambda place: figures[place][5])):
+        largest = holm[place] = max(largest, (len(figures) - rank) * figures[place][5])
+    page = shown.tab.page
+    page.locator("#comparison details").evaluate("node => { node.open = true; }")
+    ranked, compared = page.locator("#comparison table").all()
+    for line, method in zip(ranked.locator("tbody tr").all(), (l1, random_weights), strict=True):
+        areas = [seed[0] for seed in method]
+        half = float(t.ppf(0.975, len(SEEDS) - 1)) * stdev(areas) / math.sqrt(len(SEEDS))
+        name, rank, *cells = line.locator("td").all_inner_texts()
+        assert (name, rank) == (("l1", "1.00") if method is l1 else ("random", "2.00"))
+        agree(" ".join(cells), fmean(areas), fmean(areas) - half, fmean(areas) + half, len(SEEDS))
+    lines = compared.locator("tbody tr").all()
+    for place, (line, (one, other, mean, low, high, _, needed)) in enumerate(zip(lines, figures, strict=True)):
+        cells = line.locator("td").all_inner_texts()
+        assert (cells[0], cells[2]) == ("area" if place == 0 else f"{AMOUNTS[place - 1]:g}", "random")
+        agree(" ".join((cells[1], *cells[3:7], cells[9])), one, other, mean, low, high, len(SEEDS), needed)
+        assert cells[7] == ("<0.001" if holm[place] < 0.001 else f"{holm[place]:.3f}")
+        assert cells[8] == ("win" if holm[place] < 0.05 else "tie")
+    won = [holm[place] < 0.05 for place in range(1, len(figures))]
+    area = figures[0]
+    text = shown.text("#comparison li")
+    agree(text.replace("p < 0.001", ""), sum(won), won.count(False), sum(won), won.count(False), 0, *area[2:5])
 
 
 def test_the_facts(shown: Shown) -> None:
