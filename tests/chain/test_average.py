@@ -43,7 +43,9 @@ def filled(value: float, mask: torch.Tensor = MASK) -> State:
 
 def test_each_weight_is_the_mean_and_pruned_weights_are_exactly_zero() -> None:
     context = replace(CONTEXT, recall={3: filled(1.0), 4: filled(4.0)}.__getitem__)
-    after, _ = AVERAGE.apply(filled(4.0), context)
+    moved = {"fc1.weight": torch.ones(1)}
+    after, _ = AVERAGE.apply(replace(filled(4.0), movement=moved), context)
+    assert after.movement == moved, "a later pruning by movement needs it"
     assert AVERAGE.recalls == (3, 4)
     assert (after.weights["fc1.weight"] == 2.5).all()
     assert torch.equal(after.weights["fc3.weight"], 2.5 * MASK)

@@ -49,7 +49,7 @@ class Average(Step):
             raise ValueError(f"the states after the steps {self.of} have different masks")
         names = dict(context.template().named_parameters())
         means = {name: _mean([each.weights[name] for each in states]) for name in state.weights if name in names}
-        after = masked(State({**state.weights, **means}, state.masks))
+        after = masked(replace(state, weights={**state.weights, **means}, optimizer={}))
         return self._with_statistics(after, context), {}
 
     def _with_statistics(self, state: State, context: Context) -> State:

@@ -12,8 +12,8 @@ from torch import Tensor
 from prunesweep.chain.context import Context
 from prunesweep.chain.seeding import derived_seed, drawing_from, generator_of
 from prunesweep.chain.state import State, masked
-from prunesweep.chain.steps import IF_CHANGED, Record, Step, TrainEpoch
-from prunesweep.chain.stretches import Stretch, train_in_stretches
+from prunesweep.chain.steps import IF_CHANGED, Record, Step
+from prunesweep.chain.stretches import Stretch, StretchedEpoch, recalled
 from prunesweep.data.datasets import Split
 from prunesweep.pruning.allocation import Units
 from prunesweep.pruning.criteria import find
@@ -96,12 +96,6 @@ def lowest(
     return {name: mask.to(weights[name].device) for name, mask in masks.items()}, record
 
 
-def recalled(spec: PruneSpec) -> tuple[int, ...]:
-    """Return the positions of the earlier states that the scores of `spec` use: none, or that of the initial one."""
-    needs_initial = spec.criterion != "none" and find(spec.criterion, spec.target).needs_initial
-    return (0,) if needs_initial or spec.scored == "init" else ()
-
-
 def _scores(spec: PruneSpec, names: list[str], state: State, context: Context, seed: int) -> dict[str, Tensor]:
     """Return parameter name -> scores, on the CPU and contiguous."""
     criterion = find(spec.criterion, spec.target)
@@ -141,48 +135,28 @@ def draw(train: Split, size: int, seed: int) -> Split:
 
 
 @dataclass(frozen=True)
-class RampEpoch(TrainEpoch):
+class RampEpoch(StretchedEpoch):
     """A training epoch during which sparsity rises along a curve.
 
     The masks are set again every few optimizer steps. The last step of the last such epoch reaches the target.
 
     Attributes:
-        number: Number of this epoch among those of the rise, from 0.
-        of: Number of epochs of the rise.
-        every: Optimizer steps between two updates of the masks.
         regrow: Whether masked weights keep training, so that a later update can take them back (Guo, Yao, Chen,
             "Dynamic network surgery", 2016, eq. 2).
         curve: Name of the curve.
     """
 
-    kind: ClassVar[str] = "prune"
-
-    spec: PruneSpec
-    layers: tuple[str, ...]
-    number: int
-    of: int
-    every: int
     regrow: bool
     curve: str = field(default="cubic", kw_only=True, metadata=IF_CHANGED)
 
-    @property
-    def recalls(self) -> tuple[int, ...]:
-        return (*super().recalls, *recalled(self.spec))
-
-    def apply(self, state: State, context: Context) -> tuple[State, Record]:
-        state, record = train_in_stretches(self, self.every, state, context, self._train, self._set_masks)
-        if self.number + 1 == self.of:
-            state = masked(replace(state, dense={}))
-        return state, record
-
-    def _train(
+    def train_part(
         self, batches: tuple[Tensor, ...], state: State, context: Context, seed: int
     ) -> tuple[State, float, float]:
         if self.regrow:
-            return train_all(self, self.layers, batches, state, context, seed)
-        return self.train_on(batches, state, context, held=state.masks, seed=seed)
+            return train_all(self, batches, state, context, seed)
+        return super().train_part(batches, state, context, seed)
 
-    def _set_masks(self, state: State, context: Context, stretch: Stretch) -> tuple[State, Record]:
+    def set_masks(self, state: State, context: Context, stretch: Stretch) -> tuple[State, Record]:
         curve, progress = CURVES[self.curve], (self.number + stretch.end) / self.of
         spec = self.spec.at(self.spec.fractions.map(lambda final: curve(final, progress)))
         whole = replace(state, weights={**state.weights, **state.dense}, masks={} if self.regrow else state.masks)
@@ -194,17 +168,16 @@ class RampEpoch(TrainEpoch):
 
 
 def train_all(
-    step: TrainEpoch,
-    layers: tuple[str, ...],
+    step: StretchedEpoch,
     batches: tuple[Tensor, ...],
     state: State,
     context: Context,
     seed: int,
 ) -> tuple[State, float, float]:
-    """Train on a part of an epoch, the masked weights of `layers` too. The state keeps their values as `dense`."""
+    """Train on a part of an epoch, the masked weights of its layers too. The state keeps their values as `dense`."""
     whole = replace(state, weights={**state.weights, **state.dense})
     after, loss, seconds = step.train_on(
         batches, whole, context, held={}, seed=seed, within=lambda model: straight_through(model, state.masks)
     )
-    dense = {name: after.weights[name] for name in layers}
+    dense = {name: after.weights[name] for name in step.layers}
     return masked(replace(after, dense=dense)), loss, seconds

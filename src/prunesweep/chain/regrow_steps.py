@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from prunesweep.chain.context import Context
-from prunesweep.chain.prune_steps import draw, lowest, ranked, recalled, train_all
+from prunesweep.chain.prune_steps import draw, lowest, ranked, train_all
 from prunesweep.chain.seeding import derived_seed, generator_of
 from prunesweep.chain.state import State, masked
-from prunesweep.chain.steps import Record, TrainEpoch
-from prunesweep.chain.stretches import Stretch, train_in_stretches
+from prunesweep.chain.steps import Record
+from prunesweep.chain.stretches import Stretch, StretchedEpoch
 from prunesweep.pruning.allocation import Units
 from prunesweep.pruning.curves import cubic
 from prunesweep.pruning.protection import kept_paths
@@ -23,48 +22,24 @@ from prunesweep.pruning.spec import PruneSpec
 
 
 @dataclass(frozen=True)
-class RegrowEpoch(TrainEpoch):
+class RegrowEpoch(StretchedEpoch):
     """A training epoch that drops the smallest weights of each layer and grows others, every few optimizer steps.
 
     Grown weights start at zero. With a rise, sparsity rises along a cubic curve first, and weights are exchanged after
     each pruning (Liu et al., "Sparse training via boosting pruning plasticity with neuroregeneration", 2021).
 
     Attributes:
-        spec: The target.
-        layers: The parameters selected for pruning.
-        number: Number of this epoch among those with changing masks, from 0.
-        of: Number of these epochs.
-        every: Optimizer steps between two changes.
         rise: The part of these epochs in which sparsity rises.
         fraction: The fraction of the kept weights of each layer that is exchanged.
         batches: Training batches over which the gradient is averaged by which weights are grown, while the fraction
             falls to 0 along half a cosine wave (RigL). None: random weights are grown, at a constant fraction (SET).
     """
 
-    kind: ClassVar[str] = "prune"
-
-    spec: PruneSpec
-    layers: tuple[str, ...]
-    number: int
-    of: int
-    every: int
     rise: float
     fraction: float
     batches: int | None
 
-    @property
-    def recalls(self) -> tuple[int, ...]:
-        return (*super().recalls, *recalled(self.spec))
-
-    def apply(self, state: State, context: Context) -> tuple[State, Record]:
-        return train_in_stretches(self, self.every, state, context, self._train, self._set_masks)
-
-    def _train(
-        self, batches: tuple[Tensor, ...], state: State, context: Context, seed: int
-    ) -> tuple[State, float, float]:
-        return self.train_on(batches, state, context, held=state.masks, seed=seed)
-
-    def _set_masks(self, state: State, context: Context, stretch: Stretch) -> tuple[State, Record]:
+    def set_masks(self, state: State, context: Context, stretch: Stretch) -> tuple[State, Record]:
         begin, end = ((self.number + part) / self.of for part in (stretch.begin, stretch.end))
         record: Record = {}
         if begin < self.rise:
@@ -104,7 +79,7 @@ class RegrowEpoch(TrainEpoch):
 
 
 @dataclass(frozen=True)
-class SurgeryEpoch(TrainEpoch):
+class SurgeryEpoch(StretchedEpoch):
     """A training epoch that sets the masks again by two thresholds, every few optimizer steps.
 
     Pruned weights keep training, so that they can return. After the rise, the masks change with a probability that
@@ -112,32 +87,19 @@ class SurgeryEpoch(TrainEpoch):
     Source: Guo, Yao, Chen, "Dynamic network surgery for efficient DNNs" (2016), algorithm 1.
 
     Attributes:
-        spec, layers, number, of, every, rise: As in `RegrowEpoch`.
+        rise: As in `RegrowEpoch`.
         gamma: The probability of a change is 1 / (1 + gamma * optimizer steps since the rise).
     """
 
-    kind: ClassVar[str] = "prune"
-
-    spec: PruneSpec
-    layers: tuple[str, ...]
-    number: int
-    of: int
-    every: int
     rise: float
     gamma: float
 
-    def apply(self, state: State, context: Context) -> tuple[State, Record]:
-        state, record = train_in_stretches(self, self.every, state, context, self._train, self._set_masks)
-        if self.number + 1 == self.of:
-            state = masked(replace(state, dense={}))
-        return state, record
-
-    def _train(
+    def train_part(
         self, batches: tuple[Tensor, ...], state: State, context: Context, seed: int
     ) -> tuple[State, float, float]:
-        return train_all(self, self.layers, batches, state, context, seed)
+        return train_all(self, batches, state, context, seed)
 
-    def _set_masks(self, state: State, context: Context, stretch: Stretch) -> tuple[State, Record]:
+    def set_masks(self, state: State, context: Context, stretch: Stretch) -> tuple[State, Record]:
         begin, end = ((self.number + part) / self.of for part in (stretch.begin, stretch.end))
         rises = begin < self.rise
         if state.masks and not rises and not self._is_drawn((end - self.rise) * self.of * stretch.steps, stretch.seed):

@@ -184,7 +184,7 @@ def over_seeds(shown: Shown) -> float:
 
 
 def tied(shown: Shown, one: Sequence[Row], other: Sequence[Row]) -> bool:
-    """Return whether two settings cannot be told apart (docs/report.md, "How networks are selected")."""
+    """Return whether two settings are tied (docs/report.md, "How networks are selected")."""
     typical, freedom = over_seeds(shown), sum(len(rows) - 1 for rows in shown.settings.values())
     quantile = t.ppf(0.975, freedom)
     margins = [quantile * max(stdev(drops(rows, "val")), typical) / math.sqrt(len(rows)) for rows in (one, other)]

@@ -167,7 +167,7 @@ def _matrix(name: str, weight: NDArray[Any]) -> Picture:
 
 
 def _shares(name: str, kind: str, left: NDArray[np.float64], weight: NDArray[Any]) -> Picture:
-    """Return a picture of shares. Relative to the largest, small ones can be told apart as well."""
+    """Return a picture of shares. The scale ends at the largest share, so that small ones are visible."""
     least, most = float(left.min()), float(left.max())
     scaled = np.rint(255 * left / (most or 1)).astype(np.uint8)
     return _picture(name, kind, scaled, left.shape, 1, weight, least, most)

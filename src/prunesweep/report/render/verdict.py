@@ -192,7 +192,7 @@ def _beside(values: Values, task: Task, index: int, tied: list[int]) -> str:
     if confirmation:
         parts.append(f"Confirmed {_confirmed(confirmation, _digits(task.test), _digits(task.verdict.noise.images))}")
     if tied:
-        parts.append(f"Cannot be told apart from {_named(values, tied)}")
+        parts.append(f"Tied with {_named(values, tied)}")
     return ". ".join(parts) + "."
 
 
