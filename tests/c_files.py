@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from prunesweep.export.c.compiler import find_compiler
 from prunesweep.export.c.form import build, run
 from prunesweep.export.c.generate import c_file
+from prunesweep.export.c.integer import integer_file
 from prunesweep.export.description import Description
+from prunesweep.quantization.integer import IntegerNetwork, calibrate
 
 NEEDS_COMPILER = pytest.mark.skipif(find_compiler() is None, reason="needs a C compiler")
 NEEDS_ARM = pytest.mark.skipif(
@@ -75,3 +77,19 @@ def check_same(model: nn.Module, shape: tuple[int, int, int], classes: int, *, d
         expected = model(images)
     actual = execute(model, images, description, dense=dense)
     torch.testing.assert_close(actual, expected, atol=2e-5, rtol=2e-5)
+
+
+def integers(model: nn.Module, images: Tensor) -> IntegerNetwork:
+    """The integer program of `model`, calibrated on `images`."""
+    return IntegerNetwork(model, calibrate(model, images))
+
+
+def check_same_integers(model: nn.Module, shape: tuple[int, int, int], classes: int, *, dense: bool = False) -> None:
+    """Check that the C file of the integer program of `model` computes the same logits, bit for bit."""
+    compiler, description = find_compiler(), described(shape, classes)
+    assert compiler is not None
+    images = images_like(description, 20)
+    program = integers(model, images)
+    assert program.integers(images).abs().max() < 2**23, "then logits of float32 are equal only if the integers are"
+    text = integer_file(program, description, dense=dense)
+    assert torch.equal(run(build(compiler, text.encode()), images, description), program(images))

@@ -39,6 +39,8 @@ SLOW_TESTS = (
     "tests/export/c/test_form.py",
     "tests/export/c/test_generate.py",
     "tests/export/c/test_graph.py",
+    "tests/export/c/test_integer.py",
+    "tests/export/c/test_integer_source.py",
     "tests/export/c/test_scoring.py",
     "tests/export/c/test_tails.py",
     "tests/export/test_formats.py::test_a_graph",

@@ -290,7 +290,11 @@ def _add_export(verbs: Verbs) -> None:
     verb.add_argument(
         "--format", required=True, metavar="FORMAT", help="safetensors, torch, onnx, csr, compact, packed or c"
     )
-    verb.add_argument("--dtype", metavar="TYPE", help="the type of the weights in the file: float32, the default")
+    verb.add_argument(
+        "--dtype",
+        metavar="TYPE",
+        help="the type of the weights in the file: float32, or int8 with quantize=int8 (default: the type of the run)",
+    )
     verb.add_argument("--out", type=Path, metavar="FILE", help="the file to write (default: a file in RUN_DIR/export/)")
     _add_root(verb)
     _add_trust(verb, "allow the saved config to import code and to read data that it names")

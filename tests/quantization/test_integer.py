@@ -66,7 +66,7 @@ def test_the_input_is_rounded_half_to_even_and_limited() -> None:
 @pytest.mark.parametrize(
     ("layer", "reason"),
     [
-        (nn.BatchNorm2d(1), r"layer 0 \(BatchNorm2d\) cannot be computed with integers"),
+        (nn.BatchNorm2d(1), r"layer 0 \(BatchNorm2d\) does not directly follow a convolution or a linear layer"),
         (nn.GELU(), r"layer 0 \(GELU\)"),
         (nn.Conv2d(1, 1, 3, padding_mode="reflect"), "has padding_mode=reflect"),
         (nn.AvgPool2d(2, ceil_mode=True), "has windows of different sizes"),
@@ -75,6 +75,28 @@ def test_the_input_is_rounded_half_to_even_and_limited() -> None:
 def test_other_layers_are_refused_by_name(layer: nn.Module, reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
         supported(nn.Sequential(layer, nn.Flatten(), nn.Linear(784, 10)))
+
+
+def test_a_batch_normalization_needs_running_statistics() -> None:
+    with pytest.raises(UsageError, match=r"layer 1 \(BatchNorm2d\) does not have running statistics"):
+        supported(nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2, track_running_stats=False)))
+
+
+class Normalized(nn.Sequential):
+    def __init__(self) -> None:
+        features = [nn.Conv2d(1, 4, 5, 2, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()]
+        super().__init__(*features, nn.Linear(144, 20), nn.Dropout(), nn.BatchNorm1d(20), nn.ReLU(), nn.Linear(20, 10))
+
+
+def test_networks_with_batch_normalization_compute_about_the_same_with_integers() -> None:
+    torch.manual_seed(0)
+    network = Normalized()
+    for _ in range(3):
+        network(images())  # moves the running statistics
+    network.eval()
+    expected = network(images()).detach()
+    found = IntegerNetwork(network, calibrate(network, images()))(images())
+    assert (found - expected).abs().max() < 0.05 * expected.abs().max()
 
 
 def test_sums_that_do_not_fit_are_refused() -> None:

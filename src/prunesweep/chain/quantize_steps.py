@@ -16,7 +16,8 @@ from prunesweep.chain.state import State, contiguous, masked
 from prunesweep.chain.steps import Record, Step, TrainEpoch
 from prunesweep.models.tensors import own_tensors
 from prunesweep.quantization.codebook import Group, half, replaced, tied
-from prunesweep.quantization.integer import AFFINE, IntegerNetwork, calibrate, supported
+from prunesweep.quantization.folding import AFFINE
+from prunesweep.quantization.integer import IntegerNetwork, calibrate, supported
 from prunesweep.quantization.symmetric import dequantized
 from prunesweep.training import optimizers
 from prunesweep.training.loop import shuffled, train_batches

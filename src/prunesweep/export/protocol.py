@@ -15,6 +15,10 @@ Network = Callable[[Tensor], Tensor]
 """Maps normalized images `[n, channels, height, width]` to logits `[n, classes]`, on the CPU."""
 
 
+FLOAT32, INT8 = "float32", "int8"
+"""Types of weights."""
+
+
 class NotVerified(UsageError):
     """The content of a file is complete, but a tool of this machine cannot read it. The file is kept."""
 
@@ -72,14 +76,16 @@ class Format:
     Attributes:
         name: The value of `--format`.
         suffix: The suffix of the file name.
-        exact: Whether the loaded network computes the same bits. Otherwise its logits may differ by `verify.TOLERANCE`.
+        exact: Whether the loaded network computes the same bits. Otherwise its logits may differ by `verify.TOLERANCE`,
+            unless it computes with integers.
         executes: The code that `load` executes. The caller checks that it is trusted.
         container: The kind of file.
         save: Returns the content of a file with a network in evaluation mode, before its description is attached. Takes
-            the image shape from the description.
+            the image shape from the description. The network is an `IntegerNetwork` if the type of the weights is int8.
         load: Returns the network in the content of a file with the given description. Raises an exception if the
             content is invalid. Does not allocate much more than `LIMIT` bytes.
-        dtypes: The values of `--dtype`: the types of the weights. The first is the default.
+        dtypes: The values of `--dtype`: the types of the weights. int8 is for runs with quantize=int8, whose network
+            computes with integers.
         obstacle: Returns why this machine cannot load files of this format, or None.
         sizes: Returns sizes in bytes that the file does not show, such as those of its compiled code, by name.
         companion: A second file, or None.
@@ -92,7 +98,7 @@ class Format:
     container: Container
     save: Callable[[nn.Module, Description], bytes]
     load: Callable[[bytes, Description], Network]
-    dtypes: tuple[str, ...] = ("float32",)
+    dtypes: tuple[str, ...] = (FLOAT32,)
     obstacle: Callable[[], str | None] = lambda: None
     sizes: Callable[[bytes], Mapping[str, int]] = lambda _: {}
     companion: Companion | None = None

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from prunesweep.chain.context import Context
 from prunesweep.chain.environment import environment
@@ -16,16 +16,17 @@ from prunesweep.config import RunConfig
 from prunesweep.data.sources import SOURCES
 from prunesweep.errors import UsageError, check_choice
 from prunesweep.experiment.device import use_device
-from prunesweep.experiment.saved import load_weights
+from prunesweep.experiment.saved import load_scales, load_weights
 from prunesweep.export.description import Description
 from prunesweep.export.formats import FORMATS, Export, load, pack, parse, read, summary
 from prunesweep.export.invalid import LIMIT
-from prunesweep.export.protocol import Format, NotVerified
+from prunesweep.export.protocol import FLOAT32, INT8, Format, NotVerified
 from prunesweep.export.recorded import check_accuracy, check_counts, check_origin
 from prunesweep.export.verify import Accuracy, accuracy, check_same_network, compute_logits
 from prunesweep.files import read_regular, refuse_links, write_atomically
 from prunesweep.models.tensors import load_tensors
 from prunesweep.pruning.selection import masked_parameters
+from prunesweep.quantization.integer import IntegerNetwork
 from prunesweep.quantization.settings import Int8
 from prunesweep.results.result import EXPORTS, WEIGHTS
 from prunesweep.results.run_directory import RunDirectory
@@ -71,12 +72,13 @@ def export(run: RunDirectory, config: RunConfig, form: str, out: Path | None, dt
         form: The name of a format in `FORMATS`.
         out: The file to write. By default a file in the directory `export` of the run. An existing file is replaced
             only if it is an export.
-        dtype: The type of the weights in the file. By default the first that the format has.
+        dtype: The type of the weights in the file. By default that of the network of the run: int8 with quantize=int8,
+            otherwise float32.
 
     Raises:
-        UsageError: The format or the type does not exist, the existing file is not an export, the files of the run do
-            not belong together, the network cannot be written in the format, or the network read back is not the run's
-            network.
+        UsageError: The format or the type does not exist or does not fit the run, the existing file is not an export,
+            the files of the run do not belong together, the network cannot be written in the format, or the network
+            read back is not the run's network.
         NotVerified: A tool of this machine cannot read the file, which is written.
     """
     check_choice("--format", form, FORMATS)
@@ -86,24 +88,29 @@ def export(run: RunDirectory, config: RunConfig, form: str, out: Path | None, dt
     path = out or _default_path(run, chosen)
     check_replaceable(path)
     _check_companion(path, chosen)
-    _check_computes_with_real_numbers(config, form)
+    _check_type(config, chosen, dtype)
     context = Context(config.model, config.dataset, use_device("cpu", config.threads, portable=config.portable))
     weights = load_weights(run)
     check_origin(run, weights)
-    expected = _logits(run, context, weights)
+    network = _network(run, config, context, weights)
+    expected = compute_logits(network, context.data.test)
     _check_result(run, config, context, weights, accuracy(expected, context.data.test))
+    computes_integers = isinstance(network, IntegerNetwork)
     description = _describe(run, config, form, context)
-    content = _write(context, weights, chosen, description)
+    content = _write(network if computes_integers else _contiguous(context, weights), chosen, description)
     obstacle = chosen.obstacle()
     measured, difference = None, None
     if obstacle is None:
-        measured, difference = _verify(parse(path, content), context, expected, chosen)
+        exact = chosen.exact or computes_integers
+        measured, difference = _verify(parse(path, content), context, expected, chosen, exact=exact)
     _write_files(path, content, chosen, description)
     sizes = (file_size(content), file_size((run.folder / WEIGHTS).read_bytes()))
     return ExportedFile(path, *sizes, measured, difference, obstacle, chosen.sizes(content))
 
 
-def _verify(exported: Export, context: Context, expected: Tensor, form: Format) -> tuple[Accuracy, float]:
+def _verify(
+    exported: Export, context: Context, expected: Tensor, form: Format, *, exact: bool
+) -> tuple[Accuracy, float]:
     """Return the accuracy and the largest difference of the network in a file that is about to be written.
 
     Args:
@@ -111,6 +118,7 @@ def _verify(exported: Export, context: Context, expected: Tensor, form: Format) 
         context: The context of its run.
         expected: The logits of the run's network on the test split.
         form: The format.
+        exact: Whether the logits must be equal.
 
     Raises:
         UsageError: The network is not the run's network.
@@ -122,7 +130,7 @@ def _verify(exported: Export, context: Context, expected: Tensor, form: Format) 
         _write_files(exported.path, exported.content, form, exported.description)
         raise NotVerified(f"{exported.path}: was written, but not verified. {error}") from error
     actual = compute_logits(network, context.data.test)
-    difference = check_same_network(form.name, expected, actual, exact=form.exact)
+    difference = check_same_network(form.name, expected, actual, exact=exact)
     return accuracy(actual, context.data.test), difference
 
 
@@ -132,13 +140,23 @@ def _write_files(path: Path, content: bytes, form: Format, description: Descript
         write_atomically(path.with_suffix(form.companion.suffix), form.companion.write(description))
 
 
-def _check_computes_with_real_numbers(config: RunConfig, form: str) -> None:
-    """Refuse a network whose accuracy is that of its integer program, which the formats do not contain."""
-    if isinstance(config.quantize, Int8):
+def _check_type(config: RunConfig, form: Format, dtype: str | None) -> None:
+    """Refuse a type of weights other than that of the run's network, and a format that does not have this type.
+
+    The accuracy of a run with quantize=int8 is that of a network that computes with integers.
+    """
+    own = INT8 if isinstance(config.quantize, Int8) else FLOAT32
+    if dtype not in (own, None):
         raise UsageError(
-            f"--format={form}: the run has quantize=int8: its accuracy is that of a network that computes with "
-            "integers, and this format contains networks of floating-point numbers. Export a run with "
-            "quantize=codebook or quantize=none."
+            f"--dtype={dtype}: the run has quantize={config.quantize.name}, so its network has weights of type {own}. "
+            f"Use --dtype={own}, which is the default, or another run."
+        )
+    if own not in form.dtypes:
+        able = " or ".join(name for name, each in FORMATS.items() if own in each.dtypes)
+        raise UsageError(
+            f"--format={form.name}: the run has quantize={config.quantize.name}: its accuracy is that of a network "
+            "that computes with integers, and this format contains networks of floating-point numbers. Use --format "
+            f"{able}, or export a run with quantize=codebook or quantize=none."
         )
 
 
@@ -188,13 +206,21 @@ def _check_companion(path: Path, form: Format) -> None:
         raise UsageError(f"{second}: exists already and is not an export. Give another name with --out.") from error
 
 
-def _logits(run: RunDirectory, context: Context, weights: Mapping[str, Tensor]) -> Tensor:
-    """Return the logits of the run's network on the test split."""
+def _network(run: RunDirectory, config: RunConfig, context: Context, weights: Mapping[str, Tensor]) -> nn.Module:
+    """Return the run's network in evaluation mode: an `IntegerNetwork` if it computes with integers."""
     try:
-        return compute_logits(context.network(State(weights)), context.data.test)
+        model = context.network(State(weights)).eval()
     except UsageError as error:
         raise UsageError(
             f"{run.folder}: its weights do not fit the network of its config ({error.__cause__})."
+        ) from error
+    if not isinstance(config.quantize, Int8):
+        return model
+    try:
+        return IntegerNetwork(model, load_scales(run) or [])
+    except (ValueError, IndexError) as error:
+        raise UsageError(
+            f"{run.folder / WEIGHTS}: does not have the scales of the activations of its network."
         ) from error
 
 
@@ -211,12 +237,17 @@ def _check_result(
     check_accuracy(run.folder, measured, run.result["final"]["test_accuracy"], same_machine=same_machine)
 
 
-def _write(context: Context, weights: Mapping[str, Tensor], form: Format, description: Description) -> bytes:
-    """Return the content of a file with the run's network."""
+def _contiguous(context: Context, weights: Mapping[str, Tensor]) -> nn.Module:
+    """Return the network with the given weights in evaluation mode, and in the memory layout that files have."""
     model = context.template()
     load_tensors(model, weights)
+    return model.eval()
+
+
+def _write(network: nn.Module, form: Format, description: Description) -> bytes:
+    """Return the content of a file with the run's network."""
     try:
-        return pack(form, model.eval(), description)
+        return pack(form, network, description)
     except UsageError:
         raise
     except Exception as error:  # a custom network may use operations that the format does not support

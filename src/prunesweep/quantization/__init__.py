@@ -5,6 +5,7 @@
 - `symmetric.py`: weights as multiples of one scale for each output channel
 - `fixed_point.py`: the multiplication of an integer by a real number with integer arithmetic
 - `layers.py`: the layers of a network in the order in which they run
+- `folding.py`: batch normalizations as a part of the layers before them
 - `operations.py`: the operations of an integer program, and what each computes exactly
 - `integer.py`: the integer program of a network, and the calibration of its activations
 

@@ -6,7 +6,7 @@ plain numbers for implementations in other languages.
 
 - Input: `limited(round(image * multiplier))`, a product of two float32 numbers, rounded half to even (`rintf` in C),
   limited to -127 to 127. Images are normalized as for the network itself.
-- Operations: see `operations.py`.
+- Operations: see `operations.py`. Batch normalizations are a part of the layers before them, see `folding.py`.
 - Output: logits of 32 bits. Multiplied by `output_scale`, they are the real logits.
 
 Source: Jacob et al., "Quantization and training of neural networks for efficient integer-arithmetic-only inference"
@@ -21,9 +21,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from prunesweep.errors import UsageError
 from prunesweep.quantization.fixed_point import fixed_point
+from prunesweep.quantization.folding import AFFINE, NORMALIZATIONS, folded
 from prunesweep.quantization.layers import NamedLayer, chain_of
 from prunesweep.quantization.operations import INT32, Affine, Average, Lookup, Operation, Plain
 from prunesweep.quantization.symmetric import LARGEST, quantized, scales
@@ -31,7 +33,6 @@ from prunesweep.quantization.symmetric import LARGEST, quantized, scales
 PURPOSE = "quantize=int8"
 PLAIN = (nn.MaxPool2d, nn.ReLU, nn.Flatten, nn.ZeroPad2d)
 IGNORED = (nn.Identity, nn.Dropout, nn.Dropout2d)
-AFFINE = (nn.Conv2d, nn.Linear)
 CURVES: dict[type[nn.Module], Callable[[float], float]] = {
     nn.Tanh: math.tanh,
     nn.Sigmoid: lambda value: 0.5 * (1 + math.tanh(value / 2)),
@@ -52,7 +53,7 @@ def calibrate(model: nn.Module, images: Tensor) -> list[float]:
     Raises:
         UsageError: A layer is not supported.
     """
-    layers = supported(model)
+    layers = folded(supported(model))
     found = [_scale(images)]
     waiting = False
     with torch.inference_mode():
@@ -83,18 +84,21 @@ def supported(model: nn.Module) -> list[NamedLayer]:
         UsageError: An integer program cannot compute a layer. The message names it.
     """
     layers = [(name, layer) for name, layer in chain_of(model, PURPOSE) if not isinstance(layer, IGNORED)]
-    for name, layer in layers:
-        reason = _obstacle(layer)
+    for (name, layer), before in zip(layers, [None, *(layer for _, layer in layers)], strict=False):
+        reason = _obstacle(layer, before)
         if reason:
             raise UsageError(
-                f"{PURPOSE}: the layer {name} ({type(layer).__name__}) {reason}. Supported are Conv2d, Linear, ReLU, "
-                "Tanh, Sigmoid, MaxPool2d, AvgPool2d, Flatten, ZeroPad2d, Identity and Dropout. Use quantize=codebook."
+                f"{PURPOSE}: the layer {name} ({type(layer).__name__}) {reason}. Supported are Conv2d and Linear, with "
+                "or without batch normalization after them, ReLU, Tanh, Sigmoid, MaxPool2d, AvgPool2d, Flatten, "
+                "ZeroPad2d, Identity and Dropout. Use quantize=codebook."
             )
     return layers
 
 
-def _obstacle(layer: nn.Module) -> str | None:
-    """Return why an integer program cannot compute a layer, or None if it can."""
+def _obstacle(layer: nn.Module, before: nn.Module | None) -> str | None:
+    """Return why an integer program cannot compute a layer after the layer `before`, or None if it can."""
+    if isinstance(layer, NORMALIZATIONS):
+        return _obstacle_of_normalization(layer, before)
     if not isinstance(layer, (*AFFINE, *PLAIN, nn.AvgPool2d, *CURVES)):
         return "cannot be computed with integers"
     if isinstance(layer, nn.Conv2d) and layer.padding_mode != "zeros":
@@ -104,6 +108,12 @@ def _obstacle(layer: nn.Module) -> str | None:
     if isinstance(layer, nn.AvgPool2d) and (layer.ceil_mode or layer.divisor_override or not layer.count_include_pad):
         return "has windows of different sizes, or another divisor"
     return None
+
+
+def _obstacle_of_normalization(layer: _BatchNorm, before: nn.Module | None) -> str | None:
+    if not isinstance(before, AFFINE):
+        return "does not directly follow a convolution or a linear layer, into which it could be folded"
+    return None if layer.track_running_stats else "does not have running statistics"
 
 
 class IntegerNetwork(nn.Module):
@@ -124,14 +134,18 @@ class IntegerNetwork(nn.Module):
         """
         super().__init__()
         self.input_multiplier = torch.tensor(1 / activations[0], dtype=torch.float32)
-        self.operations, self.output_scale = _program(supported(model), list(activations))
+        self.operations, self.output_scale = _program(folded(supported(model)), list(activations))
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits `[n, classes]` of normalized images, as real numbers of type float32."""
-        values = self.quantize(images.cpu())
+        return (self.integers(images.cpu()) * self.output_scale).float().to(images.device)
+
+    def integers(self, images: Tensor) -> Tensor:
+        """Return the logits `[n, classes]` of normalized images as integers, of type float64."""
+        values = self.quantize(images)
         for operation in self.operations:
             values = operation.apply(values)
-        return (values * self.output_scale).float().to(images.device)
+        return values
 
     def quantize(self, images: Tensor) -> Tensor:
         """Return the integers of normalized float32 images, as float64."""

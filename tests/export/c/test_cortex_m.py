@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from c_files import NEEDS_ARM, described, images_like, sparse
+from c_files import NEEDS_ARM, described, images_like, integers, sparse
 from torch import Tensor
 
 from prunesweep.export.c.compiler import WARNINGS
 from prunesweep.export.c.generate import c_file
 from prunesweep.export.c.idx import dump, pixels
+from prunesweep.export.c.integer import integer_file
 from prunesweep.models.build import build
 from prunesweep.models.settings import LeNet5
 
@@ -34,6 +35,16 @@ def execute(folder: Path, board: str, text: str, images: bytes) -> Tensor:
         [*emulator, "-kernel", "model.elf"], cwd=folder, capture_output=True, text=True, timeout=300, check=True
     )
     return torch.tensor([[float(value) for value in line.split()] for line in done.stdout.splitlines()])
+
+
+@NEEDS_ARM
+@pytest.mark.parametrize("board", CORES)
+def test_a_cortex_m_computes_the_same_integers(board: str, tmp_path: Path) -> None:
+    network, description = sparse(build(LeNet5(), (1, 28, 28), 10), 0.9), described()
+    images = images_like(description, 20)
+    program = integers(network, images)
+    actual = execute(tmp_path, board, integer_file(program, description), dump(pixels(images, description)))
+    assert torch.equal(actual, program(images))
 
 
 @NEEDS_ARM

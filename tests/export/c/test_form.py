@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 from c_files import NEEDS_COMPILER
 from support import Completed
@@ -95,7 +96,8 @@ def test_a_compiler_that_fails_is_one_message_and_the_file_is_kept(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--dtype", "float16"], "--dtype=float16: must be one of float32."),
+        (["--dtype", "float16"], "--dtype=float16: must be one of float32, int8."),
+        (["--dtype", "int8"], "--dtype=int8: the run has quantize=none, so its network has weights of type float32."),
         (["--out", "RUN/model.txt"], "model.txt: must end in .c with --format=c."),
         (["--out", "RUN/model.c"], "model.h: exists already and is not an export. Give another name with --out."),
     ],
@@ -110,6 +112,37 @@ def test_options_that_do_not_fit(
     assert message in capsys.readouterr().err
     assert sorted(run.rglob("*")) == before
     assert (run / "model.h").read_text() == "mine"
+
+
+@NEEDS_COMPILER
+def test_a_run_with_integers(completed: Completed, capsys: pytest.CaptureFixture[str]) -> None:
+    run = completed(*UNTRAINED, "quantize=int8")
+    assert exported(run, "--dtype", "float32") == 1
+    assert (
+        "--dtype=float32: the run has quantize=int8, so its network has weights of type int8."
+        in capsys.readouterr().err
+    )
+    assert main(["export", str(run), "--format", "csr"]) == 1
+    assert "Use --format c, or export a run with" in capsys.readouterr().err
+    assert not (run / "export").exists()
+    assert exported(run) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].endswith(" %), with identical logits")
+    assert "static const signed char lenet_300_100_fc1_weights[" in (run / "export" / "model.c").read_text()
+    assert exported(run, "--dtype", "int8") == 0
+    capsys.readouterr()
+    assert main(["evaluate", str(run / "export" / "model.c"), "--trust"]) == 0
+    assert f"{lines[2].partition('classifies ')[2].partition(' ')[0]} of 1,000 images" in capsys.readouterr().out
+
+
+def test_a_run_with_integers_without_its_scales_is_refused(
+    completed: Completed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = completed(*UNTRAINED, "quantize=int8")
+    safetensors.torch.save_file(safetensors.torch.load_file(run / "model.safetensors"), run / "model.safetensors")
+    assert exported(run) == 1
+    assert "model.safetensors: does not have the scales of the activations" in capsys.readouterr().err
+    assert not (run / "export").exists()
 
 
 def test_a_layer_that_c_does_not_have_is_refused_by_name(

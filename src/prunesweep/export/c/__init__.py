@@ -10,6 +10,9 @@
 - `tails.py`: the C text of activations and pooling
 - `source.py`: the C text of stages
 - `generate.py`: the C text of a file and of its header
+- `integer_graph.py`: the layers of an integer program (`--dtype int8`)
+- `integer_source.py`: the C text of its stages
+- `integer.py`: the C file of an integer program
 - `scoring.py`: the C text of the program that scores an IDX file
 - `idx.py`: IDX files with the images for this program
 - `compiler.py`: compilation, execution and sizes

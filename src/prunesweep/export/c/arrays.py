@@ -12,8 +12,15 @@ from prunesweep.export.c.layers import Array
 WIDTH = 118
 """The longest line of an array."""
 
-UNSIGNED = {1: "unsigned char", 2: "unsigned short", 4: "unsigned int"}
-"""Bytes of an unsigned integer -> its type in C."""
+TYPES = {
+    "u1": "unsigned char",
+    "u2": "unsigned short",
+    "u4": "unsigned int",
+    "i1": "signed char",
+    "i4": "int",
+    "f4": "float",
+}
+"""Type of numbers -> its name in C."""
 
 
 def identifier(text: str) -> str:
@@ -40,7 +47,7 @@ def smallest(numbers: Array) -> Array:
 
 def type_of(array: Array) -> str:
     """Return the type of the elements of `array` in C."""
-    return "float" if array.dtype.kind == "f" else UNSIGNED[array.itemsize]
+    return TYPES[array.dtype.str[1:]]
 
 
 def constant(name: str, array: Array) -> list[str]:

@@ -14,7 +14,7 @@ from prunesweep.errors import UsageError, printable
 from prunesweep.export.protocol import NotVerified
 
 COMPILERS = ("cc", "gcc", "clang")
-WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Werror")
+WARNINGS = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror")
 SECONDS = 300
 """The longest time of a command."""
 

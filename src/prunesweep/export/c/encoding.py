@@ -6,7 +6,7 @@ zero skips all its weights.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,7 +22,7 @@ class Sparse:
     Attributes:
         counts: The number of weights of each output channel of a convolution, or of each input of a linear layer.
         places: For each weight, the offset of its input from the window's corner, or the output of a linear layer.
-        weights: The weights, float32.
+        weights: The weights, float32 or int8.
     """
 
     counts: Array
@@ -37,7 +37,7 @@ class Sparse:
 
 @dataclass(frozen=True)
 class Dense:
-    """All weights, float32: `[out, in, height, width]` of a convolution, `[in, out]` of a linear layer."""
+    """All weights, float32 or int8: `[out, in, height, width]` of a convolution, `[in, out]` of a linear layer."""
 
     weights: Array
 
@@ -55,14 +55,15 @@ def encode(stage: Stage, *, dense: bool) -> Sparse | Dense:
         dense: Store all weights, also those that are zero, for comparison. Grouped convolutions have one form only, a
             list of weights.
     """
+    weight = stage.head.weight.astype(np.int8 if stage.head.rescale else np.float32)
     if isinstance(stage.head, Conv):
-        sparse = _sparse_conv(stage.head, stage.padded_shape[1:], dense=dense)
+        sparse = _sparse_conv(replace(stage.head, weight=weight), stage.padded_shape[1:], dense=dense)
         if not stage.head.connected.all():
             return sparse
-        full = Dense(stage.head.weight.astype(np.float32))
+        full = Dense(weight)
     else:
-        sparse = _sparse_linear(stage.head.weight)
-        full = Dense(stage.head.weight.T.astype(np.float32))
+        sparse = _sparse_linear(weight)
+        full = Dense(weight.T)
     return full if dense or full.nbytes <= sparse.nbytes else sparse
 
 
@@ -72,12 +73,11 @@ def _sparse_conv(head: Conv, size: tuple[int, int], *, dense: bool) -> Sparse:
     output, channel, row, column = np.nonzero(head.connected if dense else head.weight)
     places = (channel * height + row * head.dilation[0]) * width + column * head.dilation[1]
     counts = np.bincount(output, minlength=len(head.weight))
-    weights = head.weight[output, channel, row, column].astype(np.float32)
-    return Sparse(smallest(counts), smallest(places), weights)
+    return Sparse(smallest(counts), smallest(places), head.weight[output, channel, row, column])
 
 
 def _sparse_linear(weight: Array) -> Sparse:
     """Return the list of weights of `weight` `[out, in]`."""
     inputs, outputs = np.nonzero(weight.T)
     counts = np.bincount(inputs, minlength=weight.shape[1])
-    return Sparse(smallest(counts), smallest(outputs), weight.T[inputs, outputs].astype(np.float32))
+    return Sparse(smallest(counts), smallest(outputs), weight.T[inputs, outputs])

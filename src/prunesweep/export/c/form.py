@@ -14,17 +14,20 @@ from prunesweep.export.c.compiler import compile_c, execute, find_compiler, meas
 from prunesweep.export.c.container import C_FILE
 from prunesweep.export.c.generate import HEADER_MARK, c_file, header
 from prunesweep.export.c.idx import dump, pixels
+from prunesweep.export.c.integer import integer_file
 from prunesweep.export.c.scoring import SWITCH
 from prunesweep.export.description import Description
 from prunesweep.export.invalid import InvalidFile
-from prunesweep.export.protocol import Companion, Executes, Format, Network
+from prunesweep.export.protocol import FLOAT32, INT8, Companion, Executes, Format, Network
+from prunesweep.quantization.integer import IntegerNetwork
 
 NO_COMPILER = "there is no C compiler (cc, gcc, clang, or the command in the environment variable CC)"
 
 
 def save(model: nn.Module, description: Description) -> bytes:
-    """Return a file with `model` as C text."""
-    return c_file(model, description).encode()
+    """Return a file with `model` as C text: integers if it computes with integers."""
+    text = integer_file(model, description) if isinstance(model, IntegerNetwork) else c_file(model, description)
+    return text.encode()
 
 
 def load(content: bytes, description: Description) -> Network:
@@ -91,6 +94,7 @@ FORMAT = Format(
     container=C_FILE,
     save=save,
     load=load,
+    dtypes=(FLOAT32, INT8),
     obstacle=_obstacle,
     sizes=sizes,
     companion=Companion(".h", lambda description: header(description).encode(), HEADER_MARK.encode()),

@@ -5,20 +5,20 @@ from __future__ import annotations
 import copy
 import math
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from torch import nn
 
 from prunesweep.data.settings import DIVISORS
-from prunesweep.export.c.arrays import comment, identifier
+from prunesweep.export.c.arrays import TYPES, comment, identifier
 from prunesweep.export.c.blocks import MACROS
 from prunesweep.export.c.graph import layers_of
 from prunesweep.export.c.layers import Scale, Shape
 from prunesweep.export.c.scoring import SWITCH, program
 from prunesweep.export.c.source import Function, Place, function
 from prunesweep.export.c.stages import Stage, build_stages
-from prunesweep.export.c.tails import PLANES
 from prunesweep.export.c.unused import without_unused
 from prunesweep.export.description import Description
 from prunesweep.models.tensors import load_tensors, own_tensors
@@ -26,6 +26,9 @@ from prunesweep.pruning.cleanup import clean_up
 
 BUFFERS = ("even", "odd")
 """The results of stages, in turn."""
+
+LOGITS = "logits"
+"""The parameter with the result of the network."""
 
 HEADER_MARK = "/* prunesweep, header of "
 """How headers begin."""
@@ -42,27 +45,54 @@ def c_file(model: nn.Module, description: Description, *, dense: bool = False) -
     Raises:
         NotSupported: The network contains something that C files cannot contain.
     """
-    name = name_of(description)
-    functions, memory = _functions(name, stages_of(model, description, dense=dense), dense=dense)
-    shape, classes = _shape(description), description.classes
+    kind = Kind(MACROS, lambda name, stage, after: function(name, stage, after, dense=dense))
+    return file_of(stages_of(model, description, dense=dense), description, kind)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What C files with one kind of numbers have in common.
+
+    Attributes:
+        helpers: The text before all buffers and functions.
+        function: Returns the function of a stage from its name, the stage, and the stage after it.
+        types: Buffer -> the type of its values, if it is not float.
+        result: The name of what the last stage computes.
+        ending: The lines that compute the logits from the result, if it is not the logits.
+        about: A line of the comment at the beginning.
+    """
+
+    helpers: str
+    function: Callable[[str, Stage, Stage | None], Function]
+    types: Mapping[str, str] = field(default_factory=dict)
+    result: str = LOGITS
+    ending: Sequence[str] = ()
+    about: str = ""
+
+
+def file_of(stages: Sequence[Stage], description: Description, kind: Kind) -> str:
+    """Return the C text of the network with the given stages."""
+    name, classes = name_of(description), description.classes
+    functions, memory = _functions(name, stages, kind)
     parts = [
-        _about(description, functions, memory),
+        _about(description, functions, sum(buffer.nbytes for buffer in memory), kind),
         "#include <math.h>\n",
         f"{_prototype(name, description)};\n",
-        MACROS,
-        *(f"static float {buffer}[{size}];" for buffer, size in memory.items()),
+        kind.helpers,
+        *(f"static {buffer.type} {buffer.name}[{buffer.size}];" for buffer in memory),
         "",
         *("\n".join(each.lines) for each in functions),
         _prototype(name, description),
         "{",
-        *_calls(functions),
+        *_calls(functions, kind.result),
+        *(f"    {line}" for line in kind.ending),
         "    int best = 0;",
         f"    for (int k = 1; k < {classes}; k++)",
         "        if (logits[k] > logits[best])",
         "            best = k;",
         "    return best;",
         "}\n",
-        program(name, shape, classes),
+        program(name, shape_of(description), classes),
     ]
     return "\n".join(parts)
 
@@ -98,7 +128,7 @@ def name_of(description: Description) -> str:
 
 def stages_of(model: nn.Module, description: Description, *, dense: bool) -> list[Stage]:
     """Return the stages of `model`, unless `dense` without weights that have no effect."""
-    shape = _shape(description)
+    shape = shape_of(description)
     network = copy.deepcopy(model)
     if not dense:
         load_tensors(network, {**own_tensors(network), **clean_up(model, shape)})
@@ -108,32 +138,47 @@ def stages_of(model: nn.Module, description: Description, *, dense: bool) -> lis
     return stages if dense else without_unused(stages)
 
 
-def _shape(description: Description) -> Shape:
+def shape_of(description: Description) -> Shape:
+    """Return the shape of an image."""
     channels, height, width = description.shape
     return channels, height, width
 
 
-def _functions(name: str, stages: Sequence[Stage], *, dense: bool) -> tuple[list[Function], dict[str, int]]:
-    """Return the functions of `stages`, and the numbers of values in the buffers by name."""
-    sizes = dict.fromkeys((*BUFFERS, *PLANES), 0)
+@dataclass(frozen=True)
+class Buffer:
+    """A static buffer."""
+
+    name: str
+    type: str
+    size: int
+
+    @property
+    def nbytes(self) -> int:
+        """Its size in bytes."""
+        return self.size * next(np.dtype(code).itemsize for code, name in TYPES.items() if name == self.type)
+
+
+def _functions(name: str, stages: Sequence[Stage], kind: Kind) -> tuple[list[Function], list[Buffer]]:
+    """Return the functions of `stages`, and the buffers."""
+    sizes = dict.fromkeys(BUFFERS, 0)
     functions, names = [], {f"{name}_predict"}
     for index, (stage, after) in enumerate(zip(stages, [*stages[1:], None], strict=True)):
         own = f"{name}_{identifier(stage.head.name)}"
         own = own if own not in names else f"{own}_{index}"
         names.add(own)
-        made = function(own, stage, after, dense=dense)
+        made = kind.function(own, stage, after)
         functions.append(made)
-        needs = dict(zip(PLANES, made.planes, strict=True))
-        if after is not None:
-            needs[BUFFERS[index % 2]] = Place.before(after, stage).size
-        sizes.update({buffer: max(sizes[buffer], size) for buffer, size in needs.items()})
-    return functions, {buffer: size for buffer, size in sizes.items() if size}
+        result = kind.result if after is None else BUFFERS[index % 2]
+        needs = {**made.buffers, result: Place.before(after, stage).size}
+        sizes.update({buffer: max(sizes.get(buffer, 0), size) for buffer, size in needs.items()})
+    sizes.pop(LOGITS, None)
+    return functions, [Buffer(buffer, kind.types.get(buffer, "float"), size) for buffer, size in sizes.items() if size]
 
 
-def _calls(functions: Sequence[Function]) -> Iterator[str]:
+def _calls(functions: Sequence[Function], result: str) -> Iterator[str]:
     source = "image"
     for index, each in enumerate(functions):
-        target = BUFFERS[index % 2] if index < len(functions) - 1 else "logits"
+        target = BUFFERS[index % 2] if index < len(functions) - 1 else result
         yield f"    {each.name}({source}, {target});"
         source = target
 
@@ -152,7 +197,7 @@ def _usage(description: Description) -> str:
     )
 
 
-def _about(description: Description, functions: Sequence[Function], memory: dict[str, int]) -> str:
+def _about(description: Description, functions: Sequence[Function], memory: int, kind: Kind) -> str:
     """Return the comment at the beginning of a C file."""
     name = name_of(description)
     model = " ".join(f"{key}={value}" for key, value in description.model.items() if value not in (None, {}))
@@ -161,8 +206,8 @@ def _about(description: Description, functions: Sequence[Function], memory: dict
         f"{description.params_nonzero:,} of {description.params_total:,} parameters are not pruned.",
         f"Test accuracy: {100 * description.test_accuracy:.2f} % on {description.dataset}",
         f"ID of the run: {description.digest}",
-        f"Arrays: {sum(each.nbytes for each in functions):,} bytes, read-only. "
-        f"Buffers: {4 * sum(memory.values()):,} bytes.",
+        *([kind.about] if kind.about else []),
+        f"Arrays: {sum(each.nbytes for each in functions):,} bytes, read-only. Buffers: {memory:,} bytes.",
         f"{name}_predict: {_usage(description)}",
         f"To score images: cc -std=c99 -O2 -D{SWITCH} FILE.c -o score -lm && ./score IMAGES.idx LABELS.idx",
     ]

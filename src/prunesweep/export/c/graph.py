@@ -11,7 +11,19 @@ from torch import nn
 from torch.fx import Node
 
 from prunesweep.errors import UsageError, printable
-from prunesweep.export.c.layers import Activation, Array, Conv, Layer, Linear, Padding, Pair, Pool, Scale, Shape
+from prunesweep.export.c.layers import (
+    Activation,
+    Array,
+    Conv,
+    Layer,
+    Linear,
+    Padding,
+    Pair,
+    Pool,
+    Scale,
+    Shape,
+    grouped,
+)
 
 SUPPORTED = (
     "convolution (2d), linear, batch normalization, max and average pooling (2d), ReLU, tanh, sigmoid, zero padding "
@@ -133,21 +145,14 @@ class _Arguments:
 def _conv(arguments: _Arguments) -> Conv:
     weight = arguments.array("weight")
     assert weight is not None
-    groups, outputs = arguments["groups"] or 1, len(weight)
     dilation = arguments.pair("dilation") or (1, 1)
-    inputs, within = weight.shape[1] * groups, weight.shape[1]
-    full = np.zeros((outputs, inputs, *weight.shape[2:]))
-    connected = np.zeros(full.shape, bool)
-    for output in range(outputs):
-        first = output // (outputs // groups) * within
-        full[output, first : first + within] = weight[output]
-        connected[output, first : first + within] = True
+    full, connected = grouped(weight, arguments["groups"] or 1)
     bias = arguments.array("bias")
     return Conv(
         arguments.name,
         full,
         connected,
-        np.zeros(outputs) if bias is None else bias,
+        np.zeros(len(weight)) if bias is None else bias,
         arguments.pair("stride") or (1, 1),
         _conv_padding(arguments, weight.shape[2:], dilation),
         dilation,

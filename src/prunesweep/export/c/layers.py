@@ -15,6 +15,25 @@ Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
+class Rescale:
+    """How the sums of an integer layer become its results: `quantization.operations.Affine`.
+
+    Attributes:
+        multipliers: Integers of 31 bits `[out]`.
+        shifts: From 1 to 62 `[out]`.
+        limit: The largest absolute value of a result.
+    """
+
+    multipliers: Array
+    shifts: Array
+    limit: int
+
+    def select(self, kept: Array) -> Rescale:
+        """Return the numbers of the output channels for which `kept` `[out]` is true."""
+        return replace(self, multipliers=self.multipliers[kept], shifts=self.shifts[kept])
+
+
+@dataclass(frozen=True)
 class Conv:
     """A convolution.
 
@@ -26,6 +45,7 @@ class Conv:
         stride: Distance between outputs.
         padding: Rows of zeros above and below, columns of zeros left and right: (top, bottom, left, right).
         dilation: Distance between the inputs of a window.
+        rescale: How its sums become results if weights and biases are integers, or None.
     """
 
     name: str
@@ -35,6 +55,7 @@ class Conv:
     stride: Pair = (1, 1)
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
     dilation: Pair = (1, 1)
+    rescale: Rescale | None = None
 
     def output_size(self, height: int, width: int) -> Pair:
         """Return the height and the width of the output for an input of this size, before padding."""
@@ -55,11 +76,13 @@ class Linear:
         name: The layer's name in the network.
         weight: `[out, in]`.
         bias: `[out]`.
+        rescale: How its sums become results if weights and biases are integers, or None.
     """
 
     name: str
     weight: Array
     bias: Array
+    rescale: Rescale | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +113,7 @@ class Pool:
         dilation: Distance between the inputs of a window.
         size: Height and width of the output.
         counts_padding: Whether an average also counts added rows and columns.
+        reciprocal: The multiplier and the shift that divide the sum of integers by the size of a window, or None.
     """
 
     name: str
@@ -100,6 +124,7 @@ class Pool:
     size: Pair
     dilation: Pair = (1, 1)
     counts_padding: bool = True
+    reciprocal: Pair | None = None
 
     def fits(self, height: int, width: int) -> bool:
         """Whether all windows are inside an input of this size."""
@@ -113,10 +138,11 @@ class Pool:
 
 @dataclass(frozen=True)
 class Activation:
-    """An activation, `relu`, `tanh` or `sigmoid`."""
+    """An activation, `relu`, `tanh`, `sigmoid`, or of integers `table`: the results for -127 to 127 `[255]`."""
 
     name: str
     kind: str
+    table: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -125,6 +151,23 @@ class Padding:
 
     name: str
     padding: tuple[int, int, int, int]
+
+
+def grouped(weight: Array, groups: int) -> tuple[Array, Array]:
+    """Return the weight and the connections of a grouped convolution, as `Conv` has them.
+
+    Args:
+        weight: `[out, in / groups, height, width]`.
+        groups: The number of groups.
+    """
+    outputs, within = weight.shape[:2]
+    full = np.zeros((outputs, within * groups, *weight.shape[2:]), weight.dtype)
+    connected = np.zeros(full.shape, bool)
+    for output in range(outputs):
+        first = output // (outputs // groups) * within
+        full[output, first : first + within] = weight[output]
+        connected[output, first : first + within] = True
+    return full, connected
 
 
 Head = Conv | Linear

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,13 +25,13 @@ class Function:
     Attributes:
         name: The name of the function. It has the parameters `in` and `out`.
         lines: Its text, with the arrays that it reads.
-        planes: The number of values that it needs in each of the buffers `PLANES`.
+        buffers: The number of values that it needs in static buffers, by name.
         nbytes: The size of its arrays.
     """
 
     name: str
     lines: list[str]
-    planes: list[int]
+    buffers: dict[str, int]
     nbytes: int
 
 
@@ -72,53 +73,85 @@ def function(name: str, stage: Stage, after: Stage | None, *, dense: bool) -> Fu
     """
     encoded = encode(stage, dense=dense)
     place = Place.before(after, stage)
-    bias = stage.head.bias.astype(np.float32)
     body = _conv(name, stage, encoded, place) if isinstance(stage.head, Conv) else _linear(name, stage, encoded)
-    clear = (
-        []
-        if place.size == np.prod(stage.output_shape)
-        else [f"for (int i = 0; i < {place.size}; i++)", "    out[i] = 0;"]
+    planes = plane_sizes(stage.tail, stage.head_shape[1:]) if isinstance(stage.head, Conv) else [0, 0]
+    return framed(
+        name,
+        summary(stage, encoded),
+        {**arrays_of(_in_order(stage, encoded)), "bias": stage.head.bias.astype(np.float32)},
+        ("float", "float"),
+        [*cleared(stage, place), *body],
+        dict(zip(PLANES, planes, strict=True)),
     )
+
+
+def framed(
+    name: str,
+    about: str,
+    arrays: Mapping[str, Array],
+    types: tuple[str, str],
+    body: Sequence[str],
+    buffers: dict[str, int],
+) -> Function:
+    """Return a function.
+
+    Args:
+        name: Its name.
+        about: The text of the comment before it.
+        arrays: The arrays that it reads, by the last part of their names.
+        types: The types of values in `in` and `out`.
+        body: The lines of its body.
+        buffers: The number of values that it needs in static buffers, by name.
+    """
+    constants = {part: array for part, array in arrays.items() if array.size}  # C does not have arrays without elements
     lines = [
-        f"/* {_summary(stage, encoded)} */",
-        *_constants(name, encoded, stage),
-        *constant(f"{name}_bias", bias),
+        f"/* {about} */",
+        *(line for part, array in constants.items() for line in constant(f"{name}_{part}", array)),
         "",
-        f"static void {name}(const float *restrict in, float *restrict out)",
+        f"static void {name}(const {types[0]} *restrict in, {types[1]} *restrict out)",
         "{",
-        *(f"    {line}" for line in [*clear, *body]),
+        *(f"    {line}" for line in body),
         "}",
         "",
     ]
-    planes = plane_sizes(stage.tail, stage.head_shape[1:]) if isinstance(stage.head, Conv) else [0, 0]
-    return Function(name, lines, planes, encoded.nbytes + bias.nbytes)
+    return Function(name, lines, buffers, sum(array.nbytes for array in arrays.values()))
 
 
-def _summary(stage: Stage, encoded: Sparse | Dense) -> str:
+def cleared(stage: Stage, place: Place) -> list[str]:
+    """Return the lines that set the padding around the result of `stage` to zero, and with it all of the result."""
+    if place.size == np.prod(stage.output_shape):
+        return []
+    return [f"for (int i = 0; i < {place.size}; i++)", "    out[i] = 0;"]
+
+
+def summary(stage: Stage, encoded: Sparse | Dense) -> str:
+    """Return a description of `stage` in one line."""
     kind = "convolution" if isinstance(stage.head, Conv) else "linear layer"
     shapes = " -> ".join("x".join(map(str, shape)) for shape in (stage.input_shape, stage.output_shape))
     form = "stored densely" if isinstance(encoded, Dense) else f"{encoded.weights.size} weights stored sparsely"
     return f"A {kind}, {shapes}, {form}."
 
 
-def _constants(name: str, encoded: Sparse | Dense, stage: Stage) -> list[str]:
+def arrays_of(encoded: Sparse | Dense) -> dict[str, Array]:
+    """Return the arrays of weights by name."""
     if isinstance(encoded, Dense):
-        weights = encoded.weights if isinstance(stage.head, Conv) else _by_blocks(encoded.weights)
-        return constant(f"{name}_weights", weights)
+        return {"weights": encoded.weights}
     if not encoded.weights.size:
-        return []  # C does not have arrays without elements
-    arrays = {"counts": encoded.counts, "places": encoded.places, "weights": encoded.weights}
-    return [line for part, array in arrays.items() for line in constant(f"{name}_{part}", array)]
+        return {}
+    return {"counts": encoded.counts, "places": encoded.places, "weights": encoded.weights}
 
 
-def _by_blocks(weights: Array) -> Array:
-    """Return `weights` `[in, out]` in the order in which the blocks of outputs read them."""
+def _in_order(stage: Stage, encoded: Sparse | Dense) -> Sparse | Dense:
+    """Return the weights of a dense linear layer in the order in which the blocks of outputs read them."""
+    if isinstance(encoded, Sparse) or isinstance(stage.head, Conv):
+        return encoded
+    weights = encoded.weights
     parts = [
         weights[:, block.begin + repeat * block.width :][:, : block.width].reshape(-1)
         for block in blocks(1, weights.shape[1])
         for repeat in range(block.repeats)
     ]
-    return np.concatenate(parts)
+    return Dense(np.concatenate(parts))
 
 
 def _conv(name: str, stage: Stage, encoded: Sparse | Dense, place: Place) -> list[str]:
@@ -126,7 +159,7 @@ def _conv(name: str, stage: Stage, encoded: Sparse | Dense, place: Place) -> lis
     pooled = any(not isinstance(step, Activation) for step in stage.tail)
     to, stride = (PLANES[0], width) if pooled else ("target", place.row)
     empty = isinstance(encoded, Sparse) and not encoded.weights.size
-    start, loops, source, end = _weights(name, stage, encoded)
+    start, loops, source, end = loops_of(name, stage, encoded)
     body = [
         f"float *target = out + channel * {place.channel} + {place.first};",
         f"const float bias = {name}_bias[channel];",
@@ -136,33 +169,35 @@ def _conv(name: str, stage: Stage, encoded: Sparse | Dense, place: Place) -> lis
         *tail(stage.tail, (height, width), "target", place.row),
     ]
     return [
-        *_pointers(name, encoded, unused=empty),
+        *pointers(name, encoded),
         f"for (int channel = 0; channel < {channels}; channel++) {{",
         *(f"    {line}" for line in body),
         "}",
     ]
 
 
-def _pointers(name: str, encoded: Sparse | Dense, *, unused: bool) -> list[str]:
-    if unused:
+def pointers(name: str, encoded: Sparse | Dense) -> list[str]:
+    """Return the lines that declare pointers to the first weight and its place."""
+    if not encoded.weights.size:
         return ["(void)in;"]
-    weight = f"const float *weight = {name}_weights;"
+    weight = f"const {type_of(encoded.weights)} *weight = {name}_weights;"
     return (
         [weight] if isinstance(encoded, Dense) else [f"const {type_of(encoded.places)} *place = {name}_places;", weight]
     )
 
 
-def _weights(name: str, stage: Stage, encoded: Sparse | Dense) -> tuple[list[str], list[str], str, list[str]]:
+def loops_of(name: str, stage: Stage, encoded: Sparse | Dense) -> tuple[list[str], list[str], str, list[str]]:
     """Return how a convolution reads the weights of one channel.
 
     Returns:
         The lines before all loops, the loops over weights, the address of a weight's input for the first window, and
         the lines after all loops.
     """
+    kind = type_of(encoded.weights)
     if isinstance(encoded, Sparse):
         if not encoded.weights.size:
             return [], [], "", []
-        loop = ["for (int k = 0; k < count; k++) {", "    const float w = weight[k];"]
+        loop = ["for (int k = 0; k < count; k++) {", f"    const {kind} w = weight[k];"]
         return (
             [f"const int count = {name}_counts[channel];"],
             loop,
@@ -174,11 +209,11 @@ def _weights(name: str, stage: Stage, encoded: Sparse | Dense) -> tuple[list[str
     _, height, width = stage.padded_shape
     down, right = stage.head.dilation
     loops = [
-        "const float *next = weight;",
+        f"const {kind} *next = weight;",
         f"for (int i = 0; i < {inputs}; i++) {{",
         f"    for (int r = 0; r < {rows}; r++) {{",
         f"        for (int c = 0; c < {columns}; c++) {{",
-        "            const float w = *next++;",
+        f"            const {kind} w = *next++;",
     ]
     source = f"in + i * {height * width} + r * {down * width} + c * {right}"
     return [], loops, source, [f"weight += {inputs * rows * columns};"]
@@ -217,27 +252,30 @@ def _linear(name: str, stage: Stage, encoded: Sparse | Dense) -> list[str]:
     inputs, outputs = stage.input_shape[0], stage.head_shape[0]
     steps = [step for step in stage.tail if isinstance(step, Activation)]
     lines = (
-        _sparse_linear(name, encoded, inputs, outputs)
+        [
+            f"for (int i = 0; i < {outputs}; i++)",
+            f"    out[i] = {name}_bias[i];",
+            *sparse_linear(name, encoded, inputs, "out", "float"),
+        ]
         if isinstance(encoded, Sparse)
         else _dense_linear(name, inputs, outputs)
     )
     return [*lines, *activations(steps, "out", (1, outputs), outputs)]
 
 
-def _sparse_linear(name: str, encoded: Sparse, inputs: int, outputs: int) -> list[str]:
-    lines = [f"for (int i = 0; i < {outputs}; i++)", f"    out[i] = {name}_bias[i];"]
+def sparse_linear(name: str, encoded: Sparse, inputs: int, sums: str, kind: str) -> list[str]:
+    """Return the lines that add each weight times its input, whose type is `kind`, to the array `sums`."""
     if not encoded.weights.size:
-        return ["(void)in;", *lines]
+        return ["(void)in;"]
     asks = encoded.weights.size >= LONG_ROW * inputs
     return [
-        *_pointers(name, encoded, unused=False),
-        *lines,
+        *pointers(name, encoded),
         f"for (int i = 0; i < {inputs}; i++) {{",
         f"    const int count = {name}_counts[i];",
-        "    const float v = in[i];",
+        f"    const {kind} v = in[i];",
         *(["    if (v != 0)"] if asks else []),
         f"    {'    ' * asks}for (int k = 0; k < count; k++)",
-        f"    {'    ' * asks}    out[place[k]] += weight[k] * v;",
+        f"    {'    ' * asks}    {sums}[place[k]] += weight[k] * v;",
         "    place += count;",
         "    weight += count;",
         "}",

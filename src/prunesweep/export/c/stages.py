@@ -81,7 +81,16 @@ def build_stages(layers: Iterable[Layer], shape: Shape, pixels: Scale) -> list[S
     Raises:
         NotSupported: Zero padding is not followed by a convolution.
     """
-    stages = [Stage(_each_channel(pixels), (), shape)]
+    return _without_scales(fuse(layers, Stage(each_channel(pixels), (), shape)))
+
+
+def fuse(layers: Iterable[Layer], first: Stage) -> list[Stage]:
+    """Return `first` and the stages of the layers that follow it.
+
+    Raises:
+        NotSupported: Zero padding is not followed by a convolution.
+    """
+    stages = [first]
     for layer in _with_merged_padding(layers):
         last = stages[-1]
         if isinstance(layer, Scale) and not last.tail and len(layer.factor) == len(last.head.weight):
@@ -89,14 +98,14 @@ def build_stages(layers: Iterable[Layer], shape: Shape, pixels: Scale) -> list[S
         elif isinstance(layer, Pool | Activation):
             stages[-1] = replace(last, tail=(*last.tail, layer))
         else:
-            head = _each_channel(layer) if isinstance(layer, Scale) else layer
+            head = each_channel(layer) if isinstance(layer, Scale) else layer
             before = last.output_shape
             vector = isinstance(head, Linear) or head.weight.shape[1] != before[0]
             stages.append(Stage(head, (), (int(np.prod(before)), 1, 1) if vector else before))
-    return [replace(stage, tail=pooling_first(stage.tail)) for stage in _without_scales(stages)]
+    return [replace(stage, tail=pooling_first(stage.tail)) for stage in stages]
 
 
-def _each_channel(scale: Scale) -> Conv:
+def each_channel(scale: Scale) -> Conv:
     """Return `scale` as a convolution of one value in each channel."""
     weight = np.diag(scale.factor)[:, :, None, None]
     return Conv(scale.name, weight, np.eye(len(weight), dtype=bool)[:, :, None, None], scale.summand)

@@ -38,7 +38,8 @@ def _with_inputs(stage: Stage, kept: Array) -> Stage:
 
 
 def _with_outputs(stage: Stage, kept: Array) -> Stage:
-    head = replace(stage.head, weight=stage.head.weight[kept], bias=stage.head.bias[kept])
+    rescale = stage.head.rescale.select(kept) if stage.head.rescale else None
+    head = replace(stage.head, weight=stage.head.weight[kept], bias=stage.head.bias[kept], rescale=rescale)
     if isinstance(head, Conv):
         head = replace(head, connected=head.connected[kept])
     return replace(stage, head=head)
