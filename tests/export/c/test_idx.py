@@ -1,7 +1,10 @@
 import numpy as np
 import torch
 from c_files import described, images_like
+from hypothesis import given
+from hypothesis import strategies as st
 
+from prunesweep.data.settings import DIVISORS
 from prunesweep.export.c.idx import dump, pixels
 
 
@@ -26,3 +29,19 @@ def test_the_pixels_of_normalized_images() -> None:
 def test_other_values_are_floating_point_numbers() -> None:
     description = described((1, 1, 2), scale="none")
     assert pixels(torch.tensor([[[[1.0, -2.0]]]]), description).tolist() == [[[0.75, -0.75]]]
+
+
+@given(
+    st.lists(st.floats(-(2.0**90), 2.0**90, width=32), min_size=1, max_size=50),
+    st.sampled_from(["none", "1/255", "1/256"]),
+)
+def test_the_normalized_values_of_pixels_are_exactly_those_of_the_images(read: list[float], scale: str) -> None:
+    description = described((1, 1, 1), scale=scale, mean=[0.4], std=[0.3])
+    mean, std = torch.tensor(0.4), torch.tensor(0.3)
+
+    def normalized(values: torch.Tensor) -> torch.Tensor:
+        return (values / DIVISORS[scale] - mean) / std
+
+    images = normalized(torch.tensor(read).view(-1, 1, 1, 1))
+    found = torch.from_numpy(pixels(images, description)).float().view_as(images)
+    assert torch.equal(normalized(found), images)

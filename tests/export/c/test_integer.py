@@ -9,6 +9,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from prunesweep.data.settings import DIVISORS
 from prunesweep.export.c.compiler import find_compiler
 from prunesweep.export.c.form import build, run
 from prunesweep.export.c.integer import integer_file, integer_stages
@@ -102,9 +103,8 @@ def test_pixels_that_are_not_bytes(scale: str) -> None:
     """The program reads pixels that give exactly the normalized values."""
     description, compiler = described((1, 4, 5), 3, scale=scale), find_compiler()
     assert compiler is not None
-    generator = torch.Generator().manual_seed(0)
-    divisor = 1.0 if scale == "none" else 256.0
-    images = (torch.randn(500, 1, 4, 5, generator=generator) * divisor / divisor - 0.25) / 0.5
+    read = torch.randn(500, 1, 4, 5, generator=torch.Generator().manual_seed(0))
+    images = (read / DIVISORS[scale] - 0.25) / 0.5
     program = integers(sparse(nn.Sequential(nn.Flatten(), nn.Linear(20, 3))), images)
     built = build(compiler, integer_file(program, description).encode())
     assert torch.equal(run(built, images, description), program(images))

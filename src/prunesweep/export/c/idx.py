@@ -36,5 +36,36 @@ def pixels(images: Tensor, description: Description) -> Array:
     values = (images.double().numpy() * std + mean) * DIVISORS[description.scale]
     whole = np.rint(values)
     is_image = bool((np.abs(values - whole) < NEAR).all()) and whole.min() >= 0 and whole.max() <= 255
-    result: Array = whole.astype(np.uint8) if is_image else values.astype(np.float32)
+    result = whole.astype(np.uint8) if is_image else _exact(values.astype(np.float32), images.numpy(), description)
     return result[:, 0] if result.shape[1] == 1 else result
+
+
+def _exact(approximate: Array, images: Array, description: Description) -> Array:
+    """Return float32 pixels whose normalized values are exactly `images`, if these are normalized pixels.
+
+    The approximate ones are a rounding error away, and could become other integers in an integer program.
+    """
+    divisor = np.float32(DIVISORS[description.scale])
+    mean, std = (np.array(each, np.float32).reshape(1, -1, 1, 1) for each in (description.mean, description.std))
+
+    def normalized(values: Array) -> Array:
+        with np.errstate(over="ignore"):  # large numbers become infinite
+            result: Array = (values / divisor - mean) / std
+        return result
+
+    low, high = np.full(images.shape, -LARGEST_KEY), np.full(images.shape, LARGEST_KEY)
+    while (low < high).any():  # find the smallest pixels whose normalized values are not below the images
+        middle = (low + high) // 2
+        reached = normalized(_number_at(middle)) >= images
+        low, high = np.where(reached, low, middle + 1), np.where(reached, middle, high)
+    return np.where(normalized(approximate) == images, approximate, _number_at(high))
+
+
+LARGEST_KEY = 0x7F7FFFFF
+"""The key of the largest finite float32 number: the keys of numbers in ascending order are consecutive integers."""
+
+
+def _number_at(key: Array) -> Array:
+    """Return the float32 numbers with the given keys."""
+    bits: Array = np.where(key < 0, 0x80000000 - key, key).astype(np.uint32)
+    return bits.view(np.float32)

@@ -19,6 +19,7 @@ static void fault(void)
         __asm__ volatile("mov r0, #0x18\n ldr r1, =0x20023\n bkpt 0xAB" ::: "r0", "r1"); /* exit with a failure */
 }
 
-__attribute__((section(".vectors"), used)) static const void *const vectors[16] = {
-    &stack_top, (void *)reset, (void *)fault, (void *)fault, (void *)fault, (void *)fault, (void *)fault,
-};
+__attribute__((section(".vectors"), used)) static const struct {
+    const void *stack;
+    void (*handlers[15])(void);
+} vectors = {&stack_top, {reset, fault, fault, fault, fault, fault}};
