@@ -14,9 +14,6 @@ from prunesweep.export.description import Description
 CODES = {"u1": 0x08, "i4": 0x0C, "f4": 0x0D}
 """Type -> its code in http://yann.lecun.com/exdb/mnist."""
 
-NEAR = 1e-2
-"""How far a pixel computed from its normalized value may be from the whole number that it was."""
-
 
 def dump(array: Array) -> bytes:
     """Return the content of an IDX file with `array`: uint8, int32 or float32."""
@@ -32,12 +29,20 @@ def pixels(images: Tensor, description: Description) -> Array:
         `[n, height, width]` with one channel, otherwise `[n, channels, height, width]`. uint8 if all values are whole
         numbers from 0 to 255, as in image files, otherwise float32.
     """
-    mean, std = (np.array(values).reshape(1, -1, 1, 1) for values in (description.mean, description.std))
+    mean, std = (np.array(each).reshape(1, -1, 1, 1) for each in (description.mean, description.std))
     values = (images.double().numpy() * std + mean) * DIVISORS[description.scale]
-    whole = np.rint(values)
-    is_image = bool((np.abs(values - whole) < NEAR).all()) and whole.min() >= 0 and whole.max() <= 255
-    result = whole.astype(np.uint8) if is_image else _exact(values.astype(np.float32), images.numpy(), description)
+    whole = np.rint(values).clip(0, 255).astype(np.uint8)
+    is_image = np.array_equal(_normalized(whole, description), images.numpy())
+    result = whole if is_image else _exact(values.astype(np.float32), images.numpy(), description)
     return result[:, 0] if result.shape[1] == 1 else result
+
+
+def _normalized(values: Array, description: Description) -> Array:
+    """Return normalized pixels, with the operations with which data sets are normalized."""
+    mean, std = (np.array(each, np.float32).reshape(1, -1, 1, 1) for each in (description.mean, description.std))
+    with np.errstate(over="ignore"):  # large numbers become infinite
+        result: Array = (values.astype(np.float32) / np.float32(DIVISORS[description.scale]) - mean) / std
+    return result
 
 
 def _exact(approximate: Array, images: Array, description: Description) -> Array:
@@ -45,20 +50,12 @@ def _exact(approximate: Array, images: Array, description: Description) -> Array
 
     The approximate ones are a rounding error away, and could become other integers in an integer program.
     """
-    divisor = np.float32(DIVISORS[description.scale])
-    mean, std = (np.array(each, np.float32).reshape(1, -1, 1, 1) for each in (description.mean, description.std))
-
-    def normalized(values: Array) -> Array:
-        with np.errstate(over="ignore"):  # large numbers become infinite
-            result: Array = (values / divisor - mean) / std
-        return result
-
     low, high = np.full(images.shape, -LARGEST_KEY), np.full(images.shape, LARGEST_KEY)
     while (low < high).any():  # find the smallest pixels whose normalized values are not below the images
         middle = (low + high) // 2
-        reached = normalized(_number_at(middle)) >= images
+        reached = _normalized(_number_at(middle), description) >= images
         low, high = np.where(reached, low, middle + 1), np.where(reached, middle, high)
-    return np.where(normalized(approximate) == images, approximate, _number_at(high))
+    return np.where(_normalized(approximate, description) == images, approximate, _number_at(high))
 
 
 LARGEST_KEY = 0x7F7FFFFF
