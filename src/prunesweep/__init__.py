@@ -19,6 +19,7 @@ organised in the order of the pipeline, and each folder imports only from those 
 - `experiment`: a run from its configuration to its result; reproducing a saved run
 - `report`: tables, figures and the web page
 - `export`: networks in other file formats, verified
+- `bench`: latencies and file sizes of networks
 - `search`: multi-objective searches
 - `api`: the functions that this package offers, and the start of runs
 - `cli`: the `prunesweep` command

@@ -96,8 +96,8 @@ def export(run: RunDirectory, config: RunConfig, form: str, out: Path | None, dt
     expected = compute_logits(network, context.data.test)
     _check_result(run, config, context, weights, accuracy(expected, context.data.test))
     computes_integers = isinstance(network, IntegerNetwork)
-    description = _describe(run, config, form, context)
-    content = _write(network if computes_integers else _contiguous(context, weights), chosen, description)
+    description = describe(run, config, form, context)
+    content = pack_network(chosen, network if computes_integers else _contiguous(context, weights), description)
     obstacle = chosen.obstacle()
     measured, difference = None, None
     if obstacle is None:
@@ -244,10 +244,14 @@ def _contiguous(context: Context, weights: Mapping[str, Tensor]) -> nn.Module:
     return model.eval()
 
 
-def _write(network: nn.Module, form: Format, description: Description) -> bytes:
-    """Return the content of a file with the run's network."""
+def pack_network(form: Format, model: nn.Module, description: Description) -> bytes:
+    """Return the content of a file with `model`, in evaluation mode.
+
+    Raises:
+        UsageError: The network cannot be written in the format.
+    """
     try:
-        return pack(form, network, description)
+        return pack(form, model, description)
     except UsageError:
         raise
     except Exception as error:  # a custom network may use operations that the format does not support
@@ -256,7 +260,8 @@ def _write(network: nn.Module, form: Format, description: Description) -> bytes:
         ) from error
 
 
-def _describe(run: RunDirectory, config: RunConfig, form: str, context: Context) -> Description:
+def describe(run: RunDirectory, config: RunConfig, form: str, context: Context) -> Description:
+    """Return the description of the network of `run` in a file of the format `form`."""
     dataset, found, result = config.dataset, context.facts, run.result
     common = ("name", "root", "mean", "std", "scale")
     data = {} if dataset.name in SOURCES else {k: v for k, v in asdict(dataset).items() if k not in common}
