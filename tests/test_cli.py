@@ -1,4 +1,5 @@
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -9,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from fakes import Scores, fake_methods
-from support import Command
+from support import Command, Completed
 
 from prunesweep import cli
 from prunesweep.cli import main
@@ -20,7 +21,7 @@ from prunesweep.results.result import write_failed
 from prunesweep.store.entries import entry_path
 from prunesweep.store.store import Store
 
-VERBS = ("run", "report", "compare", "confirm", "reproduce", "export", "evaluate", "store")
+VERBS = ("run", "report", "compare", "confirm", "reproduce", "export", "evaluate", "bench", "store")
 
 
 def test_the_installed_command_lists_its_verbs() -> None:
@@ -275,3 +276,33 @@ def test_a_benchmark_is_a_sweep(run_py: Command, tmp_path: Path) -> None:
     assert done.code == 1
     assert "experiment=benchmark: is a sweep. Add -m" in done.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_bench_prints_tables_and_writes_json(
+    completed: Completed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = completed("train.epochs=0", "finetune.epochs=0", "prune.amount=0.9")
+    file = tmp_path / "bench.json"
+    assert main(["bench", str(run), str(run), "--rounds", "1", "--json", str(file)]) == 0
+    printed = capsys.readouterr().out
+    assert f"{run}: lenet_300_100, " in printed
+    assert "torch, sparse CSR" in printed
+    assert printed.splitlines()[-1] == str(file)
+    assert len(json.loads(file.read_text())["runs"]) == 1
+
+
+def test_bad_input_of_bench_is_one_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    failed = tmp_path / "failed"
+    (failed / ".hydra").mkdir(parents=True)
+    write_failed(failed, [], ValueError("why"))
+    cases = {
+        (str(tmp_path / "absent"),): "is not a run directory",
+        (str(failed),): "the run did not complete (failed: why)",
+        (str(failed), "--rounds", "0"): "--rounds=0: must be at least 1",
+        (str(failed), "--json", str(tmp_path)): f"--json={tmp_path}: is a directory. Give a file.",
+    }
+    for arguments, message in cases.items():
+        assert main(["bench", *arguments]) == 1
+        printed = capsys.readouterr()
+        assert message in printed.err
+        assert (printed.err.count("\n"), printed.out) == (1, "")

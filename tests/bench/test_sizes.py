@@ -19,7 +19,8 @@ def test_sizes_are_those_of_whole_files_of_every_format() -> None:
     model, description = network(), described((1, 4, 4), 3)
     sizes, notes = file_sizes(model, description)
     content = pack(csr.FORMAT, model, replace(description, format="csr"))
-    assert (list(sizes), notes) == (list(FORMATS), [])
+    assert set(sizes) >= {"safetensors", "torch", "csr", "compact", "c"}
+    assert len(sizes) + len(notes) == len(FORMATS)  # a note for each extra that is not installed
     assert sizes["csr"].plain == len(content)
     assert sizes["csr"].gzipped == len(gzip.compress(content, 9))
 
@@ -30,5 +31,5 @@ def test_a_format_that_cannot_contain_the_network_is_left_out_with_a_note(monkey
 
     monkeypatch.setitem(FORMATS, "csr", replace(csr.FORMAT, save=refuse))
     sizes, notes = file_sizes(network(), described((1, 4, 4), 3))
-    assert list(sizes) == [name for name in FORMATS if name != "csr"]
-    assert notes == ["--format=csr: not today."]
+    assert "csr" not in sizes
+    assert "--format=csr: not today." in notes

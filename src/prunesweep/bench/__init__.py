@@ -4,6 +4,11 @@
 - `c_library.py`: C files as shared libraries that time themselves
 - `latency.py`: the latency of one network as a C file
 - `sizes.py`: the sizes of a network in all export formats
+- `sparse_torch.py`: networks with torch's sparse tensors
+- `variants.py`: the ways to compute a network that are compared
+- `measure.py`: the measurements of a run
+- `machine.py`: the processor and the versions
+- `output.py`: tables on the terminal, and JSON
 
 May import everything except `search/`, `api/` and `cli`.
 """

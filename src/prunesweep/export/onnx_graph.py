@@ -81,6 +81,7 @@ def _session(content: bytes) -> Any:
     _limit_memory()
     options = onnxruntime.SessionOptions()
     options.add_session_config_entry("session.use_env_allocators", "1")
+    options.intra_op_num_threads = 1  # like torch in `prunesweep evaluate`
     options.log_severity_level = 4  # errors are raised; they must not be printed as well
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
