@@ -14,7 +14,8 @@ def test_the_copy_computes_the_same_with_sparse_weights() -> None:
             nn.BatchNorm2d(6),
             nn.ReLU(),
             nn.Sequential(nn.Flatten(), nn.Linear(6 * 4 * 6, 5, bias=False), nn.Tanh(), nn.Linear(5, 3)),
-        )
+        ),
+        amount=0.2,
     )
     copied = sparse_copy(model)
     images = torch.randn(7, 4, 8, 8, generator=torch.Generator().manual_seed(0))
