@@ -82,7 +82,7 @@ LONG_TESTS = (
     "tests/plugins/test_search_sweeper.py::test_a_search_with_halving",
     "tests/plugins/test_search_sweeper.py::test_failures_are_recorded",
     "tests/report/render/test_page.py::test_ten_thousand_runs",
-    "tests/test_cli.py::test_a_benchmark_ends",
+    "tests/cli/test_compare.py::test_a_benchmark_ends",
     "tests/test_faults.py",
     "tests/test_golden.py::test_a_portable_run",
     "tests/test_own_data.py::test_a_published_data_set",

@@ -18,6 +18,7 @@ PLUGINS = "hydra_plugins/prunesweep_plugins"
 WITHOUT_OWN_TEST = {
     "__init__.py",
     "__main__.py",
+    *(f"cli/{name}.py" for name in ("arguments", "confirm", "evaluate", "reproduce", "verb")),
     "export/c/source.py",
     "export/invalid.py",
     "export/rebuild.py",

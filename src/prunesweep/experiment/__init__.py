@@ -6,5 +6,5 @@
 - `saved.py`: loads the configuration and the weights of a saved run
 - `reproduce.py`: runs a saved configuration again and compares the two run directories
 
-May import everything from `errors.py` to `config.py`, but not `report/`, `export/`, `search/` and `cli.py`.
+May import everything from `errors.py` to `config.py`, but not `report/`, `export/`, `search/` and `cli/`.
 """

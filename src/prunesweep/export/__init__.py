@@ -14,5 +14,5 @@
 - `verify.py`: comparison of two networks on the same images
 - `invalid.py`: the error for invalid content
 
-May import everything from `errors.py` to `experiment/`, but not `report/`, `search/` and `cli.py`.
+May import everything from `errors.py` to `experiment/`, but not `report/`, `search/` and `cli/`.
 """
