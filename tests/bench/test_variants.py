@@ -46,3 +46,9 @@ def test_a_layer_that_a_variant_does_not_support_is_named() -> None:
     assert any(
         note.startswith("C, sparse is left out: --format=c: 1: GELU (gelu) cannot be exported") for note in notes
     )
+
+
+def test_an_operation_that_a_variant_does_not_support_is_a_note() -> None:
+    _, notes = timers(subject(nn.Flatten(2), nn.Linear(16, 16)), 1)  # a linear layer of [n, 1, 16]
+    (note,) = [note for note in notes if note.startswith("torch, sparse CSR")]
+    assert note.startswith("torch, sparse CSR is left out: it cannot compute this network (RuntimeError: ")

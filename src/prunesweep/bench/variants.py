@@ -14,7 +14,8 @@ from prunesweep.errors import UsageError
 from prunesweep.export import onnx_graph
 from prunesweep.export.c.generate import c_file
 from prunesweep.export.description import Description
-from prunesweep.export.formats import pack
+from prunesweep.export.formats import summary
+from prunesweep.export.write import pack_network
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Subject:
 
 
 def _onnx(subject: Subject, batch: int) -> Timer:
-    content = pack(onnx_graph.FORMAT, subject.dense, replace(subject.description, format="onnx"))
+    content = pack_network(onnx_graph.FORMAT, subject.dense, replace(subject.description, format="onnx"))
     return python_timer(onnx_graph.load(content, subject.description), subject.images.contiguous(), batch)
 
 
@@ -62,7 +63,11 @@ def timers(subject: Subject, batch: int) -> tuple[dict[str, Timer], list[str]]:
     result, notes = {}, []
     for name, make in VARIANTS.items():
         try:
-            result[name] = make(subject, batch)
+            timer = make(subject, batch)
+            timer(1)
+            result[name] = timer
         except UsageError as error:
             notes.append(f"{name} is left out: {error}")
+        except Exception as error:  # a custom network may use operations that a variant does not support
+            notes.append(f"{name} is left out: it cannot compute this network ({summary(error)}).")
     return result, notes
