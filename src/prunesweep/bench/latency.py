@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from prunesweep.bench.c_library import c_timer
 from prunesweep.bench.timing import Times, interleaved
-from prunesweep.export.c.generate import c_file
+from prunesweep.export.c.form import save
 from prunesweep.export.description import Description
 
 ROUNDS = 30
@@ -27,5 +27,5 @@ def latency_us(model: nn.Module, description: Description, images: Tensor, *, ro
         NotSupported: The network contains something that C files cannot contain.
         UsageError: This machine does not have a C compiler, or the compiler fails.
     """
-    timer = c_timer(c_file(model, description), description, images, 1)
+    timer = c_timer(save(model, description).decode(), description, images, 1)
     return interleaved({"c": timer}, rounds)["c"]

@@ -12,6 +12,7 @@ from prunesweep.bench.sparse_torch import sparse_copy
 from prunesweep.bench.timing import Timer, python_timer
 from prunesweep.errors import UsageError
 from prunesweep.export import onnx_graph
+from prunesweep.export.c.form import save
 from prunesweep.export.c.generate import c_file
 from prunesweep.export.description import Description
 from prunesweep.export.formats import summary
@@ -40,8 +41,8 @@ def _onnx(subject: Subject, batch: int) -> Timer:
     return python_timer(onnx_graph.load(content, subject.description), subject.images.contiguous(), batch)
 
 
-def _c(model: nn.Module, subject: Subject, batch: int, *, dense: bool) -> Timer:
-    return c_timer(c_file(model, subject.description, dense=dense), subject.description, subject.images, batch)
+def _c(text: str, subject: Subject, batch: int) -> Timer:
+    return c_timer(text, subject.description, subject.images, batch)
 
 
 SPARSE_C = "C, sparse"
@@ -52,8 +53,8 @@ VARIANTS: Mapping[str, Callable[[Subject, int], Timer]] = {
     "torch, masked": lambda subject, batch: python_timer(subject.pruned, subject.images, batch),
     "torch, sparse CSR": lambda subject, batch: python_timer(sparse_copy(subject.pruned), subject.images, batch),
     "onnxruntime, dense": _onnx,
-    "C, dense": lambda subject, batch: _c(subject.dense, subject, batch, dense=True),
-    SPARSE_C: lambda subject, batch: _c(subject.pruned, subject, batch, dense=False),
+    "C, dense": lambda subject, batch: _c(c_file(subject.dense, subject.description, dense=True), subject, batch),
+    SPARSE_C: lambda subject, batch: _c(save(subject.pruned, subject.description).decode(), subject, batch),
 }
 """Name -> function that returns a timer of batches of a given size. It raises a UsageError if it is not possible."""
 
