@@ -2,10 +2,10 @@ import pytest
 import torch
 from support import Completed
 
-from prunesweep.bench.measure import BATCHES, measure, subject_of
+from prunesweep.bench.measure import BATCHES, INTEGERS, measure, subject_of
 from prunesweep.bench.variants import VARIANTS
-from prunesweep.errors import UsageError
 from prunesweep.experiment.saved import completed_run, load_config
+from prunesweep.quantization.integer import IntegerNetwork
 
 UNTRAINED = ("model=lenet_300_100", "train.epochs=0", "finetune.epochs=0", "prune.amount=0.9")
 
@@ -44,8 +44,13 @@ def test_a_run_is_measured_and_nothing_is_written(completed: Completed, monkeypa
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
-def test_an_integer_network_is_refused(completed: Completed) -> None:
+def test_the_c_file_of_an_integer_network_computes_with_integers(completed: Completed) -> None:
     run = completed_run(completed(*UNTRAINED, "quantize=int8"))
     config, _ = load_config(run)
-    with pytest.raises(UsageError, match="quantize=int8"):
-        measure(run, config, 1)
+    subject = subject_of(run, config)
+    assert isinstance(subject.exported, IntegerNetwork)
+    assert not isinstance(subject.pruned, IntegerNetwork)
+    measurement = measure(run, config, 1)
+    assert list(measurement.sizes) == ["c"]
+    assert INTEGERS in measurement.notes
+    assert "torch, masked" in measurement.times[1]

@@ -15,7 +15,8 @@ def subject(*layers: nn.Module) -> Subject:
     """A network for images of 4 x 4 pixels."""
     description = described((1, 4, 4), 3)
     model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(16, 3)).eval()
-    return Subject(model, sparse(model), description, images_like(description))
+    pruned = sparse(model)
+    return Subject(model, pruned, pruned, description, images_like(description))
 
 
 @NEEDS_COMPILER

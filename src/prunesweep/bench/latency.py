@@ -18,7 +18,8 @@ def latency_us(model: nn.Module, description: Description, images: Tensor, *, ro
     The time depends on the images, because the file skips inputs of zero: measure with images of the data set.
 
     Args:
-        model: The network in evaluation mode, on the CPU, with pruned weights exactly zero. It is not modified.
+        model: The network in evaluation mode, on the CPU, with pruned weights exactly zero, or an `IntegerNetwork`. It
+            is not modified.
         description: Its data. Of the network's own figures, such as its accuracy, nothing is used.
         images: Normalized images `[n, channels, height, width]`, which are classified in turn.
         rounds: The number of measurements, at least 1.

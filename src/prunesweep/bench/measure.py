@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import torch
-
 from prunesweep.bench.sizes import file_sizes
 from prunesweep.bench.timing import Times, interleaved
-from prunesweep.bench.variants import Subject, timers
+from prunesweep.bench.variants import SPARSE_C, Subject, timers
 from prunesweep.chain.context import Context
 from prunesweep.chain.state import State
 from prunesweep.config import RunConfig
 from prunesweep.data.layout import in_layout
-from prunesweep.errors import UsageError
 from prunesweep.experiment.device import use_device
 from prunesweep.experiment.saved import load_weights
-from prunesweep.export.write import FileSize, describe
+from prunesweep.export.write import FileSize, contiguous, describe, network_of
 from prunesweep.models.tensors import own_tensors
-from prunesweep.quantization.settings import Int8
+from prunesweep.quantization.integer import IntegerNetwork
 from prunesweep.results.run_directory import RunDirectory
 
 BATCHES = (1, 256)
 """The numbers of images."""
 THREADS = 1
+INTEGERS = (
+    f"{SPARSE_C} computes with 8-bit integers, as the run does (quantize=int8). The variants in torch compute with the "
+    "real values of its weights."
+)
 
 
 @dataclass(frozen=True)
@@ -56,20 +56,14 @@ def measure(run: RunDirectory, config: RunConfig, rounds: int) -> Measurement:
     Raises:
         UsageError: The files of the run cannot be read or do not belong together.
     """
-    if isinstance(config.quantize, Int8):
-        raise UsageError(
-            f"{run.folder}: the run has quantize=int8. Networks that compute with integers cannot be measured: give a "
-            "run with quantize=none or quantize=codebook."
-        )
     subject = subject_of(run, config)
-    notes: list[str] = []
+    notes = [INTEGERS] if isinstance(subject.exported, IntegerNetwork) else []
     times = {}
     for batch in BATCHES:
         measured, missing = timers(subject, batch)
         times[batch] = interleaved(measured, rounds)
         notes += missing
-    contiguous = copy.deepcopy(subject.pruned).to(memory_format=torch.contiguous_format)  # as in an export
-    sizes, missing = file_sizes(contiguous, subject.description)
+    sizes, missing = file_sizes(subject.exported, subject.description)
     return Measurement(run, times, sizes, list(dict.fromkeys([*notes, *missing])))
 
 
@@ -82,8 +76,11 @@ def subject_of(run: RunDirectory, config: RunConfig) -> Subject:
         UsageError: The files of the run cannot be read or do not belong together.
     """
     context = Context(config.model, config.dataset, use_device("cpu", THREADS, portable=config.portable))
-    dense = context.network(State(own_tensors(context.template())))
-    pruned = context.network(State(load_weights(run)))
+    weights = load_weights(run)
+    network = network_of(run, config, context, weights)
+    dense, pruned = (context.network(State(each)) for each in (own_tensors(context.template()), weights))
+    exported = network if isinstance(network, IntegerNetwork) else contiguous(context, weights)
     images = context.data.test.images
     repeated = images.repeat(-(-max(BATCHES) // len(images)), 1, 1, 1)[: max(BATCHES)]
-    return Subject(dense, pruned, describe(run, config, "c", context), in_layout(repeated, context.traits.layout))
+    description = describe(run, config, "c", context)
+    return Subject(dense, pruned, exported, description, in_layout(repeated, context.traits.layout))

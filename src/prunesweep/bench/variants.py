@@ -25,13 +25,15 @@ class Subject:
 
     Attributes:
         dense: The dense network, on the CPU, in evaluation mode. Its weights have no influence on its latency.
-        pruned: The run's network, with pruned weights exactly zero.
+        pruned: The network with the run's weights, of which the pruned ones are exactly zero.
+        exported: The run's network as files contain it: an `IntegerNetwork` if it computes with integers.
         description: The description of the run's network.
         images: Normalized images `[n, channels, height, width]`.
     """
 
     dense: nn.Module
     pruned: nn.Module
+    exported: nn.Module
     description: Description
     images: Tensor
 
@@ -54,7 +56,7 @@ VARIANTS: Mapping[str, Callable[[Subject, int], Timer]] = {
     "torch, sparse CSR": lambda subject, batch: python_timer(sparse_copy(subject.pruned), subject.images, batch),
     "onnxruntime, dense": _onnx,
     "C, dense": lambda subject, batch: _c(c_file(subject.dense, subject.description, dense=True), subject, batch),
-    SPARSE_C: lambda subject, batch: _c(save(subject.pruned, subject.description).decode(), subject, batch),
+    SPARSE_C: lambda subject, batch: _c(save(subject.exported, subject.description).decode(), subject, batch),
 }
 """Name -> function that returns a timer of batches of a given size. It raises a UsageError if it is not possible."""
 

@@ -92,12 +92,12 @@ def export(run: RunDirectory, config: RunConfig, form: str, out: Path | None, dt
     context = Context(config.model, config.dataset, use_device("cpu", config.threads, portable=config.portable))
     weights = load_weights(run)
     check_origin(run, weights)
-    network = _network(run, config, context, weights)
+    network = network_of(run, config, context, weights)
     expected = compute_logits(network, context.data.test)
     _check_result(run, config, context, weights, accuracy(expected, context.data.test))
     computes_integers = isinstance(network, IntegerNetwork)
     description = describe(run, config, form, context)
-    content = pack_network(chosen, network if computes_integers else _contiguous(context, weights), description)
+    content = pack_network(chosen, network if computes_integers else contiguous(context, weights), description)
     obstacle = chosen.obstacle()
     measured, difference = None, None
     if obstacle is None:
@@ -206,7 +206,7 @@ def _check_companion(path: Path, form: Format) -> None:
         raise UsageError(f"{second}: exists already and is not an export. Give another name with --out.") from error
 
 
-def _network(run: RunDirectory, config: RunConfig, context: Context, weights: Mapping[str, Tensor]) -> nn.Module:
+def network_of(run: RunDirectory, config: RunConfig, context: Context, weights: Mapping[str, Tensor]) -> nn.Module:
     """Return the run's network in evaluation mode: an `IntegerNetwork` if it computes with integers."""
     try:
         model = context.network(State(weights)).eval()
@@ -237,7 +237,7 @@ def _check_result(
     check_accuracy(run.folder, measured, run.result["final"]["test_accuracy"], same_machine=same_machine)
 
 
-def _contiguous(context: Context, weights: Mapping[str, Tensor]) -> nn.Module:
+def contiguous(context: Context, weights: Mapping[str, Tensor]) -> nn.Module:
     """Return the network with the given weights in evaluation mode, and in the memory layout that files have."""
     model = context.template()
     load_tensors(model, weights)
