@@ -11,19 +11,14 @@ an interrupted command continues. An experiment is the file conf/experiment/pape
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
-import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from commands import ROOT, run_py
+from commands import ROOT
+from recorded import Recorded
 from sweeps import spread
 
-from prunesweep.chain.environment import environment
 from prunesweep.files import write_atomically
 from prunesweep.results.comparing.paired import paired
 from prunesweep.results.comparing.printed import LEVEL, against_printed
@@ -72,9 +67,9 @@ class Experiment:
         return next((row for row in rows if (row.method, row.kept) == (self.method, self.kept)), None)
 
     @property
-    def file(self) -> Path:
-        """The file of results."""
-        return FOLDER / f"{self.name}.json"
+    def runs(self) -> Recorded:
+        """The recorded runs."""
+        return Recorded(FOLDER / f"{self.name}.json", self.command)
 
 
 CAFFE, DENSE = "lenet5_caffe", "lenet_300_100"
@@ -111,58 +106,9 @@ CURVES = (("lottery", "reinit", "55 epochs"), ("lottery_10_epochs", "reinit_10_e
 """The files of tickets and of their control, and the length of a round."""
 
 
-def read(experiment: Experiment) -> dict[str, Any]:
-    """Return the recorded runs of an experiment by seed, none if it was not run with its present command."""
-    if not experiment.file.exists():
-        return {}
-    record = json.loads(experiment.file.read_text())
-    return record["seeds"] if record["command"] == list(experiment.command) else {}
-
-
-def figures(point: dict[str, Any]) -> dict[str, Any]:
-    """Return what is recorded of a point of the trade-off. Errors are in percent, on the test images."""
-    return {
-        "error": round(100 * (1 - point["final"]["test_accuracy"]), 4),
-        "params_nonzero": point["params_nonzero"],
-        "sparsity": round(point["sparsity"], 6),
-        "collapsed": point["collapsed"],
-    }
-
-
-def run(experiment: Experiment, seed: int, *elsewhere: str) -> None:
-    """Run an experiment with a seed, and add its result to the file.
-
-    Args:
-        experiment: The experiment.
-        seed: The seed.
-        elsewhere: Overrides that change no result, such as `store.dir=...`.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(run_py(*experiment.command, f"seed={seed}", f"hydra.run.dir={folder}", *elsewhere), check=True)
-        result = json.loads(Path(folder, "result.json").read_text())
-    here = environment("cpu", 1)
-    revision = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    seeds = read(experiment)
-    seeds[str(seed)] = {
-        "dense_error": round(100 * (1 - result["dense"]["test_accuracy"]), 4),
-        **figures(result),
-        "params_total": result["params_total"],
-        "rounds": [figures(each) for each in result["rounds"]],
-        "seconds": round(result["seconds"]),
-        "digest": result["digest"],
-        "machine": f"{here['device']}, torch {here['torch']}, one thread",
-        "commit": revision.stdout.strip(),
-    }
-    FOLDER.mkdir(exist_ok=True)
-    record = {"command": list(experiment.command), "seeds": dict(sorted(seeds.items(), key=lambda each: int(each[0])))}
-    write_atomically(experiment.file, json.dumps(record, indent=1).encode() + b"\n")
-
-
 def row(experiment: Experiment) -> str:
     """Return the line of an experiment in the table."""
-    runs, printed = list(read(experiment).values()), experiment.printed
+    runs, printed = list(experiment.runs.read().values()), experiment.printed
     paper = "no figure" if printed is None else _printed(printed, experiment.digits)
     command = f"`{' '.join([f'experiment=paper_{experiment.config}', *experiment.overrides])}`"
     start = f"| {experiment.method} | {MODELS[experiment.model]} | {command} | {paper} |"
@@ -187,7 +133,7 @@ def _printed(row: Published, digits: int) -> str:
 def curve(tickets: str, control: str, length: str) -> Iterator[str]:
     """Yield the lines of the table of lottery tickets and their control, by round."""
     by_name = {each.name: each for each in EXPERIMENTS}
-    ours, others = read(by_name[tickets]), read(by_name[control])
+    ours, others = by_name[tickets].runs.read(), by_name[control].runs.read()
     seeds = sorted(ours.keys() & others.keys(), key=int)
     yield f"\n### {length} a round\n"
     if not seeds:
@@ -295,11 +241,10 @@ def main() -> None:
     unknown = set(options.names) - {each.name for each in EXPERIMENTS}
     if unknown:
         parser.error(f"unknown experiments: {', '.join(sorted(unknown))}")
+    elsewhere = [f"store.dir={options.store}"] if options.store else []
     for experiment in EXPERIMENTS:
         if not options.names or experiment.name in options.names:
-            for seed in map(int, options.seeds.split(",")):
-                if str(seed) not in read(experiment):
-                    run(experiment, seed, *([f"store.dir={options.store}"] if options.store else []))
+            experiment.runs.run(map(int, options.seeds.split(",")), elsewhere)
 
 
 if __name__ == "__main__":
