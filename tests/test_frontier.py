@@ -1,0 +1,45 @@
+"""The networks of docs/frontier.md, kept in benchmarks/frontier/, are what the table says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from prunesweep.data.datasets import load
+from prunesweep.data.settings import NamedDataset
+from prunesweep.export import formats
+
+FOLDER = Path(__file__).parent.parent / "benchmarks" / "frontier"
+NETWORKS = sorted(FOLDER.glob("*.csr"))
+FIRST = "10"
+"""The seed whose networks are kept."""
+
+
+def test_there_are_networks() -> None:
+    assert NETWORKS
+
+
+@pytest.mark.parametrize("path", NETWORKS, ids=lambda path: path.name)
+def test_a_network_has_as_many_parameters_as_the_table_says(path: Path) -> None:
+    arrays = load_file(path)
+    left = sum(int(each.count_nonzero()) for name, each in arrays.items() if not name.endswith(("/counts", "/gaps")))
+    assert left == _row(path)["params_nonzero"]
+
+
+@pytest.mark.parametrize("path", [each for each in NETWORKS if "_mnist_" in each.name and "fashion" not in each.name])
+def test_a_network_recognizes_digits(path: Path) -> None:
+    """The digits of mnist5k are training images of MNIST, so the error may be smaller than that of the table."""
+    data = load(NamedDataset(name="mnist5k", mean=[0.1307], std=[0.3081], validation=500), "cpu")
+    network = formats.load(formats.read(path), trust=False)
+    with torch.no_grad():
+        error = float((network(data.test.images).argmax(1) != data.test.labels).float().mean())
+    assert 100 * error < _row(path)["error"] + 1
+
+
+def _row(path: Path) -> dict[str, float]:
+    row: dict[str, float] = json.loads(path.with_suffix(".json").read_text())["seeds"][FIRST]
+    return row
