@@ -79,7 +79,13 @@ def segments(width: int) -> list[tuple[int, int]]:
 
 
 def sums(
-    block: Block, initial: str, loops: Sequence[str], source: str, target: str, steps: tuple[int, int]
+    block: Block,
+    initial: str,
+    loops: Sequence[str],
+    source: str,
+    target: str,
+    steps: tuple[int, int],
+    kind: str = "float",
 ) -> list[str]:
     """Return the lines that sum one block.
 
@@ -90,6 +96,7 @@ def sums(
         source: The expression of the address of a weight's input for the first output of the block, in the loops.
         target: The expression of the address of the first output of the block.
         steps: The distance between rows of the input and of the output.
+        kind: The type of inputs.
     """
     parts = [(row, column, size) for row in range(block.rows) for column, size in segments(block.width)]
     names = [f"s{row}_{column}_" for row, column, _ in parts]
@@ -102,7 +109,7 @@ def sums(
     closed = ["    " * level + "}" for level in reversed(range(levels))]
     return [
         *(f"SUM{size}({name}, {initial});" for name, (_, _, size) in zip(names, parts, strict=True)),
-        *([*loops, f"{depth}const float *p = {source};", *added, *closed] if loops else []),
+        *([*loops, f"{depth}const {kind} *p = {source};", *added, *closed] if loops else []),
         *(
             f"PUT{size}({target} + {row * steps[1] + column}, {name});"
             for name, (row, column, size) in zip(names, parts, strict=True)

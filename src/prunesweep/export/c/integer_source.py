@@ -10,27 +10,28 @@ import numpy as np
 from prunesweep.data.settings import DIVISORS
 from prunesweep.export.c.arrays import number
 from prunesweep.export.c.encoding import Dense, Sparse, encode
-from prunesweep.export.c.layers import Activation, Array, Conv, Pool, Rescale
+from prunesweep.export.c.layers import Activation, Array, Conv, Rescale
 from prunesweep.export.c.source import (
     Function,
     Place,
     arrays_of,
     cleared,
+    convolution,
     framed,
-    loops_of,
-    pointers,
+    planes_of,
     sparse_linear,
     summary,
+    target_of,
 )
 from prunesweep.export.c.stages import Stage
-from prunesweep.export.c.tails import PLANES, Numbers, activations, plane_sizes, tail
+from prunesweep.export.c.tails import PLANES, Numbers, activations, tail
 from prunesweep.export.description import Description
 from prunesweep.quantization.symmetric import LARGEST
 
 NARROW, WIDE = "signed char", "int"
 WIDE_PLANES = ("wide_plane", "other_wide_plane")
 SUMS = "sums"
-"""The buffer of a row of a feature map, or of the outputs of a linear layer."""
+"""The buffer of the outputs of a linear layer before they are rescaled."""
 
 HELPERS = """\
 typedef char int_has_32_bits[sizeof(int) >= 4 ? 1 : -1];
@@ -42,6 +43,28 @@ static int rescaled(int sum, int multiplier, int shift, int limit)
     const long long result = product >= 0 ? product >> shift : -1 - ((-1 - product) >> shift);
     return (int)(result < -limit ? -limit : result > limit ? limit : result);
 }
+
+/* Sums of 8, 4 or 1 neighbors: SUM declares them as a number, ADD adds a weight times inputs, PUT rescales them. */
+#define SUM4(a, b) int a##0 = (b), a##1 = a##0, a##2 = a##0, a##3 = a##0
+#define ADD4(a, w, p) a##0 += (w) * (p)[0], a##1 += (w) * (p)[1], a##2 += (w) * (p)[2], a##3 += (w) * (p)[3]
+#define PUT4(p, a) PUT1(p, a##0); PUT1((p) + 1, a##1); PUT1((p) + 2, a##2); PUT1((p) + 3, a##3)
+#if defined(__GNUC__) && (defined(__clang__) || __GNUC__ >= 9) && (defined(__SSE2__) || defined(__ARM_NEON))
+typedef signed char bytes8 __attribute__((vector_size(8), aligned(1), may_alias));
+typedef short shorts8 __attribute__((vector_size(16)));  /* products of bytes have 15 bits */
+typedef int vector8 __attribute__((vector_size(32)));
+#define WIDEN(p, type) __builtin_convertvector(p, type)
+#define SUM8(a, b) vector8 a = (b) + (vector8){0, 0, 0, 0, 0, 0, 0, 0}
+#define ADD8(a, w, p) a += WIDEN((short)(w) * WIDEN(*(const bytes8 *)(p), shorts8), vector8)
+#define PUT2(p, a, n) PUT1((p) + n, a[n]); PUT1((p) + n + 1, a[n + 1])
+#define PUT8(p, a) PUT2(p, a, 0); PUT2(p, a, 2); PUT2(p, a, 4); PUT2(p, a, 6)
+#else
+#define SUM8(a, b) SUM4(a##l, b); SUM4(a##h, b)
+#define ADD8(a, w, p) ADD4(a##l, w, p); ADD4(a##h, w, (p) + 4)
+#define PUT8(p, a) PUT4(p, a##l); PUT4((p) + 4, a##h)
+#endif
+#define SUM1(a, b) int a = (b)
+#define ADD1(a, w, p) a += (w) * *(p)
+#define PUT1(p, a) *(p) = rescaled(a, multiplier, shift, limit)
 """
 
 
@@ -70,10 +93,10 @@ def integer_function(name: str, stage: Stage, after: Stage | None, *, dense: boo
         **_tables(stage),
     }
     if isinstance(stage.head, Conv):
-        body, row = _conv(name, stage, encoded, place, rescale, numbers), stage.head_shape[2]
+        body, sums = convolution(name, stage, encoded, place, _constants(name, rescale), numbers, NARROW), 0
     else:
-        body, row = _linear(name, stage, encoded, rescale, numbers), stage.head_shape[0]
-    buffers = {SUMS: row, **_planes(stage, numbers)}
+        body, sums = _linear(name, stage, encoded, rescale, numbers), stage.head_shape[0]
+    buffers = {SUMS: sums, **planes_of(stage, numbers)}
     types = (NARROW, numbers.stored)
     return framed(name, summary(stage, encoded), arrays, types, [*cleared(stage, place), *body], buffers)
 
@@ -92,7 +115,7 @@ def pixel_function(
     """
     channels, height, width = stage.head_shape
     place, numbers = Place.before(after, stage), _numbers(name, stage)
-    to, stride = _target(stage, place, numbers)
+    to, stride = target_of(stage, place, numbers)
     divisor = DIVISORS[description.scale]
     pixel = f"in[(channel * {height} + y) * {width} + x]" + (f" / {number(divisor)}" if divisor != 1 else "")
     body = [
@@ -111,7 +134,7 @@ def pixel_function(
     arrays = {"mean": mean, "std": std, **_tables(stage)}
     about = f"Normalizes pixels and rounds them to integers, {channels}x{height}x{width}."
     types = ("float", numbers.stored)
-    return framed(name, about, arrays, types, [*cleared(stage, place), *body], _planes(stage, numbers))
+    return framed(name, about, arrays, types, [*cleared(stage, place), *body], planes_of(stage, numbers))
 
 
 def _numbers(name: str, stage: Stage) -> Numbers:
@@ -134,58 +157,11 @@ def _tables(stage: Stage) -> dict[str, Array]:
     return {f"table{index}": table.astype(np.int8) for index, table in enumerate(tables)}
 
 
-def _planes(stage: Stage, numbers: Numbers) -> dict[str, int]:
-    """Return the number of values that the planes must have, by name."""
-    if not isinstance(stage.head, Conv):
-        return {}
-    return dict(zip(numbers.planes, plane_sizes(stage.tail, stage.head_shape[1:]), strict=True))
-
-
-def _target(stage: Stage, place: Place, numbers: Numbers) -> tuple[str, int]:
-    """Return where a channel of the head is written, before pooling, and the distance between its rows."""
-    pooled = any(isinstance(step, Pool) for step in stage.tail)
-    return (numbers.planes[0], stage.head_shape[2]) if pooled else ("target", place.row)
-
-
-def _conv(
-    name: str, stage: Stage, encoded: Sparse | Dense, place: Place, rescale: Rescale, numbers: Numbers
-) -> list[str]:
-    assert isinstance(stage.head, Conv)
-    channels, height, width = stage.head_shape
-    down, right = stage.head.stride
-    start, loops, source, end = loops_of(name, stage, encoded)
-    levels = sum(line.endswith("{") for line in loops)
-    add = [
-        f"const signed char *p = {source} + y * {down * stage.padded_shape[2]};",
-        f"for (int x = 0; x < {width}; x++)",
-        f"    {SUMS}[x] += w * p[x * {right}];",
-    ]
-    to, stride = _target(stage, place, numbers)
-    row = [
-        f"for (int x = 0; x < {width}; x++)",
-        f"    {SUMS}[x] = bias;",
-        *loops,
-        *("    " * levels + line for line in (add if loops else [])),
-        *("    " * level + "}" for level in reversed(range(levels))),
-        f"for (int x = 0; x < {width}; x++)",
-        f"    {to}[y * {stride} + x] = ({numbers.stored})rescaled({SUMS}[x], multiplier, shift, {rescale.limit});",
-    ]
-    body = [
-        f"{numbers.stored} *target = out + channel * {place.channel} + {place.first};",
-        f"const int bias = {name}_bias[channel], multiplier = {name}_multipliers[channel];",
-        f"const int shift = {name}_shifts[channel];",
-        *start,
-        f"for (int y = 0; y < {height}; y++) {{",
-        *(f"    {line}" for line in row),
-        "}",
-        *end,
-        *tail(stage.tail, (height, width), "target", place.row, numbers),
-    ]
+def _constants(name: str, rescale: Rescale) -> list[str]:
+    """Return the lines that declare the numbers of a channel of a convolution."""
     return [
-        *pointers(name, encoded),
-        f"for (int channel = 0; channel < {channels}; channel++) {{",
-        *(f"    {line}" for line in body),
-        "}",
+        f"const int bias = {name}_bias[channel], multiplier = {name}_multipliers[channel];",
+        f"const int shift = {name}_shifts[channel], limit = {rescale.limit};",
     ]
 
 

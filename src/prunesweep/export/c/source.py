@@ -12,7 +12,7 @@ from prunesweep.export.c.blocks import Block, blocks, sums
 from prunesweep.export.c.encoding import Dense, Sparse, encode
 from prunesweep.export.c.layers import Activation, Array, Conv
 from prunesweep.export.c.stages import Stage
-from prunesweep.export.c.tails import PLANES, activations, plane_sizes, tail
+from prunesweep.export.c.tails import REAL, Numbers, activations, plane_sizes, tail
 
 LONG_ROW = 6
 """The mean number of weights of an input from which it is worth to ask whether the input is zero."""
@@ -73,15 +73,17 @@ def function(name: str, stage: Stage, after: Stage | None, *, dense: bool) -> Fu
     """
     encoded = encode(stage, dense=dense)
     place = Place.before(after, stage)
-    body = _conv(name, stage, encoded, place) if isinstance(stage.head, Conv) else _linear(name, stage, encoded)
-    planes = plane_sizes(stage.tail, stage.head_shape[1:]) if isinstance(stage.head, Conv) else [0, 0]
+    if isinstance(stage.head, Conv):
+        body = convolution(name, stage, encoded, place, [f"const float bias = {name}_bias[channel];"])
+    else:
+        body = _linear(name, stage, encoded)
     return framed(
         name,
         summary(stage, encoded),
         {**arrays_of(_in_order(stage, encoded)), "bias": stage.head.bias.astype(np.float32)},
         ("float", "float"),
         [*cleared(stage, place), *body],
-        dict(zip(PLANES, planes, strict=True)),
+        planes_of(stage, REAL),
     )
 
 
@@ -154,30 +156,59 @@ def _in_order(stage: Stage, encoded: Sparse | Dense) -> Sparse | Dense:
     return Dense(np.concatenate(parts))
 
 
-def _conv(name: str, stage: Stage, encoded: Sparse | Dense, place: Place) -> list[str]:
-    channels, height, width = stage.head_shape
+def planes_of(stage: Stage, numbers: Numbers) -> dict[str, int]:
+    """Return the number of values that `stage` needs in each plane, by name."""
+    if not isinstance(stage.head, Conv):
+        return {}
+    return dict(zip(numbers.planes, plane_sizes(stage.tail, stage.head_shape[1:]), strict=True))
+
+
+def target_of(stage: Stage, place: Place, numbers: Numbers) -> tuple[str, int]:
+    """Return where a channel of the head is written, and the distance between its rows."""
     pooled = any(not isinstance(step, Activation) for step in stage.tail)
-    to, stride = (PLANES[0], width) if pooled else ("target", place.row)
-    empty = isinstance(encoded, Sparse) and not encoded.weights.size
-    start, loops, source, end = loops_of(name, stage, encoded)
+    return (numbers.planes[0], stage.head_shape[2]) if pooled else ("target", place.row)
+
+
+def convolution(
+    name: str,
+    stage: Stage,
+    encoded: Sparse | Dense,
+    place: Place,
+    constants: Sequence[str],
+    numbers: Numbers = REAL,
+    inputs: str = "float",
+) -> list[str]:
+    """Return the lines that compute a convolution and what follows it.
+
+    Args:
+        name: The name of the function.
+        stage: The stage.
+        encoded: Its weights.
+        place: Where it writes its result.
+        constants: The lines that declare the numbers of a channel: `bias`, and what the macros PUT use.
+        numbers: The numbers of its result.
+        inputs: The type of its inputs.
+    """
+    channels, height, width = stage.head_shape
+    to, stride = target_of(stage, place, numbers)
+    start, loops, source, end = _weights(name, stage, encoded)
     body = [
-        f"float *target = out + channel * {place.channel} + {place.first};",
-        f"const float bias = {name}_bias[channel];",
+        f"{numbers.stored} *target = out + channel * {place.channel} + {place.first};",
+        *constants,
         *start,
-        *_rows(stage, [] if empty else loops, source, to, stride),
+        *_rows(stage, loops, source, to, stride, inputs),
         *end,
-        *tail(stage.tail, (height, width), "target", place.row),
+        *tail(stage.tail, (height, width), "target", place.row, numbers),
     ]
     return [
-        *pointers(name, encoded),
+        *_pointers(name, encoded),
         f"for (int channel = 0; channel < {channels}; channel++) {{",
         *(f"    {line}" for line in body),
         "}",
     ]
 
 
-def pointers(name: str, encoded: Sparse | Dense) -> list[str]:
-    """Return the lines that declare pointers to the first weight and its place."""
+def _pointers(name: str, encoded: Sparse | Dense) -> list[str]:
     if not encoded.weights.size:
         return ["(void)in;"]
     weight = f"const {type_of(encoded.weights)} *weight = {name}_weights;"
@@ -186,7 +217,7 @@ def pointers(name: str, encoded: Sparse | Dense) -> list[str]:
     )
 
 
-def loops_of(name: str, stage: Stage, encoded: Sparse | Dense) -> tuple[list[str], list[str], str, list[str]]:
+def _weights(name: str, stage: Stage, encoded: Sparse | Dense) -> tuple[list[str], list[str], str, list[str]]:
     """Return how a convolution reads the weights of one channel.
 
     Returns:
@@ -219,7 +250,7 @@ def loops_of(name: str, stage: Stage, encoded: Sparse | Dense) -> tuple[list[str
     return [], loops, source, [f"weight += {inputs * rows * columns};"]
 
 
-def _rows(stage: Stage, loops: list[str], source: str, target: str, stride: int) -> list[str]:
+def _rows(stage: Stage, loops: list[str], source: str, target: str, stride: int, inputs: str) -> list[str]:
     """Return the lines that compute one channel of a convolution, block by block."""
     assert isinstance(stage.head, Conv)
     _, height, width = stage.head_shape
@@ -236,6 +267,7 @@ def _rows(stage: Stage, loops: list[str], source: str, target: str, stride: int)
             f"{source} + {x}y * {down * padded}",
             f"{target} + {begin}y * {stride}",
             (padded, stride),
+            inputs,
         )
         lines += _repeated(block, text)
     return [*lines, "}"]
@@ -269,7 +301,7 @@ def sparse_linear(name: str, encoded: Sparse, inputs: int, sums: str, kind: str)
         return ["(void)in;"]
     asks = encoded.weights.size >= LONG_ROW * inputs
     return [
-        *pointers(name, encoded),
+        *_pointers(name, encoded),
         f"for (int i = 0; i < {inputs}; i++) {{",
         f"    const int count = {name}_counts[i];",
         f"    const {kind} v = in[i];",
