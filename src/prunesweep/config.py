@@ -21,6 +21,7 @@ from prunesweep.models.settings import MODELS, Model
 from prunesweep.pruning.settings import Layers, Pruning
 from prunesweep.quantization.settings import QUANTIZATIONS, Quantize
 from prunesweep.results.objectives import SearchSettings
+from prunesweep.results.result import MEASURED
 from prunesweep.roles import Role
 from prunesweep.store.settings import StoreSettings
 from prunesweep.tracking.logger import Logger
@@ -70,6 +71,7 @@ class RunConfig:
     augment: Augment = field(default_factory=Augment)
     store: StoreSettings = field(default_factory=StoreSettings, metadata=Role.NOTHING.tag)
     search: SearchSettings = field(default_factory=SearchSettings)
+    measure: list[str] = field(default_factory=list, metadata=Role.SEARCH.tag)
     study: str | None = field(default=None, metadata=Role.NOTHING.tag)
     seed: int = field(default=0, metadata=Role.REPETITION.tag)
     device: str = field(default="auto", metadata=Role.NUMERICS.tag)
@@ -90,6 +92,14 @@ class RunConfig:
             self.train = replace(self.train, epochs=0 if self.model.weights else DENSE_EPOCHS)
         check_range("seed", self.seed, 0, 2**63 - 1)
         check_range("threads", self.threads, 1, MAX_THREADS)
+        for name in self.measure:
+            check_choice("measure", name, MEASURED)
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """The fields of the result that are measured only on request: `measure`, and objectives of the search."""
+        asked = {*self.measure, *(goal.field for goal in self.search.goals)}
+        return tuple(name for name in MEASURED if name in asked)
 
 
 def register() -> None:

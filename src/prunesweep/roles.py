@@ -26,7 +26,7 @@ class Role(Enum):
     """The last bits of the result: the device and the number of threads."""
 
     SEARCH = "search"
-    """The result of a search, but not the result of a single run."""
+    """The result of a search, or what is measured, but not the network of a single run."""
 
     NOTHING = "nothing"
     """No result: where files are stored, what a study is called, who is notified."""

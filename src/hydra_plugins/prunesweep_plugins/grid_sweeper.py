@@ -92,6 +92,7 @@ class GridSweeper(BasicSweeper):
             baselines = values_of(parser.parse_overrides([f"{key}={text}" for key, text in self._replaced()]))
             jobs = combinations(values, baselines, self.baselines)
             runs = [build(self.composer.load_sweep_config(self.config, job)) for job in jobs]
+            planning.check_measures(runs)
             record = self._record(values, baselines, runs)
             if any(run.dry_run for run in runs):
                 planning.show_plan(runs, self.config)

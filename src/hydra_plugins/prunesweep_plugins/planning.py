@@ -23,6 +23,15 @@ MAX_PLANNED = 1_000
 """The largest number of runs that are planned before a sweep. The plan of a run takes about as long as a stored run."""
 
 
+def check_measures(runs: Sequence[RunConfig]) -> None:
+    """Raise `UsageError` if this machine cannot measure what `runs` ask for."""
+    if any(run.measured for run in runs):
+        # Imported here because it imports torch, which other sweeps with launchers of their own do not need.
+        from prunesweep.experiment.measures import check_measures
+
+        check_measures(runs)
+
+
 def show_plan(runs: Sequence[RunConfig], config: DictConfig) -> Forecast:
     """Print and return the plan of `runs`, which the launcher in `config` executes."""
     from prunesweep.experiment.forecast import forecast

@@ -204,7 +204,9 @@ class SearchSweeper(Sweeper):
             rungs = self._rungs(space)
             propose = self._proposals(space, rungs, run)
             warm = self._warm_start(space, rungs, run.seed)
-            settings = shared_settings(jobs.run_of(overrides) for overrides in space.corners())
+            corners = [jobs.run_of(overrides) for overrides in space.corners()]
+            planning.check_measures(corners)
+            settings = shared_settings(corners)
             if rungs is not None:
                 # Imported here because it imports torch, which other searches with launchers of their own do not need.
                 from prunesweep.search.continuation import check_continues

@@ -34,6 +34,7 @@ from prunesweep.data.layout import CHANNELS_LAST
 from prunesweep.errors import UsageError
 from prunesweep.experiment import provenance
 from prunesweep.experiment.device import use_device
+from prunesweep.experiment.measures import Measure, measures
 from prunesweep.files import write_atomically
 from prunesweep.models.settings import CustomModel, Shape
 from prunesweep.models.tensors import layer_of, own_tensors
@@ -87,6 +88,10 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
             last = planned.points[-1].final
             tested = execution.observe(last, evaluation(planned.chain, last, parts.data))
             final = execution.state(last)
+            about = {**measured[-1], "digest": execution.digests[last]}
+            figures = {
+                name: execution.observe(last, each.of(about))["value"] for name, each in planning.measures.items()
+            }
     best = [best_epoch(execution, point) for point in planned.points]
     points = [
         {**point, "protected": protected(execution, at.pruned), "best_epoch": epoch}
@@ -103,6 +108,7 @@ def run(config: RunConfig, folder: Path, overrides: Sequence[str] = (), progress
         overrides=list(overrides),
         dense=dense,
         **points[-1],
+        **figures,
         compact=compact,
         compact_error=compact_error,
         rounds=[{"round": number, **point} for number, point in enumerate(points[:-1], 1)],
@@ -137,12 +143,14 @@ class Planning:
         parts: The parts of the chain.
         plan: The chain and the points at which it is measured.
         root: The environment, the start of all digests.
+        measures: What is measured on request, by the field of the result.
     """
 
     context: Context
     parts: Parts
     plan: Plan
     root: Mapping[str, Any]
+    measures: Mapping[str, Measure]
 
     def observations(self) -> list[tuple[int, Observation]]:
         """Return what `run` measures: the position of a step and the observation of the state after it, in order."""
@@ -151,7 +159,7 @@ class Planning:
         for point in self.plan.points:
             found += [(at, evaluate) for at in (point.pruned, point.unquantized) if at is not None]
             found += [(point.final, evaluation(self.plan.chain, point.final, self.parts.data)), (point.final, count)]
-        return found
+        return [*found, *((self.plan.points[-1].final, each) for each in self.measures.values())]
 
 
 def plan_run(config: RunConfig) -> Planning:
@@ -163,7 +171,8 @@ def plan_run(config: RunConfig) -> Planning:
     context = Context(config.model, config.dataset, use_device(config.device, config.threads, portable=config.portable))
     parts = prepare(config, context)
     planned = plan(config.schedule, parts)
-    return Planning(context, parts, planned, environment(context.device, config.threads, portable=config.portable))
+    root = environment(context.device, config.threads, portable=config.portable)
+    return Planning(context, parts, planned, root, measures(config, context))
 
 
 def prepare(config: RunConfig, context: Context) -> Parts:

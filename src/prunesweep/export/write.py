@@ -6,6 +6,7 @@ import gzip
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -96,7 +97,7 @@ def export(run: RunDirectory, config: RunConfig, form: str, out: Path | None, dt
     expected = compute_logits(network, context.data.test)
     _check_result(run, config, context, weights, accuracy(expected, context.data.test))
     computes_integers = isinstance(network, IntegerNetwork)
-    description = describe(run, config, form, context)
+    description = describe(run.result, form, context)
     content = pack_network(chosen, network if computes_integers else contiguous(context, weights), description)
     obstacle = chosen.obstacle()
     measured, difference = None, None
@@ -260,14 +261,20 @@ def pack_network(form: Format, model: nn.Module, description: Description) -> by
         ) from error
 
 
-def describe(run: RunDirectory, config: RunConfig, form: str, context: Context) -> Description:
-    """Return the description of the network of `run` in a file of the format `form`."""
-    dataset, found, result = config.dataset, context.facts, run.result
+def describe(result: Mapping[str, Any], form: str, context: Context) -> Description:
+    """Return the description of the network of a run in a file of the format `form`.
+
+    Args:
+        result: The fields of its result, of which the digest, the counts and the test accuracy are used.
+        form: The name of the format.
+        context: The network and the data of the run.
+    """
+    dataset, found = context.dataset, context.facts
     common = ("name", "root", "mean", "std", "scale")
     data = {} if dataset.name in SOURCES else {k: v for k, v in asdict(dataset).items() if k not in common}
     return Description(
         format=form,
-        model={key: value for key, value in asdict(config.model).items() if key != "weights"},
+        model={key: value for key, value in asdict(context.model).items() if key != "weights"},
         dataset=dataset.name,
         shape=list(found.shape),
         mean=list(found.mean),

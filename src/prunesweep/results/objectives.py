@@ -63,6 +63,19 @@ def loss_of_a_guess(result: Mapping[str, Any]) -> float:
     return math.log(classes_of(result))
 
 
+def bytes_of_the_dense_network(result: Mapping[str, Any]) -> float:
+    """Return the bytes of the weights and biases of the dense network as float32."""
+    return float(4 * result["params_total"])
+
+
+def microseconds_of_the_dense_network(result: Mapping[str, Any]) -> float:
+    """Return the microseconds of the dense network at a nanosecond for each multiply-add.
+
+    Compiled C takes about that long. A measured time would make the hypervolumes of two searches incomparable.
+    """
+    return float(result["macs_total"] / 1_000)
+
+
 OBJECTIVES = {
     objective.field: objective
     for objective in (
@@ -75,6 +88,9 @@ OBJECTIVES = {
         Objective("compression", maximize=True, worst=1.0),
         Objective("macs_nonzero", maximize=False, worst=itemgetter("macs_total")),
         Objective("theoretical_speedup", maximize=True, worst=1.0),
+        Objective("file_bytes", maximize=False, worst=bytes_of_the_dense_network),
+        Objective("packed_bytes", maximize=False, worst=bytes_of_the_dense_network),
+        Objective("latency_us", maximize=False, worst=microseconds_of_the_dense_network),
     )
 }
 """All objectives by field. The worst loss is that of a uniform guess, the worst size is that of the dense network."""

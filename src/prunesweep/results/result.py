@@ -75,13 +75,21 @@ class Result:
     quantize: str = "none"
     bits: int | None = None
     unquantized: dict[str, float] | None = None
+    file_bytes: int | None = None
+    packed_bytes: int | None = None
+    latency_us: float | None = None
     schema_version: int = SCHEMA_VERSION
 
 
 BOOKKEEPING = frozenset({"dataset", "digest", "dense_digest", "overrides", "steps_cached", "schema_version"})
 """Fields of `Result` that identify a run instead of measuring it. `prunesweep reproduce` does not compare them."""
 
-DURATIONS = frozenset({"seconds", "latency_ms", "dense_latency_ms", "latency_ms_256", "dense_latency_ms_256"})
+MEASURED = ("file_bytes", "packed_bytes", "latency_us")
+"""Fields of `Result` that are None unless the settings ask for them."""
+
+DURATIONS = frozenset(
+    {"seconds", "latency_ms", "dense_latency_ms", "latency_ms_256", "dense_latency_ms_256", "latency_us"}
+)
 """Names of the fields, at any depth of a result, that hold measured times. They differ between repetitions."""
 
 

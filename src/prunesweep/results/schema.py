@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from prunesweep.results.history import PHASES
-from prunesweep.results.result import SCHEMA_VERSION
+from prunesweep.results.result import MEASURED, SCHEMA_VERSION
 
 STATUSES = ("completed", "failed")
 FRACTIONS = ("amount", "sparsity", "param_reduction")
@@ -70,6 +70,7 @@ def _errors(fields: dict[str, Any]) -> Iterator[str]:
     yield from _errors_of_history(fields.get("history"))
     if any(name in fields for name in DATA):
         yield from _errors_of_classes(fields)
+    yield from (f"{name!r} is not {COUNT}" for name in MEASURED if not _is_count(fields.get(name) or 0))
     for name in ("compact", "unquantized"):
         if fields.get(name) is not None and not _has_numbers(fields[name]):
             yield f"{name!r} is not an object with numbers"

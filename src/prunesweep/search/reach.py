@@ -16,7 +16,7 @@ def interval(goal: Objective, values: Sequence[float], images: int, level: float
     """Return the confidence interval of an objective.
 
     Counts, such as `param_reduction`, are exact. An accuracy depends on the validation images and on the seed. For a
-    loss, only the spread over the seeds is known.
+    loss and a latency, only the spread over the seeds is known.
 
     Args:
         goal: The objective.
@@ -27,7 +27,7 @@ def interval(goal: Objective, values: Sequence[float], images: int, level: float
     mean, name = statistics.fmean(values), goal.field.rpartition(".")[2]
     if name == "val_accuracy":
         return accuracy_interval(values, images, level)
-    half = half_width(values, level) if name == "val_loss" else 0.0
+    half = half_width(values, level) if name in ("val_loss", "latency_us") else 0.0
     return mean - half, mean + half
 
 
