@@ -9,7 +9,9 @@ from prunesweep.bench.timing import Times, interleaved
 from prunesweep.export.c.form import save
 from prunesweep.export.description import Description
 
-ROUNDS = 30
+ROUNDS = 100
+TURN = 2e-4
+"""The seconds of one measurement: short, because the latencies of a search are measured while other runs train."""
 
 
 def latency_us(model: nn.Module, description: Description, images: Tensor, *, rounds: int = ROUNDS) -> Times:
@@ -29,4 +31,4 @@ def latency_us(model: nn.Module, description: Description, images: Tensor, *, ro
         UsageError: This machine does not have a C compiler, or the compiler fails.
     """
     timer = c_timer(save(model, description).decode(), description, images, 1)
-    return interleaved({"c": timer}, rounds)["c"]
+    return interleaved({"c": timer}, rounds, TURN)["c"]

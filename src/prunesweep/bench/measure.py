@@ -82,5 +82,5 @@ def subject_of(run: RunDirectory, config: RunConfig) -> Subject:
     exported = network if isinstance(network, IntegerNetwork) else contiguous(context, weights)
     images = context.data.test.images
     repeated = images.repeat(-(-max(BATCHES) // len(images)), 1, 1, 1)[: max(BATCHES)]
-    description = describe(run, config, "c", context)
+    description = describe(run.result, "c", context)
     return Subject(dense, pruned, exported, description, in_layout(repeated, context.traits.layout))

@@ -17,7 +17,7 @@ Timer = Callable[[int], float]
 """Executes a number of calls and returns the seconds that they take together."""
 
 TURN = 2e-3
-"""The shortest time in seconds of one measurement. A faster call is repeated in it."""
+"""The time in seconds of one measurement. A faster call is repeated in it."""
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,19 @@ class Times:
     high: float
 
 
-def interleaved(timers: Mapping[str, Timer], rounds: int) -> dict[str, Times]:
+def interleaved(timers: Mapping[str, Timer], rounds: int, turn: float = TURN) -> dict[str, Times]:
     """Return the times of one call of each timer, by name.
 
     In each round, each timer has its turn: one call that is not measured, which brings its data back into the caches,
-    then as many calls as take `TURN` seconds, at least one.
+    then as many calls as take `turn` seconds, at least one.
 
     Args:
         timers: What is measured, by name.
         rounds: The number of rounds, at least 1.
+        turn: The seconds of one measurement. If it is much shorter than a time slice of the operating system, other
+            programs interrupt few measurements, and the median is that of an idle machine.
     """
-    calls = {name: _calls_in_a_turn(timer) for name, timer in timers.items()}
+    calls = {name: _calls_in_a_turn(timer, turn) for name, timer in timers.items()}
     seconds: dict[str, list[float]] = {name: [] for name in timers}
     for _ in range(rounds):
         for name, timer in timers.items():
@@ -54,10 +56,10 @@ def interleaved(timers: Mapping[str, Timer], rounds: int) -> dict[str, Times]:
     return {name: summarized(values) for name, values in seconds.items()}
 
 
-def _calls_in_a_turn(timer: Timer) -> int:
+def _calls_in_a_turn(timer: Timer, turn: float) -> int:
     timer(1)  # warm-up: the first call allocates memory and chooses algorithms
     fastest = min(timer(1) for _ in range(3))
-    return max(1, round(TURN / max(fastest, 1e-9)))
+    return max(1, round(turn / max(fastest, 1e-9)))
 
 
 def summarized(seconds: Sequence[float]) -> Times:

@@ -101,14 +101,14 @@ def volume(indices: Iterable[int], runs: Sequence[RunDirectory], experiments: Se
     reduction, the default objectives.
     """
     members = [[runs[run] for run in experiments[index].runs] for index in indices]
-    goals = _goals([run for group in members for run in group])
+    goals = goals_of([run for group in members for run in group])
     reference = tuple(goal.reference(members[0][0].result) for goal in goals)
     points = [[fmean(goal.value(run.result) for run in group) for goal in goals] for group in members]
     value = hypervolume(points, reference, [goal.maximize for goal in goals])
     return Hypervolume(value, tuple(goal.field for goal in goals), reference)
 
 
-def _goals(runs: Sequence[RunDirectory]) -> list[Objective]:
+def goals_of(runs: Sequence[RunDirectory]) -> list[Objective]:
     """Return the objectives of the search, if all runs have the same and each has a value for every run."""
     named = {str(run.settings.get("search.objectives", "")).strip("[]") for run in runs}
     try:

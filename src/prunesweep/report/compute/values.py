@@ -9,8 +9,8 @@ from typing import Any
 
 from prunesweep.data.sources import SOURCES
 from prunesweep.report.compute.confirmation import Confirmation, confirmations
-from prunesweep.report.compute.costs import AXES
-from prunesweep.report.compute.frontiers import Frontier, Hypervolume, frontier, volume
+from prunesweep.report.compute.costs import AXES, optimized
+from prunesweep.report.compute.frontiers import Frontier, Hypervolume, frontier, goals_of, volume
 from prunesweep.report.compute.gather import Runs
 from prunesweep.report.compute.groups import Experiment, Spread, experiments
 from prunesweep.report.compute.layers import Heat, Sensitivity, heats, sensitivities
@@ -48,6 +48,7 @@ class Task:
         classes: Number of classes.
         keys: Settings in which the experiments differ.
         frontiers: Cost -> frontier, for costs that are known.
+        axis: The cost of the first view, of `frontier.csv` and of `frontier.png`.
         mattered: What mattered, or None if fewer than two settings vary.
     """
 
@@ -59,6 +60,7 @@ class Task:
     seeds: list[int]
     dense: list[Dense]
     frontiers: dict[str, Frontier]
+    axis: str
     hypervolume: Hypervolume
     heats: list[Heat]
     sensitivities: list[Sensitivity]
@@ -121,6 +123,7 @@ def _task(
         seeds=sorted({run.result["seed"] for run in members}),
         dense=_dense(members),
         frontiers={axis: front for axis, front in frontiers.items() if front.members},
+        axis=optimized(goals_of(members)),
         hypervolume=volume(indices, runs, groups),
         heats=heats(runs, groups, indices),
         sensitivities=sensitivities(runs, groups, indices),

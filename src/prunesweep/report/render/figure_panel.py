@@ -14,8 +14,9 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 from prunesweep.errors import printable
 from prunesweep.report.compute.chart import Chart, chart
 from prunesweep.report.compute.colors import Group
+from prunesweep.report.compute.costs import AXES, DEFAULT
 from prunesweep.report.compute.groups import Experiment, Spread
-from prunesweep.report.compute.lines import stages
+from prunesweep.report.compute.lines import Stage, stages
 from prunesweep.report.compute.spacing import spaced
 from prunesweep.report.compute.ticks import error_ticks, fitting, log_ticks
 from prunesweep.report.compute.values import Task, Values
@@ -37,7 +38,6 @@ MAX_ROOM = 0.36
 """The largest part of the width that labels at the ends of lines can take."""
 MANY = 2_000
 """More settings than this are drawn without error bars, as one image in the vector formats."""
-COST = "params_nonzero"
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,15 @@ def panel(axes: Axes, task: Task, values: Values, *, named: bool) -> Panel:
     floor = 50 / (task.test or 10_000)  # half an image: where a network without errors is drawn
     shades = _shades(drawn)
     _frontier(axes, task, values, drawn, floor)
-    ends = _lines(axes, drawn, values, shades, floor)
+    ends = _lines(axes, task.axis, drawn, values, shades, floor)
     for number, group in enumerate(_groups(drawn)):
         members = [values.experiments[at] for at in group.experiments]
         label = None if drawn.lines or not drawn.key else name(group.label)
-        _points(axes, members, floor, color=shades[group.experiments[0]], marker=MARKERS[number], label=label)
-    _stages(axes, drawn, values, shades, floor)
-    _collapsed(axes, [values.experiments[at] for at in drawn.experiments], floor)
+        _points(
+            axes, task.axis, members, floor, color=shades[group.experiments[0]], marker=MARKERS[number], label=label
+        )
+    _stages(axes, task.axis, drawn, values, shades, floor)
+    _collapsed(axes, task.axis, [values.experiments[at] for at in drawn.experiments], floor)
     dense = _dense(axes, task, drawn, floor)
     _scales(axes, task, ends, named=named)
     _legend(axes, [values.experiments[at].seeds for at in drawn.experiments])
@@ -125,8 +127,12 @@ def _shades(drawn: Chart) -> dict[int, str]:
     return {index: shade[number] for number, group in enumerate(_groups(drawn)) for index in group.experiments}
 
 
-def _x(experiment: Experiment) -> float:
-    return max(1.0, experiment.costs[COST] or 0)
+def _x(experiment: Experiment | Stage, axis: str) -> float:
+    return max(1.0, experiment.costs[axis] or 0)
+
+
+def _xs(experiments: Sequence[Experiment | Stage], axis: str) -> list[float]:
+    return [_x(one, axis) for one in experiments]
 
 
 def _error(accuracy: float, floor: float) -> float:
@@ -138,7 +144,7 @@ def _error(accuracy: float, floor: float) -> float:
 
 def _frontier(axes: Axes, task: Task, values: Values, drawn: Chart, floor: float) -> None:
     """Draw the frontier: pale behind the lines of a grid, or else one for each color."""
-    frontier = task.frontiers[COST]
+    frontier = task.frontiers[task.axis]
     of_value = dict(enumerate(members for _, members in frontier.of_value.get(drawn.key, [])))
     parts = {} if drawn.lines or len(of_value) != len(_groups(drawn)) else of_value
     style: dict[str, Any] = {"color": FAINT, "linewidth": 3.2, "alpha": 0.35, "solid_capstyle": "round"}
@@ -146,10 +152,10 @@ def _frontier(axes: Axes, task: Task, values: Values, drawn: Chart, floor: float
         settings = [values.experiments[index] for index in members]
         own = style if number is None else {"color": COLORS[number], "linewidth": 1.0}
         label = "frontier, selected by validation" if number is None else None
-        axes.plot([*map(_x, settings)], [_error(one.test.mean, floor) for one in settings], label=label, **own)
+        axes.plot(_xs(settings, task.axis), [_error(one.test.mean, floor) for one in settings], label=label, **own)
 
 
-def _lines(axes: Axes, drawn: Chart, values: Values, shades: dict[int, str], floor: float) -> list[End]:
+def _lines(axes: Axes, axis: str, drawn: Chart, values: Values, shades: dict[int, str], floor: float) -> list[End]:
     """Draw the lines, and return the labels at their ends; none if they have a legend."""
     texts = [name(each.short) if each.short else "" for each in drawn.names]
     direct = len(texts) <= MAX_ENDS and max((_width(text) for text in texts), default=0) <= MAX_ROOM * WIDE
@@ -162,9 +168,9 @@ def _lines(axes: Axes, drawn: Chart, values: Values, shades: dict[int, str], flo
         turn = used.get(shade, 0)
         used[shade] = turn + 1
         label = None if direct or not text else text
-        axes.plot([*map(_x, members)], heights, color=shade, linewidth=1.1, linestyle=DASHES[turn % 6], label=label)
+        axes.plot(_xs(members, axis), heights, color=shade, linewidth=1.1, linestyle=DASHES[turn % 6], label=label)
         if direct and text:
-            ends.append(End(text, shade, *min(zip(map(_x, members), heights, strict=True))))
+            ends.append(End(text, shade, *min(zip(_xs(members, axis), heights, strict=True))))
     return ends
 
 
@@ -180,9 +186,9 @@ def _width(text: str) -> float:
 # ---- Points
 
 
-def _points(axes: Axes, members: Sequence[Experiment], floor: float, **style: Any) -> None:
+def _points(axes: Axes, axis: str, members: Sequence[Experiment], floor: float, **style: Any) -> None:
     """Draw the mean of each setting, with one standard deviation over its seeds."""
-    left, errors = [*map(_x, members)], [_error(one.test.mean, floor) for one in members]
+    left, errors = _xs(members, axis), [_error(one.test.mean, floor) for one in members]
     if len(members) > MANY:
         axes.scatter(left, errors, s=5, alpha=0.3, linewidths=0, rasterized=True, **style)
         return
@@ -196,13 +202,13 @@ def _bars(spreads: Sequence[Spread], errors: Sequence[float]) -> list[list[float
     return [below, above] if any(above) else None
 
 
-def _stages(axes: Axes, drawn: Chart, values: Values, shades: dict[int, str], floor: float) -> None:
+def _stages(axes: Axes, axis: str, drawn: Chart, values: Values, shades: dict[int, str], floor: float) -> None:
     """Draw the earlier rounds of iterative and lottery runs, whose weights are not kept, as open circles."""
     for index in drawn.experiments:
         setting = values.experiments[index]
-        earlier = [one for one in stages(setting, values.runs.completed) if one.costs[COST]]
+        earlier = [one for one in stages(setting, values.runs.completed) if one.costs[axis]]
         if earlier:
-            left = [*(one.costs[COST] or 1 for one in earlier), _x(setting)]
+            left = _xs([*earlier, setting], axis)
             accuracies = [*(one.test.mean for one in earlier), setting.test.mean]
             heights = [_error(accuracy, floor) for accuracy in accuracies]
             axes.plot(
@@ -210,11 +216,11 @@ def _stages(axes: Axes, drawn: Chart, values: Values, shades: dict[int, str], fl
             )
 
 
-def _collapsed(axes: Axes, members: Sequence[Experiment], floor: float) -> None:
+def _collapsed(axes: Axes, axis: str, members: Sequence[Experiment], floor: float) -> None:
     found = [one for one in members if one.collapsed]
     if found:
         axes.scatter(
-            [*map(_x, found)],
+            _xs(found, axis),
             [_error(one.test.mean, floor) for one in found],
             s=32,
             marker="X",
@@ -283,7 +289,9 @@ def _scales(axes: Axes, task: Task, ends: Sequence[End], *, named: bool) -> None
 
 def _titles(axes: Axes, task: Task, *, named: bool) -> None:
     total = " or ".join(f"{count:,}" for count in sorted({dense.params for dense in task.dense}))
-    of = f"Parameters left of {total}" if len(total) < 24 else "Parameters left"
+    of = AXES[task.axis].label.partition(" (")[0]
+    if task.axis == DEFAULT and len(total) < 24:
+        of = f"{of} of {total}"
     axes.set_xlabel(f"{of}, {name(task.dataset)}" if named else of)
     images = f"% of {task.test:,} images\n(logarithmic in the error)" if task.test else "%"
     axes.set_ylabel(f"Test accuracy, {images}")

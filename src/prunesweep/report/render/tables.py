@@ -18,11 +18,11 @@ CONFIRMED = tuple(f"confirmed.{name}" for name in ("seeds", *SCORES, "difference
 
 
 def frontier_table(values: Values) -> str:
-    """Return one row per experiment on the frontier in parameters left of each data set, the smallest network first."""
+    """Return one row per experiment on the frontier of each data set in the cost of its first view, the least first."""
     rows = [
-        _row(values, task, task.frontiers["params_nonzero"], index)
+        _row(values, task, task.frontiers[task.axis], index)
         for task in values.tasks
-        for index in task.frontiers["params_nonzero"].members
+        for index in task.frontiers[task.axis].members
     ]
     return csv_text(rows[0] if rows else ["dataset"], rows)
 

@@ -9,6 +9,13 @@ const fraction = (id, title, of) => ({
   id, names: [title, id], number: true, unit: "fraction", figure: (one) => of(one)[0], show: (one) => spread(of(one)), shown: percent, sd: true, cells: of,
 });
 
+// What runs measure only on request: the field, its name and the digits after the point.
+const MEASURED = [["packed_bytes", "packed bytes", 0], ["file_bytes", "plain bytes", 0], ["latency_us", "µs per image", 2]];
+
+// The names of these figures and their texts, if one of the runs has them.
+export const measuredOf = (runs) => MEASURED.filter(([id]) => runs.some((run) => data.runs[id][run] !== null)).map(([id, title, digits]) =>
+  [title, (run) => (data.runs[id][run] === null ? "" : number(data.runs[id][run], digits))]);
+
 // A column has an `id`, `names` for the filter (the header first), `figure` to sort by, `show` for people and `cells` for CSV.
 export function columns() {
   if (!known.has(task)) known.set(task, ofSettings());
@@ -27,6 +34,7 @@ function ofSettings() {
     ...keys,
     count("seeds", "seeds", (one) => one.seeds),
     count("params_nonzero", "parameters left", (one) => one.costs.params_nonzero, 1),
+    ...MEASURED.filter(([id]) => id in task.frontiers).map(([id, title, digits]) => count(id, title, (one) => one.costs[id], digits)),
     { ...fraction("sparsity", "sparsity", (one) => [one.sparsity, null]), sd: false, cells: (one) => [one.sparsity] },
     fraction("test_accuracy", "test", (one) => one.test),
     { id: "difference", names: ["difference"], number: true, unit: "points", figure: (one) => -100 * one.test_drop[0], show: (one) => difference(one.test_drop), shown: (value) => value.toFixed(2), sd: true,

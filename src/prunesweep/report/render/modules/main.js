@@ -18,7 +18,9 @@ import { open, read, remember, view, write } from "page/view";
 // Fills the controls that depend on the data set.
 function prepare() {
   show(Number($("task").value) || 0);
+  const isFirst = !$("axis").value;
   fill($("axis"), Object.keys(data.axes).filter((axis) => axis in task.frontiers).map((axis) => [axis, data.axes[axis].label.split(" (")[0]]));
+  if (isFirst) $("axis").value = task.axis;
   fill($("color"), [["", "none"], ...task.keys.map((key) => [key, key])]);
   $("color").value = task.color;
   fill($("heat"), task.heats.map(({ model }, index) => [String(index), model]));

@@ -1,5 +1,6 @@
 // The panel of one run, at the side of the page, or below on a narrow screen.
 
+import { measuredOf } from "page/columns";
 import { data, experimentOf, labelOf } from "page/data";
 import { $, button, copyable, element } from "page/dom";
 import { difference, number, percent, range, safe } from "page/format";
@@ -52,7 +53,7 @@ const FIGURES = [
 const collapse = ["collapsed", (run) => data.runs.collapsed[run] ?? "no"];
 
 // The figures of runs. Whether they collapsed is among them if one of them did.
-export const figuresOf = (runs) => (runs.some((run) => data.runs.collapsed[run]) ? [...FIGURES, collapse] : FIGURES);
+export const figuresOf = (runs) => [...FIGURES, ...measuredOf(runs), ...(runs.some((run) => data.runs.collapsed[run]) ? [collapse] : [])];
 
 const figures = (run) => element("table", { class: "facts-table" }, element("tbody", {}, ...figuresOf([run]).map(([name, show]) =>
   element("tr", {}, element("th", { scope: "row" }, name), element("td", { class: "number" }, show(run))))));
