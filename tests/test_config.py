@@ -107,6 +107,7 @@ def test_a_saved_config_without_types_builds_the_same_objects(composed: Compose)
             "search.objectives=[test_accuracy]",
             "test images are used only for the reported numbers, never for selection. Use val_accuracy",
         ),
+        ("measure=[latency_ms]", "measure=latency_ms: must be one of .*Did you mean 'latency_us'"),
         ("finetune.epochs=-1", "finetune.epochs=-1"),
         ("dataset=mnist5k dataset.name=cifar10", "dataset.mean"),
         ("model=conv_lenet model.widths=[1,2]", r"model.widths=\[1, 2\]"),
@@ -115,6 +116,13 @@ def test_a_saved_config_without_types_builds_the_same_objects(composed: Compose)
 def test_impossible_values_are_refused(override: str, message: str, composed: Compose) -> None:
     with pytest.raises(UsageError, match=message):
         composed(*override.split())
+
+
+def test_objectives_are_measured_without_being_named_twice(composed: Compose) -> None:
+    assert composed().measured == ()
+    assert composed("search.objectives=[val_accuracy,packed_bytes]").measured == ("packed_bytes",)
+    both = composed("search.objectives=[latency_us]", "measure=[latency_us,file_bytes]")
+    assert both.measured == ("file_bytes", "latency_us")
 
 
 def test_a_single_option_is_built_from_its_fields() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from prunesweep.errors import UsageError
 from prunesweep.results.objectives import OBJECTIVES, SearchSettings, objective
+from prunesweep.results.result import MEASURED
 
 RESULT = {"final": {"val_accuracy": 0.9}, "macs_nonzero": 50, "macs_total": 200, "compression": None}
 
@@ -14,6 +15,16 @@ def test_values_and_references_come_from_the_result() -> None:
     assert objective("macs_nonzero").reference(RESULT) == 200
     assert objective("val_accuracy").reference(RESULT) == 0
     assert objective("val_loss").reference(RESULT) == math.log(10)
+
+
+def test_measured_sizes_and_latencies_are_compared_with_the_dense_network() -> None:
+    result = {"packed_bytes": 1_150, "latency_us": None, "params_total": 431_080, "macs_total": 2_293_000}
+    assert objective("packed_bytes").value(result) == 1_150
+    assert objective("packed_bytes").reference(result) == objective("file_bytes").reference(result) == 1_724_320
+    assert objective("latency_us").reference(result) == 2_293
+    assert {objective(name).direction for name in MEASURED} == {"minimize"}
+    with pytest.raises(ArithmeticError, match="latency_us is None"):
+        objective("latency_us").value(result)
 
 
 def test_directions() -> None:

@@ -72,6 +72,8 @@ PHASES = "phases are dense, ramp, regrow, finetune, ticket, control, quantize"
         ({"params_nonzero": 2}, "'params_nonzero' is not between 0 and 'params_total'"),
         ({"params_nonzero": 0, "params_total": 0}, "'params_nonzero' is not between 0 and 'params_total'"),
         ({"compression": "2"}, f"'compression' is not {COUNT}"),
+        ({"packed_bytes": "900"}, f"'packed_bytes' is not {COUNT}"),
+        ({"latency_us": -1}, f"'latency_us' is not {COUNT}"),
         ({"criterion": ["l1"]}, "'criterion' is not a single value"),
         (
             {f"field {number}": 1 for number in range(100)},

@@ -21,6 +21,8 @@ def test_a_count_is_exact_and_scores_are_not() -> None:
     half = half_width(values, 0.95)
     assert interval(objective("val_loss"), values, 100, 0.95) == pytest.approx((0.85 - half, 0.85 + half))
     assert interval(objective("val_loss"), [0.8], 100, 0.95) == (0.8, 0.8), "one seed shows no spread"
+    assert interval(objective("latency_us"), values, 100, 0.95) == pytest.approx((0.85 - half, 0.85 + half))
+    assert interval(objective("packed_bytes"), values, 100, 0.95) == pytest.approx((0.85, 0.85))
 
 
 # Accuracy with an interval of 0.02 to each side; the reduction is exact.

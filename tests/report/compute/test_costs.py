@@ -1,7 +1,8 @@
 import pytest
 from fakes import TOTAL, fake_fields
 
-from prunesweep.report.compute.costs import AXES, as_of_round
+from prunesweep.report.compute.costs import AXES, as_of_round, optimized
+from prunesweep.results.objectives import SearchSettings
 
 
 def costs(result: dict[str, object]) -> dict[str, float | None]:
@@ -18,7 +19,9 @@ def test_the_costs_of_a_run() -> None:
         "params_nonzero": TOTAL - 30_853,
         "compression": pytest.approx(2, rel=1e-3),
         "macs_nonzero": 200_000,
+        "packed_bytes": None,
         "file_bytes": None,
+        "latency_us": None,
         "finetuning_epochs": 2,
         "finetuning_seconds": 1.0,
     }
@@ -27,6 +30,27 @@ def test_the_costs_of_a_run() -> None:
 def test_the_costs_of_a_compact_network_and_of_an_empty_one() -> None:
     values = costs(fake_fields(1.0, 0, compact={"file_bytes": 7}))
     assert (values["file_bytes"], values["compression"], values["params_nonzero"]) == (7, None, 0)
+
+
+def test_measured_costs_are_those_of_the_final_network_only() -> None:
+    measured = {"packed_bytes": 900, "file_bytes": 8_000, "latency_us": 6.25}
+    result = fake_fields(0.5, 0, **measured, compact={"file_bytes": 7})
+    assert costs(result).items() >= measured.items()
+    stage = costs(as_of_round(result, {"round": 1}))
+    assert {stage[name] for name in measured} == {None}
+
+
+@pytest.mark.parametrize(
+    ("objectives", "axis"),
+    [
+        (["val_accuracy", "packed_bytes"], "packed_bytes"),
+        (["latency_us", "file_bytes"], "latency_us"),
+        (["val_accuracy", "param_reduction"], "params_nonzero"),
+        (["val_loss", "compression"], "params_nonzero"),  # more is better: drawn the other way round
+    ],
+)
+def test_the_first_view_shows_the_cost_that_a_search_minimizes(objectives: list[str], axis: str) -> None:
+    assert optimized(SearchSettings(objectives).goals) == axis
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,15 @@ def test_every_setting_is_drawn_as_mean_and_standard_deviation_in_the_color_of_t
             assert list(segment[:, 1]) == pytest.approx([mean - end, mean + end])
 
 
+def test_the_horizontal_axis_is_the_cost_that_the_search_minimized(tmp_path: Path) -> None:
+    for number, (amount, latency) in enumerate([(0.5, 40.5), (0.9, 6.25)]):
+        fields = fake_fields(amount, 0, latency_us=latency)
+        fake_run(tmp_path / str(number), fields, search__objectives=["val_accuracy", "latency_us"])
+    axes = drawn(tmp_path)
+    assert axes.get_xlabel() == "Microseconds per image"
+    assert [bars.lines[0].get_xdata().tolist() for bars in axes.containers] == [[40.5, 6.25]]
+
+
 def test_labels_are_the_typed_names_at_the_cheap_ends_of_the_lines(tmp_path: Path) -> None:
     axes = drawn(fake_methods(tmp_path, SCORES))
     labels = {text.get_text(): text for text in axes.texts}

@@ -22,6 +22,14 @@ def test_a_row_per_member_the_smallest_network_first(sweep: Sweep) -> None:
     assert [row["knee"] for row in rows].count("True") == 1
 
 
+def test_the_rows_are_the_frontier_in_the_cost_that_the_search_minimized(tmp_path: Path) -> None:
+    for number, (amount, packed) in enumerate([(0.5, 900), (0.7, 2_000), (0.9, 1_000)]):
+        fields = fake_fields(amount, 0, packed_bytes=packed)
+        fake_run(tmp_path / str(number), fields, search__objectives=["val_accuracy", "packed_bytes"])
+    rows = list(csv.DictReader(io.StringIO(frontier_table(compute(gather([tmp_path]))))))
+    assert [(row["packed_bytes"], row["latency_us"]) for row in rows] == [("900", "")]
+
+
 def test_a_table_without_runs_has_a_header(tmp_path: Path) -> None:
     assert frontier_table(compute(gather([tmp_path]))) == "dataset\n"
 
