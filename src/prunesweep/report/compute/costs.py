@@ -66,7 +66,7 @@ AXES = {
         lambda result: result.get("packed_bytes"),
     ),
     "file_bytes": Axis(
-        "Bytes of the plain file (of export --format csr, or of the compact network without its pruned channels)",
+        "Bytes of the plain file (of export --format csr, or of the network without pruned channels)",
         _file_bytes,
     ),
     "latency_us": Axis(

@@ -28,6 +28,9 @@ ABOUT = {
     "smallest": "fewest parameters within the limit",
 }
 
+FORMS = {"compact": "compact", "packed_bytes": "packed", "latency_us": "c"}
+"""The format that is proposed for a network, by the field of its result that was measured in this format."""
+
 
 def verdict(values: Values) -> str:
     """Return the sentence and the cards of each data set, escaped."""
@@ -169,7 +172,7 @@ def _noise_of_seeds(noise: Noise) -> list[str]:
 
 def _commands(run: RunDirectory) -> str:
     path = printable(shlex.quote(str(short_path(run.folder))))
-    form = "compact" if run.result.get("compact") else "csr"
+    form = next((form for field, form in FORMS.items() if run.result.get(field)), "csr")
     commands = (f"prunesweep export {path} --format {form}", f"prunesweep reproduce {path}")
     return "".join(f'<p class="command"><code>{escape(command)}</code></p>' for command in commands)
 
