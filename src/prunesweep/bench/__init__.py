@@ -9,6 +9,7 @@
 - `measure.py`: the measurements of a run
 - `machine.py`: the processor and the versions
 - `output.py`: tables on the terminal, and JSON
+- `measures.py`: what a run measures on request: `file_bytes`, `packed_bytes`, `latency_us`
 
 May import everything except `search/`, `api/` and `cli`.
 """

@@ -2,6 +2,7 @@
 
 - `run.py`: runs one configuration and writes its run directory
 - `device.py`: selects the device and makes torch repeatable
+- `measures.py`: what a run measures on request
 - `provenance.py`: writes `provenance.json` and compares two environments
 - `saved.py`: loads the configuration and the weights of a saved run
 - `reproduce.py`: runs a saved configuration again and compares the two run directories

@@ -71,7 +71,7 @@ def bytes_of_the_dense_network(result: Mapping[str, Any]) -> float:
 def microseconds_of_the_dense_network(result: Mapping[str, Any]) -> float:
     """Return the microseconds of the dense network at a nanosecond for each multiply-add.
 
-    Compiled C takes about that long. A measured time would make the hypervolumes of two searches incomparable.
+    That is slower than compiled C. A measured time would make the hypervolumes of two searches incomparable.
     """
     return float(result["macs_total"] / 1_000)
 
