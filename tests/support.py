@@ -74,6 +74,8 @@ LONG_TESTS = (
     "tests/export/c/test_generate.py::test_a_layer_without_weights",
     "tests/export/c/test_generate.py::test_other_options",
     "tests/export/c/test_generate.py::test_random_layers",
+    "tests/export/c/test_integer.py::test_other_options",
+    "tests/export/c/test_integer.py::test_random_layers",
     "tests/plugins/test_clusters.py::test_a_canceled_slurm_job",
     "tests/plugins/test_clusters.py::test_a_killed_ray_node",
     "tests/plugins/test_clusters.py::test_slurm_runs_a_grid",

@@ -85,7 +85,7 @@ def export(run: RunDirectory, config: RunConfig, form: str, out: Path | None, dt
     check_choice("--format", form, FORMATS)
     chosen = FORMATS[form]
     if dtype is not None:
-        check_choice("--dtype", dtype, chosen.dtypes)
+        check_choice("--dtype", dtype, (FLOAT32, INT8))
     path = out or _default_path(run, chosen)
     check_replaceable(path)
     _check_companion(path, chosen)

@@ -122,7 +122,7 @@ def test_a_run_with_integers(completed: Completed, capsys: pytest.CaptureFixture
         "--dtype=float32: the run has quantize=int8, so its network has weights of type int8."
         in capsys.readouterr().err
     )
-    assert main(["export", str(run), "--format", "csr"]) == 1
+    assert main(["export", str(run), "--format", "csr", "--dtype", "int8"]) == 1
     assert "Use --format c, or export a run with" in capsys.readouterr().err
     assert not (run / "export").exists()
     assert exported(run) == 0
