@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from prunesweep.bench.timing import TURN, Times, interleaved, python_timer, summarized
+from prunesweep.bench.timing import TURN, Times, interleaved, python_timers, summarized
 
 
 def test_times_are_the_median_and_the_quartiles_in_microseconds() -> None:
@@ -40,7 +40,7 @@ def test_calls_process_the_batches_in_turn_without_a_remainder() -> None:
         assert torch.is_inference_mode_enabled()
         seen.append(images.flatten().tolist())
 
-    timer = python_timer(network, torch.arange(5.0).view(5, 1), batch=2)
+    timer = python_timers(network, torch.arange(5.0).view(5, 1))(2)
     assert timer(2) > 0
     timer(1)
     assert seen == [[0, 1], [2, 3], [0, 1]]

@@ -9,13 +9,14 @@ from prunesweep.results.result import write_failed
 
 
 def test_bench_prints_tables_and_writes_json(
-    completed: Completed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    completed: Completed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = completed("train.epochs=0", "finetune.epochs=0", "prune.amount=0.9")
+    monkeypatch.setattr("prunesweep.bench.measure.BATCHES", (1,))
+    run = completed("model=lenet5", "train.epochs=0", "finetune.epochs=0", "prune.amount=0.9")
     file = tmp_path / "bench.json"
     assert main(["bench", str(run), str(run), "--rounds", "1", "--json", str(file)]) == 0
     printed = capsys.readouterr().out
-    assert f"{run}: lenet_300_100, " in printed
+    assert f"{run}: lenet5, " in printed
     assert "torch, sparse CSR" in printed
     assert printed.splitlines()[-1] == str(file)
     assert len(json.loads(file.read_text())["runs"]) == 1

@@ -10,7 +10,7 @@ from string import Template
 import numpy as np
 from torch import Tensor
 
-from prunesweep.bench.timing import Timer
+from prunesweep.bench.timing import Timer, Timers
 from prunesweep.errors import UsageError
 from prunesweep.export.c.compiler import compile_c, find_compiler
 from prunesweep.export.c.form import NO_COMPILER
@@ -46,14 +46,13 @@ double prunesweep_seconds(const float *images, int number, int batch, int calls)
 OPTIONS = ("-O2", "-shared", "-fPIC", "-D_POSIX_C_SOURCE=199309L")  # the last one declares clock_gettime in C99
 
 
-def c_timer(text: str, description: Description, images: Tensor, batch: int) -> Timer:
-    """Return a timer of a C file, each of whose calls classifies the next `batch` images one by one.
+def c_timers(text: str, description: Description, images: Tensor) -> Timers:
+    """Return the timers of a C file, each of whose calls classifies the next images of a batch one by one.
 
     Args:
-        text: The C file.
+        text: The C file, which is compiled.
         description: The description of its network.
         images: Normalized images `[n, channels, height, width]`.
-        batch: The number of images of one call.
 
     Raises:
         UsageError: This machine does not have a C compiler.
@@ -63,10 +62,10 @@ def c_timer(text: str, description: Description, images: Tensor, batch: int) -> 
     values = np.ascontiguousarray(pixels(images, description), np.float32).reshape(len(images), -1)
     address = values.ctypes.data_as(ctypes.POINTER(ctypes.c_float))  # refers to the array, which stays in memory
 
-    def timer(calls: int) -> float:
-        return float(function(address, len(values), batch, calls))
+    def timers(batch: int) -> Timer:
+        return lambda calls: float(function(address, len(values), batch, calls))
 
-    return timer
+    return timers
 
 
 def _compiled(text: str, description: Description) -> ctypes._NamedFuncPointer:

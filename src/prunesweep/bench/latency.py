@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from prunesweep.bench.c_library import c_timer
+from prunesweep.bench.c_library import c_timers
 from prunesweep.bench.timing import Times, interleaved
 from prunesweep.export.c.form import save
 from prunesweep.export.description import Description
@@ -30,5 +30,5 @@ def latency_us(model: nn.Module, description: Description, images: Tensor, *, ro
         NotSupported: The network contains something that C files cannot contain.
         UsageError: This machine does not have a C compiler, or the compiler fails.
     """
-    timer = c_timer(save(model, description).decode(), description, images, 1)
+    timer = c_timers(save(model, description).decode(), description, images)(1)
     return interleaved({"c": timer}, rounds, TURN)["c"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from prunesweep.bench.sizes import file_sizes
 from prunesweep.bench.timing import Times, interleaved
-from prunesweep.bench.variants import SPARSE_C, Subject, timers
+from prunesweep.bench.variants import SPARSE_C, Subject, prepared
 from prunesweep.chain.context import Context
 from prunesweep.chain.state import State
 from prunesweep.config import RunConfig
@@ -58,13 +58,12 @@ def measure(run: RunDirectory, config: RunConfig, rounds: int) -> Measurement:
     """
     subject = subject_of(run, config)
     notes = [INTEGERS] if isinstance(subject.exported, IntegerNetwork) else []
-    times = {}
-    for batch in BATCHES:
-        measured, missing = timers(subject, batch)
-        times[batch] = interleaved(measured, rounds)
-        notes += missing
+    variants, impossible = prepared(subject)
+    times = {
+        batch: interleaved({name: timers(batch) for name, timers in variants.items()}, rounds) for batch in BATCHES
+    }
     sizes, missing = file_sizes(subject.exported, subject.description)
-    return Measurement(run, times, sizes, list(dict.fromkeys([*notes, *missing])))
+    return Measurement(run, times, sizes, [*notes, *impossible, *missing])
 
 
 def subject_of(run: RunDirectory, config: RunConfig) -> Subject:

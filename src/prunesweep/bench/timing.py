@@ -16,6 +16,9 @@ from prunesweep.chain.seeding import evaluating
 Timer = Callable[[int], float]
 """Executes a number of calls and returns the seconds that they take together."""
 
+Timers = Callable[[int], Timer]
+"""Returns the timer of batches of a given size."""
+
 TURN = 2e-3
 """The time in seconds of one measurement. A faster call is repeated in it."""
 
@@ -69,16 +72,20 @@ def summarized(seconds: Sequence[float]) -> Times:
     return Times(median, low, high)
 
 
-def python_timer(network: Callable[[Tensor], object], images: Tensor, batch: int) -> Timer:
-    """Return a timer of `network`, each of whose calls processes the next `batch` of `images` `[n, ...]`."""
-    batches = itertools.cycle([part.clone() for part in images.split(batch) if len(part) == batch])
+def python_timers(network: Callable[[Tensor], object], images: Tensor) -> Timers:
+    """Return the timers of `network`, each of whose calls processes the next batch of `images` `[n, ...]`."""
 
-    def timer(calls: int) -> float:
-        with torch.inference_mode(), evaluating("cpu"):
-            given = list(itertools.islice(batches, calls))
-            started = time.perf_counter()
-            for part in given:
-                network(part)
-            return time.perf_counter() - started
+    def timers(batch: int) -> Timer:
+        batches = itertools.cycle([part.clone() for part in images.split(batch) if len(part) == batch])
 
-    return timer
+        def timer(calls: int) -> float:
+            with torch.inference_mode(), evaluating("cpu"):
+                given = list(itertools.islice(batches, calls))
+                started = time.perf_counter()
+                for part in given:
+                    network(part)
+                return time.perf_counter() - started
+
+        return timer
+
+    return timers

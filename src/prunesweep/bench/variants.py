@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
-from prunesweep.bench.c_library import c_timer
+from prunesweep.bench.c_library import c_timers
 from prunesweep.bench.sparse_torch import sparse_copy
-from prunesweep.bench.timing import Timer, python_timer
+from prunesweep.bench.timing import Timers, python_timers
 from prunesweep.errors import UsageError
 from prunesweep.export import onnx_graph
 from prunesweep.export.c.form import save
@@ -38,37 +38,41 @@ class Subject:
     images: Tensor
 
 
-def _onnx(subject: Subject, batch: int) -> Timer:
+def _onnx(subject: Subject) -> Timers:
     content = pack_network(onnx_graph.FORMAT, subject.dense, replace(subject.description, format="onnx"))
-    return python_timer(onnx_graph.load(content, subject.description), subject.images.contiguous(), batch)
+    return python_timers(onnx_graph.load(content, subject.description), subject.images.contiguous())
 
 
-def _c(text: str, subject: Subject, batch: int) -> Timer:
-    return c_timer(text, subject.description, subject.images, batch)
+def _dense_c(subject: Subject) -> Timers:
+    return c_timers(c_file(subject.dense, subject.description, dense=True), subject.description, subject.images)
+
+
+def _sparse_c(subject: Subject) -> Timers:
+    return c_timers(save(subject.exported, subject.description).decode(), subject.description, subject.images)
 
 
 SPARSE_C = "C, sparse"
 """The variant with which the others are compared."""
 
-VARIANTS: Mapping[str, Callable[[Subject, int], Timer]] = {
-    "torch, dense": lambda subject, batch: python_timer(subject.dense, subject.images, batch),
-    "torch, masked": lambda subject, batch: python_timer(subject.pruned, subject.images, batch),
-    "torch, sparse CSR": lambda subject, batch: python_timer(sparse_copy(subject.pruned), subject.images, batch),
+VARIANTS: Mapping[str, Callable[[Subject], Timers]] = {
+    "torch, dense": lambda subject: python_timers(subject.dense, subject.images),
+    "torch, masked": lambda subject: python_timers(subject.pruned, subject.images),
+    "torch, sparse CSR": lambda subject: python_timers(sparse_copy(subject.pruned), subject.images),
     "onnxruntime, dense": _onnx,
-    "C, dense": lambda subject, batch: _c(c_file(subject.dense, subject.description, dense=True), subject, batch),
-    SPARSE_C: lambda subject, batch: _c(save(subject.exported, subject.description).decode(), subject, batch),
+    "C, dense": _dense_c,
+    SPARSE_C: _sparse_c,
 }
-"""Name -> function that returns a timer of batches of a given size. It raises a UsageError if it is not possible."""
+"""Name -> function that returns the timers of a variant. It raises a UsageError if the variant is not possible."""
 
 
-def timers(subject: Subject, batch: int) -> tuple[dict[str, Timer], list[str]]:
+def prepared(subject: Subject) -> tuple[dict[str, Timers], list[str]]:
     """Return the timers by name, and a note for each variant that is not possible with this network or machine."""
     result, notes = {}, []
     for name, make in VARIANTS.items():
         try:
-            timer = make(subject, batch)
-            timer(1)
-            result[name] = timer
+            timers = make(subject)
+            timers(1)(1)
+            result[name] = timers
         except UsageError as error:
             notes.append(f"{name} is left out: {error}")
         except Exception as error:  # a custom network may use operations that a variant does not support
