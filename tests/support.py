@@ -84,6 +84,7 @@ LONG_TESTS = (
     "tests/plugins/test_launchers.py",
     "tests/plugins/test_search_sweeper.py::test_a_search_continues",
     "tests/plugins/test_search_sweeper.py::test_a_search_with_halving",
+    "tests/plugins/test_search_sweeper.py::test_a_search_for_a_measured_cost",
     "tests/plugins/test_search_sweeper.py::test_failures_are_recorded",
     "tests/report/render/test_page.py::test_ten_thousand_runs",
     "tests/cli/test_compare.py::test_a_benchmark_ends",

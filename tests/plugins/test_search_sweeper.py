@@ -1,9 +1,11 @@
 """Searches as a user starts them, in real processes, and their settings."""
 
+import csv
 import json
 from pathlib import Path
 
 import pytest
+from c_files import NEEDS_COMPILER
 from hydra import compose, initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.types import RunMode
@@ -156,6 +158,28 @@ def test_every_search_composes(name: str) -> None:
         config = compose("config", [f"search={name}"], return_hydra_config=True)
     sweeper = "GridSweeper" if name in ("grid", "sensitivity") else "SearchSweeper"
     assert config.hydra.sweeper._target_.endswith(f".{sweeper}")
+
+
+@pytest.mark.parametrize(
+    ("name", "objective"),
+    [("bytes", "packed_bytes"), pytest.param("latency", "latency_us", marks=NEEDS_COMPILER)],
+)
+def test_a_search_for_a_measured_cost_continues_and_reports_it(
+    name: str, objective: str, run_py: Command, tmp_path: Path
+) -> None:
+    untrained = ("dataset.validation=3500", "train.epochs=0", "finetune.epochs=choice(0)", "threads=1", "workers=1")
+    short = ("-m", f"search={name}", *untrained, *(["quantize.epochs=0"] if name == "bytes" else []), "study=s")
+    first = run_py(*short, "hydra.sweeper.n_trials=1")
+    assert first.code == 0, first.err
+    folder = tmp_path / "multirun" / "s"
+    before = [row[objective] for row in trials(folder)]
+    again = run_py(*short, "hydra.sweeper.n_trials=2")
+    assert again.code == 0, again.err
+    costs = [row[objective] for row in trials(folder) if row["status"] == "completed"]
+    assert (len(costs), costs[:1]) == (2, before)
+    with (folder / "results.csv").open() as file:
+        assert [float(row[objective]) for row in csv.DictReader(file)] == [float(cost) for cost in costs]
+    assert list(results(folder)["objectives"]) == ["final.val_accuracy", objective]
 
 
 def test_a_search_for_an_allocation_begins_with_that_of_global_magnitude(run_py: Command, tmp_path: Path) -> None:
