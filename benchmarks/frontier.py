@@ -24,7 +24,7 @@ from pathlib import Path
 from commands import ROOT
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from recorded import Recorded, Row
 from sweeps import spread
 
@@ -118,7 +118,7 @@ Written by `python benchmarks/frontier.py table`; do not edit.
 
 ![Test error over the number of parameters left](frontier.png)
 
-Circles are means over seeds with the standard deviation, of networks that are counted with all biases after the exact
+Circles are means over seeds with the standard deviation. The networks are counted with all biases after the exact
 clean-up (`prune.cleanup=final`). Crosses are published figures from [literature.md](literature.md), hollow squares
 those whose epoch was chosen on the test split. Most of them are single networks and count only weights.
 
@@ -140,6 +140,9 @@ def page() -> str:
     """Return the content of docs/frontier.md."""
     lines = [HEAD]
     for dataset, title in DATASETS.items():
+        if not any(curve.dataset == dataset and any(rows(curve)) for curve in CURVES):
+            lines += [f"## {title}", "", "Not run yet.", ""]
+            continue
         lines += [
             f"## {title}",
             "",
@@ -167,17 +170,21 @@ def _line(curve: Curve, compression: float, found: Sequence[Row]) -> str:
 
 def figure() -> bytes:
     """Return the figure as a PNG file: one panel for each network."""
-    models = list(dict.fromkeys(curve.model for curve in CURVES))
+    models = list(dict.fromkeys(curve.model for curve in CURVES if any(rows(curve))))
     plt.rcParams.update({"font.family": "DejaVu Sans", "font.size": 9})
-    drawing, panels = plt.subplots(1, len(models), figsize=(12, 4.2), sharey=True, layout="constrained")
-    for axes, model in zip(panels, models, strict=True):
+    drawing, panels = plt.subplots(
+        1, len(models), figsize=(4.4 * len(models), 4.2), layout="constrained", squeeze=False
+    )
+    for axes, model in zip(panels[0], models, strict=True):
         _panel(axes, [curve for curve in CURVES if curve.model == model])
-    panels[0].set_ylabel("test error, %")
+    panels[0][0].set_ylabel("test error, %")
     drawing.supxlabel("parameters left, biases included", fontsize=9)
     handles = {
-        label: handle for axes in panels for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+        label: handle for axes in panels[0] for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
-    panels[-1].legend(list(handles.values()), list(handles), frameon=False, fontsize=8)
+    drawing.legend(
+        list(handles.values()), list(handles), loc="outside upper center", ncols=4, frameon=False, fontsize=8
+    )
     content = BytesIO()
     drawing.savefig(content, dpi=150)
     return content.getvalue()
@@ -214,11 +221,10 @@ def _panel(axes: Axes, curves: Sequence[Curve]) -> None:
                     markersize=5,
                     label=label,
                 )
-    axes.set(xscale="log", yscale="log", title=f"{curves[0].title} ({curves[0].total:,} parameters)")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.set_yticks([0.7, 1, 1.5, 2, 3, 5, 7, 10, 15, 20])
+    axes.set(xscale="log", title=f"{curves[0].title} ({curves[0].total:,} parameters)")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(color="#ddd", linewidth=0.5)
     axes.spines[["top", "right"]].set_visible(False)
 
