@@ -108,6 +108,7 @@ CHANGES = [
 UNCHANGED = [
     "logger.name=none",
     "study=mine",
+    "measure=[file_bytes]",
     "dry_run=true",
     "workers=3",
     "search.objectives=[val_accuracy] search.replicates=3 search.storage=sqlite:///x search.heartbeat=9",

@@ -29,6 +29,7 @@ def test_the_definition_contains_the_space_the_objectives_and_the_other_settings
     found = defined(settings(seed=3))
     assert found["space"] == {"prune.amount": "range(0.1,0.5,step=0.1)"}
     assert found["search"] == {
+        "measure": "[]",
         "search.objectives": "['val_accuracy', 'param_reduction']",
         "search.replicates": "1",
     }

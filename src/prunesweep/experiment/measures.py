@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pkgutil import resolve_name
 from typing import Any
 
 from torch import nn
@@ -18,7 +19,6 @@ from prunesweep.chain.context import Context
 from prunesweep.chain.observations import Observation
 from prunesweep.chain.state import State
 from prunesweep.chain.steps import NOT_IN_DIGEST, Record
-from prunesweep.code.locate import locate
 from prunesweep.config import RunConfig
 from prunesweep.errors import UsageError
 from prunesweep.models.tensors import load_tensors
@@ -81,7 +81,7 @@ def measures(config: RunConfig, context: Context) -> dict[str, Measure]:
                 f"measure={name}: the run has quantize=int8, and only networks of floating-point numbers can be "
                 "measured. Use quantize=codebook or quantize=none."
             )
-        chosen: type[Measure] = locate("measure", CLASSES[name])
+        chosen: type[Measure] = resolve_name(CLASSES[name])
         try:
             chosen.check(context)
         except UsageError as error:
