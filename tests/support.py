@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import importlib.util
 import json
 import sys
 from collections.abc import Callable
@@ -9,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from omegaconf import OmegaConf
 
 from prunesweep.config import RunConfig
 
 ROOT = Path(__file__).parent.parent
 FORKS = sys.platform == "linux"  # elsewhere, forking a process that has loaded torch is unsafe or impossible
+NEEDS_PACKED = pytest.mark.skipif(not importlib.util.find_spec("constriction"), reason="needs the extra [packed]")
 
 SLOW_FIXTURES = {"run_py", "completed", "full_data", "browser"}
 """Fixtures that start processes, train, or read whole datasets."""

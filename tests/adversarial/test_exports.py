@@ -15,7 +15,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
-from support import Completed, change
+from support import NEEDS_PACKED, Completed, change
 from torch import Tensor, nn
 
 from prunesweep.cli import main
@@ -32,8 +32,7 @@ from prunesweep.models.settings import ConvLeNet, LeNet5
 INSTALLED = all(importlib.util.find_spec(name) for name in ("onnx", "onnxscript", "onnxruntime"))
 ONNX = pytest.mark.skipif(not INSTALLED, reason="needs the extra [onnx]")
 COMPILER = pytest.mark.skipif(FORMATS["c"].obstacle() is not None, reason="needs a C compiler")
-PACKED = pytest.mark.skipif(not importlib.util.find_spec("constriction"), reason="needs the extra [packed]")
-MARKS = {"onnx": [ONNX], "c": [COMPILER], "packed": [PACKED]}
+MARKS = {"onnx": [ONNX], "c": [COMPILER], "packed": [NEEDS_PACKED]}
 FORMS = [pytest.param(name, marks=MARKS.get(name, [])) for name in FORMATS]
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 from c_files import NEEDS_COMPILER
 from chains import CONTEXT, initial_state
+from support import NEEDS_PACKED
 from torch import nn
 
 from prunesweep.bench import measures
@@ -29,6 +30,7 @@ class Sigmoids(nn.Module):
         return hidden + hidden.sin()
 
 
+@NEEDS_PACKED
 def test_sizes_count_whole_files_and_are_repeatable() -> None:
     state = initial_state()
     for kind in (FileBytes, PackedBytes):
@@ -41,6 +43,7 @@ def test_sizes_count_whole_files_and_are_repeatable() -> None:
     assert FileBytes().of(RESULT).observe(state, CONTEXT)["value"] > dense, "the header counts"
 
 
+@NEEDS_PACKED
 def test_fewer_weights_need_fewer_bytes() -> None:
     state = initial_state()
     weights = {name: tensor * (tensor.abs() > 0.03) for name, tensor in state.weights.items()}

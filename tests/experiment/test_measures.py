@@ -3,7 +3,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support import Command, Compose, change, edit
+from support import NEEDS_PACKED, Command, Compose, change, edit
 
 from prunesweep.bench import measures as bench
 from prunesweep.chain.context import Context
@@ -36,6 +36,7 @@ def test_nothing_is_measured_unless_it_is_asked_for(untrained: Compose, tmp_path
     assert [getattr(result, name) for name in MEASURED] == [None, None, None]
 
 
+@NEEDS_PACKED
 def test_sizes_are_those_of_the_exported_files(untrained: Compose, run_py: Command, tmp_path: Path) -> None:
     done = run_py(*UNTRAINED, "quantize=codebook", "quantize.epochs=0", SIZES, "hydra.run.dir=run")
     assert done.code == 0, done.err
@@ -60,6 +61,7 @@ def test_the_same_network_is_measured_once(untrained: Compose, tmp_path: Path, m
     assert experiment.run(untrained(), tmp_path / "other").digest == first.digest, "the same network"
 
 
+@NEEDS_PACKED
 def test_a_latency_is_not_compared_and_a_size_is(run_py: Command, tmp_path: Path) -> None:
     assert run_py(*UNTRAINED, SIZES, "hydra.run.dir=run").code == 0
     run = tmp_path / "run"
