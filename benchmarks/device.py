@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from commands import run_py
+from pages import replace_section
 from speed import table
 
 from prunesweep import config
@@ -34,7 +35,6 @@ PRUNING = ("prune.amount=null", "layers.biases=true", "schedule=gradual", "sched
 TRAINING = ("dataset=mnist5k", "train.epochs=2", "finetune.epochs=4", "threads=1")
 
 PAGE = Path(__file__).parent / "device.md"
-BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
 AT, TORCH, ONNX, DENSE_C = 150, "torch, dense", "onnxruntime, dense", "C, dense"
 GOALS = ((TORCH, 20), (ONNX, 5))
@@ -138,8 +138,7 @@ def main() -> None:
         text = section(measured(Path(folder), options.rounds), options.rounds)
     print(text)
     if options.write:
-        before, _, rest = PAGE.read_text().partition(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
+        replace_section(PAGE, "figures", text)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ from commands import (
     script_epochs,
     timed,
 )
+from pages import replace_section
 from torch.profiler import ProfilerActivity, profile
 
 from prunesweep import config
@@ -46,7 +47,6 @@ Figures = TypeVar("Figures")
 Contenders = Mapping[str, Callable[[], float]]
 
 PAGE = ROOT / "benchmarks" / "README.md"
-BEGIN, END = "<!-- speed -->", "<!-- end of speed -->"
 THREADS = 2
 AMOUNT = 0.9
 MODELS = ("lenet5", "lenet5_caffe", "lenet_300_100")
@@ -287,8 +287,7 @@ def main() -> None:
     text = section(size, Path(root))
     print(text)
     if options.write:
-        before, _, rest = PAGE.read_text().partition(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
+        replace_section(PAGE, "speed", text)
 
 
 if __name__ == "__main__":

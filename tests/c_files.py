@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from prunesweep.export.c.compiler import find_compiler
@@ -60,6 +61,25 @@ def sparse(model: nn.Module, amount: float = 0.6, seed: int = 0) -> nn.Module:
         if buffer.dtype.is_floating_point:
             buffer.copy_(torch.rand(buffer.shape, generator=generator) + (0.5 if name.endswith("var") else 0))
     return model.eval()
+
+
+def random_network(data: st.DataObject) -> tuple[nn.Module, tuple[int, int, int]]:
+    """Draw a sparse network with three outputs of convolutions, a layer behind them, and linear layers.
+
+    Returns:
+        The network and the shape of its images.
+    """
+    number = st.integers(1, 3)
+    height, width, groups = data.draw(st.integers(5, 9)), data.draw(st.integers(5, 40)), data.draw(number)
+    inputs, outputs = groups * data.draw(number), groups * data.draw(number)
+    padding, stride, dilation = data.draw(st.integers(0, 2)), data.draw(number), data.draw(st.integers(1, 2))
+    conv = nn.Conv2d(inputs, outputs, 3, stride, padding, dilation, groups)
+    after = data.draw(st.sampled_from([nn.ReLU(), nn.MaxPool2d(1), nn.Tanh(), nn.BatchNorm2d(outputs)]))
+    features, hidden = conv(torch.zeros(1, inputs, height, width)).numel(), data.draw(st.integers(2, 40))
+    head = [nn.Linear(features, hidden), nn.Sigmoid(), nn.Linear(hidden, 3)]
+    network = nn.Sequential(nn.Conv2d(2, inputs, 1), conv, after, nn.Flatten(), *head)
+    amount = data.draw(st.sampled_from([0.0, 0.5, 0.8, 0.95, 1.0]))
+    return sparse(network, amount, data.draw(st.integers(0, 9))), (2, height, width)
 
 
 def execute(model: nn.Module, images: Tensor, description: Description, *, dense: bool = False) -> Tensor:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from c_files import NEEDS_COMPILER, check_same, described, execute, images_like, sparse
+from c_files import NEEDS_COMPILER, check_same, described, execute, images_like, random_network, sparse
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -60,17 +60,8 @@ def test_the_networks_without_most_weights(model: Model) -> None:
 @settings(max_examples=8, phases=[Phase.explicit, Phase.reuse, Phase.generate])  # to shrink would compile for minutes
 @given(data=st.data())
 def test_random_layers(data: st.DataObject) -> None:
-    number = st.integers(1, 3)
-    height, width, groups, kernel = data.draw(st.integers(5, 9)), data.draw(st.integers(5, 40)), data.draw(number), 3
-    inputs, outputs = groups * data.draw(number), groups * data.draw(number)
-    padding, stride, dilation = data.draw(st.integers(0, 2)), data.draw(number), data.draw(st.integers(1, 2))
-    conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation, groups)
-    after = data.draw(st.sampled_from([nn.ReLU(), nn.MaxPool2d(1), nn.Tanh(), nn.BatchNorm2d(outputs)]))
-    features, hidden = conv(torch.zeros(1, inputs, height, width)).numel(), data.draw(st.integers(2, 40))
-    head = [nn.Linear(features, hidden), nn.Sigmoid(), nn.Linear(hidden, 3)]
-    network = nn.Sequential(nn.Conv2d(2, inputs, 1), conv, after, nn.Flatten(), *head)
-    amount = data.draw(st.sampled_from([0.0, 0.5, 0.8, 0.95, 1.0]))
-    check_same(sparse(network, amount, data.draw(st.integers(0, 9))), (2, height, width), 3)
+    model, shape = random_network(data)
+    check_same(model, shape, 3)
 
 
 @NEEDS_COMPILER
