@@ -28,22 +28,42 @@ from prunesweep.errors import UsageError
 from prunesweep.experiment.run import run
 
 ERK = "train.epochs=0 prune=random prune.scope=erk"
-"""Sparse from the initialization, as in the papers of RigL and SET. The dense epochs are added to the others."""
+"""Sparse from the initialization, as in the papers of RigL and SET."""
+
+GRADUAL = "schedule=gradual schedule.every=7"
+RISE = "schedule.every=7 schedule.rise=0.75"
+PENALTY = "schedule=penalty schedule.growth=1.8"
 
 METHODS = {
-    "gradual": "schedule=gradual",
-    "gradual-unprotected": "schedule=gradual prune.protect=none",
-    "regrow": "schedule=gradual schedule.regrow=true",
-    "regrow-unprotected": "schedule=gradual schedule.regrow=true prune.protect=none",
-    "surgery": "schedule=surgery",
-    "surgery-rise": "schedule=surgery schedule.rise=0.75",
-    "surgery-rise-magnitude": "schedule=surgery schedule.rise=0.75 prune.scope=magnitude",
-    "rigl": "schedule=rigl",
-    "rigl-rise": "schedule=rigl schedule.rise=0.75",
-    "rigl-erk": f"schedule=rigl {ERK}",
-    "set": "schedule=set",
-    "set-rise": "schedule=set schedule.rise=0.75",
-    "set-erk": f"schedule=set {ERK}",
+    "gradual": GRADUAL,
+    # weights that return
+    "regrow": f"{GRADUAL} schedule.regrow=true schedule.lr_scale=0.1",
+    "surgery": f"schedule=surgery {RISE} schedule.lr_scale=0.1",
+    "surgery-magnitude": f"schedule=surgery {RISE} prune.scope=magnitude schedule.lr_scale=0.3",
+    "rigl": f"schedule=rigl {RISE}",
+    "rigl-erk": f"schedule=rigl schedule.every=7 {ERK}",
+    "set": f"schedule=set {RISE}",
+    "set-erk": f"schedule=set schedule.every=7 {ERK}",
+    # learned sparsity
+    "penalty-l1": f"{PENALTY} prune.penalty=l1",
+    "penalty-group": f"{PENALTY} prune.penalty=group",
+    "penalty-hoyer": f"{PENALTY} prune.penalty=hoyer",
+    "penalty-hard-concrete": f"{PENALTY} prune.penalty=hard_concrete",
+    "gsm": "schedule=gsm schedule.weight_decay=0.01",
+    # training
+    "one-shot": "schedule=one_shot",
+    "linear": f"{GRADUAL} schedule.curve=linear",
+    "geometric": f"{GRADUAL} schedule.curve=geometric",
+    "exponential": f"{GRADUAL} schedule.curve=exponential",
+    "distill": f"{GRADUAL} finetune.distill=0.5",
+    "average": f"{GRADUAL} finetune.average=5",
+    "best-epoch": f"{GRADUAL} finetune.best=true",
+    # scores
+    "lamp": f"{GRADUAL} prune=lamp",
+    "wanda": f"{GRADUAL} prune=wanda",
+    "movement": f"{GRADUAL} prune=movement",
+    "magnitude-increase": f"{GRADUAL} prune=magnitude_increase",
+    "snip": "schedule=one_shot prune=snip train.epochs=0",
 }
 """Name -> overrides."""
 
@@ -51,10 +71,14 @@ Row = dict[str, Any]
 
 
 def overrides(options: argparse.Namespace, method: str, compression: float, seed: int) -> list[str]:
-    """Return the overrides of a run. A method without dense epochs gets their number in addition, in its schedule."""
+    """Return the overrides of a run.
+
+    All methods train for equally many epochs: those without dense epochs have more with changing masks, and those
+    without changing masks have more epochs of fine-tuning.
+    """
     name, _, given = method.partition("=")
     own = (given or METHODS[name]).split()
-    sparse = "train.epochs=0" in own
+    sparse, once = "train.epochs=0" in own, "schedule=one_shot" in own
     return [
         f"model={options.model}",
         f"dataset={options.dataset}",
@@ -67,9 +91,8 @@ def overrides(options: argparse.Namespace, method: str, compression: float, seed
         "train.decay=constant",
         f"prune.compression={compression:g}",
         *own,
-        f"schedule.epochs={options.epochs + options.train * sparse}",
-        f"schedule.every={options.every}",
-        f"finetune.epochs={options.finetune}",
+        *(() if once else (f"schedule.epochs={options.epochs + options.train * sparse}",)),
+        f"finetune.epochs={options.finetune + once * (options.epochs + options.train * sparse)}",
         "finetune.lr_scale=1.0",
         "finetune.decay=cosine",
         *options.overrides,
@@ -136,7 +159,6 @@ def main() -> None:
     parser.add_argument("--train", type=int, default=10, help="epochs of the dense network")
     parser.add_argument("--epochs", type=int, default=20, help="epochs with changing masks")
     parser.add_argument("--finetune", type=int, default=20, help="epochs of fine-tuning")
-    parser.add_argument("--every", type=int, default=7, help="optimizer steps between changes of the masks")
     parser.add_argument("--lr", type=float, default=0.05)
     parser.add_argument("--overrides", nargs="*", default=[], help="overrides that are added to each run")
     options = parser.parse_args()
