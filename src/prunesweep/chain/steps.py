@@ -29,6 +29,7 @@ from prunesweep.models.settings import Model, Shape
 from prunesweep.models.tensors import own_tensors
 from prunesweep.training import optimizers
 from prunesweep.training.augment import augmented
+from prunesweep.training.compacted import compacted
 from prunesweep.training.loop import Score, classify, nothing, shuffled, train_batches, unchanged
 from prunesweep.training.movement import summing
 from prunesweep.training.objectives import Objective, supervised
@@ -189,6 +190,7 @@ class TrainEpoch(Step):
         lr_start: The rate from which the learning rate rises to `lr` with each optimizer step. None: it is constant.
         part: The first batch of the epoch that is used and the one after the last; None for all that follow.
         teacher: An earlier network of the run whose outputs are learned beside the labels.
+        compact: Whether pruned channels are left out of the computation.
     """
 
     kind: ClassVar[str] = "train"
@@ -206,6 +208,7 @@ class TrainEpoch(Step):
     lr_start: float | None = field(default=None, kw_only=True, metadata=IF_CHANGED)
     part: tuple[int, int | None] = field(default=(0, None), kw_only=True, metadata=IF_CHANGED)
     teacher: Teacher | None = field(default=None, kw_only=True, metadata=IF_CHANGED)
+    compact: bool = field(default=False, kw_only=True, metadata=IF_CHANGED)
 
     @property
     def recalls(self) -> tuple[int, ...]:
@@ -280,7 +283,8 @@ class TrainEpoch(Step):
         started = time.perf_counter()
         change = self._change(context, seed)
         objective = self.objective(context)
-        with summing(parameters, moved), within(model):
+        left_out = held if self.compact else {}
+        with summing(parameters, moved), within(model), compacted(model, left_out, context.shape):
             hooks = self.before_step(model, optimizer, context), self.after_step(model)
             loss = train_batches(model, context.data.train, optimizer, held, batches, change, objective, *hooks)
         seconds = time.perf_counter() - started

@@ -208,6 +208,7 @@ def prepare(config: RunConfig, context: Context) -> Parts:
         seed=config.seed,
         augment=config.augment,
         cleanup=config.prune.cleanup,
+        compact=config.prune.compact,
         quantize=config.quantize,
         quantized=quantized,
         examples=context.facts.sizes["train"],

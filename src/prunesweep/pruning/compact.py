@@ -14,12 +14,13 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from prunesweep.models.settings import Shape
-from prunesweep.models.tensors import layer_of, layers_of, parameter_of
+from prunesweep.models.tensors import layer_of, layers_of, own_tensors, parameter_of
 from prunesweep.pruning.cost import cost
 from prunesweep.pruning.selection import output_layer, prunable
 
 REPEATS = 20
 TOLERANCE = 1e-4  # of the logits: sums of fewer terms round differently
+LARGEST_NUMBERED = 2**24  # float32 represents all integers up to here
 
 
 class NotCompactable(ArithmeticError):
@@ -66,9 +67,27 @@ def compact(model: nn.Module, masks: Mapping[str, Tensor], shape: Shape) -> nn.M
         NotCompactable: The outputs differ, because a layer after a pruned channel does not map zero to zero, or the
             network's graph cannot be traced.
     """
+    return compact_with_positions(model, masks, shape)[0]
+
+
+def compact_with_positions(
+    model: nn.Module, masks: Mapping[str, Tensor], shape: Shape
+) -> tuple[nn.Module, dict[str, Tensor]]:
+    """Return what `compact` does, and where the values come from.
+
+    Returns:
+        The compact network; name of a parameter or buffer -> the positions of its values in the flattened tensor of
+        `model`, in the shape of the compact tensor.
+    """
     dense = copy.deepcopy(model).eval()
     try:
-        small = _without_channels(dense, masks, shape)
+        small = copy.deepcopy(dense)
+        _number(small)
+        _remove_channels(small, masks, shape)
+        positions = {name: tensor.detach().clone().long() for name, tensor in own_tensors(small).items()}
+        with torch.no_grad():
+            for name, tensor in own_tensors(small).items():
+                tensor.copy_(own_tensors(dense)[name].flatten()[positions[name]])
         images = torch.randn(8, *shape, generator=torch.Generator().manual_seed(0))
         with torch.inference_mode():
             difference = float((small(images.clone()) - dense(images.clone())).abs().max())
@@ -76,19 +95,31 @@ def compact(model: nn.Module, masks: Mapping[str, Tensor], shape: Shape) -> nn.M
         raise NotCompactable(f"the network cannot be compacted ({type(error).__name__}: {error})") from error
     if not difference <= TOLERANCE:
         raise NotCompactable(f"the compact network's outputs differ by up to {difference:g}")
-    return small
+    return small, positions
 
 
-def _without_channels(dense: nn.Module, masks: Mapping[str, Tensor], shape: Shape) -> nn.Module:
-    small = copy.deepcopy(dense)
-    graph = torch_pruning.DependencyGraph().build_dependency(small, torch.zeros(1, *shape))
-    classes = _last_layer(dense, shape)
-    for name, kind in list(prunable(small).items()):
+def has_pruned_channels(model: nn.Module, masks: Mapping[str, Tensor]) -> bool:
+    """Return whether `masks` prune a channel or neuron completely that a layer can lose."""
+    return any(_pruned_channels(name, masks) for name in prunable(model))
+
+
+def _number(model: nn.Module) -> None:
+    """Set each value of each tensor of `model` to its position in the flattened tensor, so that it can be traced."""
+    with torch.no_grad():
+        for name, tensor in own_tensors(model).items():
+            if tensor.numel() > LARGEST_NUMBERED:
+                raise NotCompactable(f"{name} has more than {LARGEST_NUMBERED:,} values")
+            tensor.copy_(torch.arange(tensor.numel()).view(tensor.shape))
+
+
+def _remove_channels(model: nn.Module, masks: Mapping[str, Tensor], shape: Shape) -> None:
+    graph = torch_pruning.DependencyGraph().build_dependency(model, torch.zeros(1, *shape))
+    classes = _last_layer(model, shape)
+    for name, kind in list(prunable(model).items()):
         removed = [] if name == classes else _pruned_channels(name, masks)
         if removed:
             out = torch_pruning.prune_conv_out_channels if kind == "conv" else torch_pruning.prune_linear_out_channels
-            graph.get_pruning_group(layers_of(small)[name], out, idxs=removed).prune()
-    return small
+            graph.get_pruning_group(layers_of(model)[name], out, idxs=removed).prune()
 
 
 def _last_layer(model: nn.Module, shape: Shape) -> str:

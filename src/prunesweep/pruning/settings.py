@@ -81,6 +81,8 @@ class Pruning:
         m: Inputs of one group, with `n_of_m`.
         cleanup: Whether parameters without an effect are removed after training: `none`, `final` (of the final
             network) or `rounds` (of the network of each round). The function of the network stays the same.
+        compact: Whether training after pruning leaves out channels and neurons of which nothing is left. It is faster
+            and the same up to rounding. Biases must be pruned, too: `layers.biases=true` or `prune.structure=channel`.
         iterations: Number of passes of scoring and pruning in which one pruning reaches its amount. The kept fraction
             falls geometrically.
         at: The weights that are scored: `trained`, those of the network that is pruned, or `init`, those with which its
@@ -101,6 +103,7 @@ class Pruning:
     offsets: dict[str, Any] = field(default_factory=dict)
     floor: float = 0.0
     cleanup: str = "none"
+    compact: bool = False
     protect: str = "auto"
     n: int = 2
     m: int = 4

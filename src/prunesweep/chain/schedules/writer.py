@@ -50,6 +50,7 @@ class Parts:
         quantized: The parameters that are quantized.
         examples: Number of training images.
         penalty: Name of the penalty of the weights.
+        compact: Whether training after pruning leaves out the pruned channels.
     """
 
     init: Init
@@ -67,6 +68,7 @@ class Parts:
     quantized: tuple[str, ...] = ()
     examples: int = 0
     penalty: str | None = None
+    compact: bool = False
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -179,6 +181,7 @@ class Writer:
                     lr_start=start,
                     part=(0 if position else within, None),
                     teacher=self.teacher if name == "finetune" else None,
+                    compact=parts.compact and name != "dense",
                 )
             )
         return len(self.steps) - 1
@@ -205,6 +208,7 @@ class Writer:
             "spec": parts.spec,
             "layers": parts.layers,
             "teacher": self.teacher,
+            "compact": parts.compact,
             "phase": phase,
             "round": 1,
         }
