@@ -83,6 +83,7 @@ def _row(folder: Path) -> Row:
         "dense_error": round(100 * (1 - result["dense"]["test_accuracy"]), 4),
         **figures(result),
         "params_total": result["params_total"],
+        "packed_bytes": result["packed_bytes"],
         "rounds": [figures(each) for each in result["rounds"]],
         "seconds": round(result["seconds"]),
         "digest": result["digest"],

@@ -27,9 +27,9 @@ from prunesweep.data.layout import CHANNELS_LAST
 from prunesweep.errors import UsageError
 from prunesweep.models.settings import Model, Shape
 from prunesweep.models.tensors import own_tensors
+from prunesweep.pruning.without_channels import without_channels
 from prunesweep.training import optimizers
 from prunesweep.training.augment import augmented
-from prunesweep.training.compacted import compacted
 from prunesweep.training.loop import Score, classify, nothing, shuffled, train_batches, unchanged
 from prunesweep.training.movement import summing
 from prunesweep.training.objectives import Objective, supervised
@@ -284,7 +284,7 @@ class TrainEpoch(Step):
         change = self._change(context, seed)
         objective = self.objective(context)
         left_out = held if self.compact else {}
-        with summing(parameters, moved), within(model), compacted(model, left_out, context.shape):
+        with summing(parameters, moved), within(model), without_channels(model, left_out, context.shape):
             hooks = self.before_step(model, optimizer, context), self.after_step(model)
             loss = train_batches(model, context.data.train, optimizer, held, batches, change, objective, *hooks)
         seconds = time.perf_counter() - started

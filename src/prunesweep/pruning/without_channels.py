@@ -16,7 +16,7 @@ from prunesweep.pruning.compact import NotCompactable, compact_with_positions, h
 
 
 @contextmanager
-def compacted(model: nn.Module, masks: Mapping[str, Tensor], shape: Shape) -> Iterator[None]:
+def without_channels(model: nn.Module, masks: Mapping[str, Tensor], shape: Shape) -> Iterator[None]:
     """Within this context, `model` computes its outputs without the channels that `masks` prune completely.
 
     Outputs and gradients are the same up to rounding. The parameters of `model` stay whole, so that nothing changes for

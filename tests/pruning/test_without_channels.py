@@ -9,7 +9,7 @@ from prunesweep.models.build import build
 from prunesweep.models.settings import ConvLeNet, LeNet5, LeNet5Caffe, LeNet300100, Model
 from prunesweep.models.tensors import own_tensors, parameter_of
 from prunesweep.pruning.selection import prunable
-from prunesweep.training.compacted import compacted
+from prunesweep.pruning.without_channels import without_channels
 
 GREY = (1, 28, 28)
 
@@ -25,7 +25,7 @@ class WithBatchNorm(nn.Sequential):
 NETWORKS = [LeNet5(), LeNet5Caffe(conv_relu=True), LeNet300100(), ConvLeNet()]
 
 
-def without_channels(model: nn.Module, keep: int) -> dict[str, Tensor]:
+def prune_channels(model: nn.Module, keep: int) -> dict[str, Tensor]:
     """Prune all but every `keep`-th channel of each layer but the last; return the masks."""
     masks = {}
     for name in list(prunable(model))[:-1]:
@@ -47,8 +47,8 @@ def test_outputs_gradients_and_buffers_are_the_same(settings: Model | None, layo
         torch.manual_seed(0)
         model = build(settings, GREY, 10) if settings else WithBatchNorm()
         model = model.train().to(memory_format=layout)  # type: ignore[call-overload]
-        masks = without_channels(model, 3)
-        with compacted(model, masks, GREY) if use else nullcontext():
+        masks = prune_channels(model, 3)
+        with without_channels(model, masks, GREY) if use else nullcontext():
             logits = model(images)
             cross_entropy(logits, torch.arange(8)).backward()  # type: ignore[no-untyped-call]
         kept = {name: mask.to(torch.float) for name, mask in masks.items()}
@@ -66,8 +66,8 @@ def test_outputs_gradients_and_buffers_are_the_same(settings: Model | None, layo
 
 def test_pruned_channels_are_not_computed() -> None:
     model = build(LeNet300100(), GREY, 10)
-    masks = without_channels(model, 3)
-    with compacted(model, masks, GREY):
+    masks = prune_channels(model, 3)
+    with without_channels(model, masks, GREY):
         model.get_parameter("fc1.weight").data[1] = torch.nan
         assert model(torch.zeros(1, *GREY)).isfinite().all()
     assert model(torch.zeros(1, *GREY)).isnan().all()
@@ -86,14 +86,14 @@ def test_a_network_that_cannot_lose_channels_computes_as_before(channels: list[i
         model.get_parameter(name).data.mul_(mask)
     images = torch.randn(2, 1, 2, 2)
     before = model(images)
-    with compacted(model, masks, (1, 2, 2)):
+    with without_channels(model, masks, (1, 2, 2)):
         assert torch.equal(model(images), before)
 
 
 def test_the_network_computes_whole_again_after_an_error() -> None:
     model = build(LeNet5(), GREY, 10)
     forward = model.forward
-    with pytest.raises(ValueError, match="stop"), compacted(model, without_channels(model, 2), GREY):
+    with pytest.raises(ValueError, match="stop"), without_channels(model, prune_channels(model, 2), GREY):
         raise ValueError("stop")
     assert model.forward == forward
     assert own_tensors(model).keys() == own_tensors(build(LeNet5(), GREY, 10)).keys()
