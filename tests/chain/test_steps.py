@@ -1,4 +1,5 @@
 import math
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import pytest
@@ -6,12 +7,14 @@ import torch
 from chains import CONTEXT, equal, first_step, initial_state
 from torch import nn
 
+from prunesweep.chain import steps
 from prunesweep.chain.observations import Evaluate
 from prunesweep.chain.seeding import drawing_from
-from prunesweep.chain.state import State, masked
+from prunesweep.chain.state import State, Tensors, masked
 from prunesweep.chain.steps import Diverged, Reinitialize, Rewind, TrainEpoch
 from prunesweep.errors import UsageError
-from prunesweep.models.settings import CustomModel, LeNet5, LeNet300100, Model
+from prunesweep.models.settings import CustomModel, LeNet5, LeNet300100, Model, Shape
+from prunesweep.pruning.without_channels import without_channels
 from prunesweep.training.settings import SGD, Adam, AdamW, Augment, Optimizer
 
 INIT = first_step()
@@ -150,6 +153,26 @@ def test_networks_with_dropout_and_buffers_are_repeatable() -> None:
     first, again = (EPOCH.apply(state, context)[0] for _ in range(2))
     assert equal(first, again)
     assert first.weights["norm.num_batches_tracked"] == 7
+
+
+def test_a_compact_epoch_gives_the_same_weights_and_momentum_up_to_rounding(
+    start: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_out: list[int] = []
+
+    def counted(model: nn.Module, masks: Tensors, shape: Shape) -> AbstractContextManager[None]:
+        left_out.append(len(masks))
+        return without_channels(model, masks, shape)
+
+    monkeypatch.setattr(steps, "without_channels", counted)
+    masks = {name: torch.ones_like(start.weights[name], dtype=torch.bool) for name in ("fc1.weight", "fc1.bias")}
+    for mask in masks.values():
+        mask[50:] = False
+    pruned = masked(replace(start, masks=masks))
+    whole, compact = (replace(EPOCH, compact=compact).apply(pruned, CONTEXT)[0] for compact in (False, True))
+    assert left_out == [0, 2]
+    for name, tensor in whole.tensors().items():
+        assert torch.allclose(compact.tensors()[name], tensor, atol=1e-4), name
 
 
 def test_rewinding_restores_earlier_weights_under_the_current_masks(start: State) -> None:
