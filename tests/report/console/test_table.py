@@ -3,7 +3,7 @@ from typing import Any
 
 from fakes import fake_fields
 
-from prunesweep.report.console.table import COLUMNS, distinguishing, table
+from prunesweep.report.console.table import COLUMNS, MEASURES, distinguishing, table
 from prunesweep.results.run_directory import RunDirectory
 
 
@@ -28,6 +28,9 @@ def test_a_row_contains_sizes_and_accuracies() -> None:
             "pruned": "87.90 %",
             "final": "97.90 %",
             "difference": "+0.00",
+            "file bytes": "",
+            "packed bytes": "",
+            "µs": "",
             "seconds": "1.5",
         }
     ]
@@ -37,8 +40,16 @@ def test_a_row_contains_sizes_and_accuracies() -> None:
 def test_other_settings_that_differ_have_a_column() -> None:
     found = table([run("0", 0.2, 0, "model=lenet5", "layers=fc"), run("1", 0.5, 0, "model=lenet5", "layers=conv")])
     assert [row["settings"] for row in found.rows] == ["layers=fc", "layers=conv"]
-    assert found.columns(200) == [name for name in COLUMNS if name != "left"]
+    assert found.columns(200) == [name for name in COLUMNS if name not in ("left", *MEASURES.values())]
     assert "settings" not in table([run("0", 0.2), run("1", 0.5)]).columns(200)
+
+
+def test_what_runs_measured_on_request_has_a_column_at_any_width() -> None:
+    found = table([run("0", 0.2, 0, packed_bytes=1234, latency_us=15.26), run("1", 0.5, 0, packed_bytes=567)])
+    assert [row["packed bytes"] for row in found.rows] == ["1,234", "567"]
+    assert [row["µs"] for row in found.rows] == ["15.3", ""]
+    assert found.columns(200)[-3:] == ["packed bytes", "µs", "seconds"]
+    assert found.columns(20) == ["run", "amount", "left", "final", "difference", "packed bytes", "µs"]
 
 
 def test_overrides_that_distinguish_runs() -> None:
@@ -72,7 +83,7 @@ def test_many_runs_of_a_row_are_not_listed() -> None:
 def test_a_narrow_terminal_has_fewer_columns() -> None:
     found = table([run("0", 0.2)])
     full = found.columns(200)
-    assert full == [name for name in COLUMNS if name not in ("settings", "left")]
+    assert full == [name for name in COLUMNS if name not in ("settings", "left", *MEASURES.values())]
     width = sum(max(len(name), len(found.rows[0][name])) for name in full) + 3 * len(full) + 1
     assert found.columns(width) == full
     assert found.columns(width - 1) == full[:-1]

@@ -17,11 +17,13 @@ from prunesweep.results.run_directory import RunDirectory
 
 BREAKS = (re.compile(r"\.(?=[\w.]*=)"), re.compile("="))
 """Where the text of a setting can continue on the next line."""
+MEASURES = {"file_bytes": "file bytes", "packed_bytes": "packed bytes", "latency_us": "µs"}
+"""What runs measure on request -> the heading of its column."""
 COLUMNS = (
     *("run", "settings", "amount", "sparsity", "parameters", "left", "reduction"),
-    *("dense", "pruned", "final", "difference", "seconds"),
+    *("dense", "pruned", "final", "difference", *MEASURES.values(), "seconds"),
 )
-"""All columns in their order. `left` replaces `parameters` if there is little space."""
+"""All columns in their order. `left` replaces `parameters` if there is little space. Empty ones are not shown."""
 LEFT_OUT = ("seconds", "sparsity", "pruned", "parameters", "reduction", "dense")
 """Columns that are left out if there is little space, in this order."""
 TEXTS = ("run", "settings")
@@ -120,6 +122,13 @@ def _row(runs: Sequence[RunDirectory], settings: str) -> dict[str, str]:
     def mean(field: str) -> float:
         return over_seeds(runs, lambda result: float(result[field])).mean
 
+    def measured(field: str) -> str:
+        if any(run.result.get(field) is None for run in runs):
+            return ""
+        return figure(
+            lambda result: float(result[field]), "{:,.1f}".format if field == "latency_us" else "{:,.0f}".format
+        )
+
     left = f"{mean('params_nonzero'):,.0f}"
     return {
         "run": _names([run.name for run in runs]),
@@ -131,6 +140,7 @@ def _row(runs: Sequence[RunDirectory], settings: str) -> dict[str, str]:
         "reduction": cut(mean("param_reduction")),
         **{point: accuracy(point) for point in ("dense", "pruned", "final")},
         "difference": figure(_difference, lambda points: f"{round(points, 2) + 0.0:+.2f}"),  # + 0.0: never -0.00
+        **{heading: measured(name) for name, heading in MEASURES.items()},
         "seconds": f"{mean('seconds'):.1f}",
     }
 
