@@ -97,6 +97,7 @@ class FineTune(Phase):
         temperature: By which logits are divided in this comparison.
         average: Number of last epochs whose weights are averaged (Izmailov et al. 2018). 0: the last epoch alone.
         best: Whether the result is the network of the epoch with the best validation accuracy. Otherwise of the last.
+        weight_decay: Coefficient of the L2 penalty during fine-tuning. None: that of the optimizer.
     """
 
     key: ClassVar[str] = "finetune"
@@ -106,12 +107,15 @@ class FineTune(Phase):
     temperature: float = 2.0
     average: int = 0
     best: bool = False
+    weight_decay: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_range("finetune.distill", self.distill, 0, 1)
         check_range("finetune.temperature", self.temperature, 0, above=True)
         check_range("finetune.average", self.average, 0, MAX_EPOCHS)
+        if self.weight_decay is not None:
+            check_range("finetune.weight_decay", self.weight_decay, 0)
         if self.average and self.best:
             raise UsageError(
                 f"finetune.average={self.average} finetune.best=true: both choose the network after fine-tuning. "

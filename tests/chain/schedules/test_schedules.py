@@ -318,6 +318,19 @@ def test_each_penalty_has_a_default_strength_and_l1_is_the_default() -> None:
     assert isinstance(first("hard_concrete"), GateEpoch)
 
 
+def test_fine_tuning_can_have_a_weight_decay_of_its_own() -> None:
+    settings = FineTune(epochs=2, weight_decay=0.0)
+    written = plan(OneShot(), replace(parts(2, 0), finetune=settings))
+    assert [step.optimizer.weight_decay for step in epochs(written)] == [SGD().weight_decay] * 2 + [0.0] * 2
+
+
+def test_only_training_after_the_dense_network_is_compact() -> None:
+    for settings in (Gradual(epochs=2), Iterative(rounds=2), Lottery(rounds=1)):
+        dense, *others = epochs(plan(settings, replace(parts(1, 1), compact=True)))
+        assert not dense.compact
+        assert all(each.compact for each in others)
+
+
 def test_global_sparse_momentum_has_an_optimizer_of_its_own() -> None:
     written = plan(GSM(epochs=2, weight_decay=0.01), parts(1, 1))
     assert [type(step) for step in written.chain] == [Init, TrainEpoch, *[SparseMomentumEpoch] * 2, Prune, TrainEpoch]

@@ -43,9 +43,9 @@ def lottery(settings: Lottery, parts: Parts) -> Plan:
 
 
 def _check_finetuning(settings: FineTune) -> None:
-    given = {"distill": settings.distill, "average": settings.average, "best": settings.best}
-    for key, value in given.items():
-        if value:
+    for key in ("distill", "average", "best", "weight_decay"):
+        value = getattr(settings, key)
+        if value != getattr(FineTune(), key):
             raise UsageError(
                 f"finetune.{key}={str(value).lower()}: schedule=lottery trains its tickets like the dense network and "
                 "does not fine-tune. Remove this setting."

@@ -162,14 +162,16 @@ class Writer:
             skip: Epochs to leave out at the start of the phase.
             within: Optimizer steps to leave out of the first of the others.
         """
-        parts = self.parts
-        base = parts.optimizer.lr
+        parts, optimizer = self.parts, self.parts.optimizer
+        if name == "finetune" and parts.finetune.weight_decay is not None:
+            optimizer = replace(optimizer, weight_decay=parts.finetune.weight_decay)
+        base = optimizer.lr
         rates = list(zip(phase.learning_rates(base), phase.first_rates(base), strict=True))[skip:]
         for position, (lr, start) in enumerate(rates):
             self.add(
                 TrainEpoch(
                     parts.data,
-                    parts.optimizer,
+                    optimizer,
                     lr,
                     phase.batch_size,
                     self.next_epoch,
