@@ -41,7 +41,7 @@ from prunesweep.chain.schedules.plan import plan
 from prunesweep.chain.state import State
 from prunesweep.config import RunConfig
 from prunesweep.experiment.device import use_device
-from prunesweep.experiment.run import prepare
+from prunesweep.experiment.planning import prepare
 
 Figures = TypeVar("Figures")
 Contenders = Mapping[str, Callable[[], float]]

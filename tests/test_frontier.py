@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from support import NEEDS_PACKED
 
 from prunesweep.data.datasets import load
 from prunesweep.data.settings import NamedDataset
@@ -15,6 +16,7 @@ from prunesweep.export import formats
 
 FOLDER = Path(__file__).parent.parent / "benchmarks" / "frontier"
 NETWORKS = sorted(FOLDER.glob("*.csr"))
+PACKED = sorted(FOLDER.glob("*.packed"))
 FIRST = "10"
 """The seed whose networks are kept."""
 
@@ -30,7 +32,18 @@ def test_a_network_has_as_many_parameters_as_the_table_says(path: Path) -> None:
     assert left == _row(path)["params_nonzero"]
 
 
-@pytest.mark.parametrize("path", [each for each in NETWORKS if "_mnist_" in each.name and "fashion" not in each.name])
+@NEEDS_PACKED
+@pytest.mark.parametrize("path", PACKED, ids=lambda path: path.name)
+def test_a_packed_network_has_as_many_bytes_and_parameters_as_the_table_says(path: Path) -> None:
+    network = formats.load(formats.read(path), trust=False)
+    assert path.stat().st_size == _row(path)["packed_bytes"]
+    assert sum(int(each.count_nonzero()) for each in network.parameters()) == _row(path)["params_nonzero"]
+
+
+DIGITS = [each for each in NETWORKS if "fashion" not in each.name]
+
+
+@pytest.mark.parametrize("path", [*DIGITS, *(pytest.param(each, marks=NEEDS_PACKED) for each in PACKED)])
 def test_a_network_recognizes_digits(path: Path) -> None:
     """The digits of mnist5k are training images of MNIST, so the error may be smaller than that of the table."""
     data = load(NamedDataset(name="mnist5k", mean=[0.1307], std=[0.3081], validation=500), "cpu")

@@ -28,7 +28,7 @@ from prunesweep.data import sources
 from prunesweep.data.datasets import fingerprint
 from prunesweep.data.settings import NamedDataset
 from prunesweep.data.sources import DataFile, Source
-from prunesweep.experiment.run import initial_step, prepare
+from prunesweep.experiment.planning import initial_step, prepare
 from prunesweep.models.build import build as build_network
 from prunesweep.models.settings import ConvLeNet, CustomModel, LeNet5, LeNet5Caffe, Model
 from prunesweep.models.tensors import own_tensors
@@ -162,7 +162,7 @@ def test_what_changes_the_bits_changes_the_digest(
     overrides: str, base: str, settings: DictConfig, composed: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if "dataset.name" in overrides:  # full MNIST is not everywhere
-        monkeypatch.setattr("prunesweep.experiment.run.fingerprint", lambda dataset: dataset.name)
+        monkeypatch.setattr("prunesweep.experiment.planning.fingerprint", lambda dataset: dataset.name)
     assert final(under(overrides, settings, composed)) != base
 
 

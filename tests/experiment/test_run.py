@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.nn.utils.prune import L1Unstructured, global_unstructured
 
 from prunesweep.chain.steps import Diverged
-from prunesweep.config import RunConfig
 from prunesweep.errors import UsageError
 from prunesweep.experiment import run as experiment
 from prunesweep.models.build import build
@@ -21,7 +20,6 @@ from prunesweep.report.console.run_line import line
 from prunesweep.results.result import Result
 from prunesweep.store.store import Store
 
-SHORT = ("model=lenet_300_100", "train.epochs=1", "finetune.epochs=1", "device=cpu", "threads=1")
 UNTRAINED = ("train.epochs=0", "finetune.epochs=0")
 
 CONTRACT = {
@@ -30,14 +28,6 @@ CONTRACT = {
     "macs_nonzero", "theoretical_speedup", "dense", "pruned", "final", "layers", "history", "seconds", "steps_total",
     "steps_cached",
 }  # fmt: skip
-
-
-@pytest.fixture
-def short(composed: Compose, tmp_path: Path) -> Compose:
-    def make(*overrides: str) -> RunConfig:
-        return composed(*SHORT, f"store.dir={tmp_path / 'store'}", *overrides)
-
-    return make
 
 
 def timeless(result: Result) -> dict[str, object]:
@@ -72,53 +62,6 @@ def test_the_counts_agree_with_the_weights(short: Compose, tmp_path: Path) -> No
     assert result.compression == 61_706 / (61_706 - 29_460)
     assert sum(layer["total"] for layer in result.layers) == result.params_total
     assert sum(layer["nonzero"] for layer in result.layers) == result.params_nonzero
-
-
-@pytest.mark.parametrize(
-    ("dead", "accuracy", "trained", "reason"),
-    [
-        ([], 0.27, True, "test accuracy 27.00%, chance is 20.00%"),  # 0.2 + 2 * sqrt(0.2 * 0.8 / 100) = 0.28
-        ([], 0.29, True, None),
-        ([], 0.1, False, None),
-        (["fc1", "fc2"], 0.9, True, "no signal passes fc1, fc2"),
-    ],
-)
-def test_a_dead_layer_or_accuracy_at_chance_is_a_collapse(
-    dead: list[str], accuracy: float, *, trained: bool, reason: str | None
-) -> None:
-    assert experiment.collapse(dead, accuracy, [20, 20, 20, 20, 20], trained=trained) == reason
-
-
-class Counting(nn.Module):
-    """A network with a buffer of its own."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.fc = nn.Linear(784, 10)
-        self.register_buffer("seen", torch.zeros(1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        logits: Tensor = self.fc(x.flatten(1))
-        return logits
-
-
-@pytest.mark.parametrize(
-    ("overrides", "message"),
-    [
-        (
-            ("model=custom", f"model.target={__name__}.Counting", "finetune.average=1"),
-            "finetune.average=1: .*: seen. Set",
-        ),
-        (("prune.penalty=l1",), "prune.penalty=l1: schedule=one_shot trains without a penalty. Set schedule=penalty"),
-        (("train.epochs=0", "finetune.distill=0.5"), "finetune.distill=0.5: the dense network is not trained"),
-    ],
-)
-def test_settings_of_training_that_do_not_fit_are_refused_before_it(
-    overrides: tuple[str, ...], message: str, short: Compose, tmp_path: Path
-) -> None:
-    with pytest.raises(UsageError, match=message):
-        experiment.run(short(*overrides), tmp_path)
-    assert not list(tmp_path.iterdir())
 
 
 def test_the_result_is_the_network_of_the_best_epoch_and_says_which(
@@ -246,28 +189,6 @@ def test_a_batch_can_be_larger_than_the_split(short: Compose, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("override", "message"),
-    [
-        ("layers.include=[conv9]", r"layers.include=\[conv9\].*fc1"),
-        ("model=custom model.target=torch.nn.Flatten", r"shape \[2, 784\], but the dataset has 10 classes"),
-        ("dataset=kmnist dataset.root=/absent", "dataset.root=/absent"),
-        ("device=cuda", "device=cuda: this machine does not have a CUDA device"),
-        ("device=cuda:3", "device=cuda:3"),
-        ("schedule=gradual prune.iterations=3", "prune.iterations=3: schedule=gradual .* Set prune.iterations=1"),
-        ("schedule=gradual prune=synflow", "prune.iterations=100: schedule=gradual .* Set prune.iterations=1"),
-    ],
-)
-def test_nothing_is_computed_when_the_settings_do_not_fit(
-    override: str, message: str, short: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(UsageError, match=message):
-        experiment.run(short(*override.split()), tmp_path / "run")
-    assert not (tmp_path / "run").exists()
-    assert not (tmp_path / "store").exists()
-
-
-@pytest.mark.parametrize(
     ("schedule", "expected"),
     [
         ("schedule=gradual schedule.epochs=2", [("dense", 0), ("ramp", 1), ("ramp", 1), ("finetune", 1)]),
@@ -338,17 +259,6 @@ def test_a_completed_run_in_a_used_directory_replaces_the_outputs(used: Path, sh
     assert provenance["steps"][-1]["digest"] == result.digest
 
 
-class Sigmoid(nn.Module):
-    """A network with a sigmoid after its second layer, which maps the zeros of pruned channels to 0.5."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.fc1, self.fc2, self.fc3 = nn.Linear(784, 20), nn.Linear(20, 20), nn.Linear(20, 10)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.fc3(self.fc2(self.fc1(images.flatten(1)).relu()).sigmoid())
-
-
 def normalized_linear() -> nn.Module:
     layers = {"flat": nn.Flatten(), "fc1": nn.Linear(784, 20), "norm": nn.BatchNorm1d(20), "relu": nn.ReLU()}
     return nn.Sequential(OrderedDict({**layers, "fc2": nn.Linear(20, 10)}))
@@ -362,17 +272,6 @@ def normalized_convolution() -> nn.Module:
 def custom(name: str) -> tuple[str, str]:
     """Return the overrides that select a network of this file."""
     return "model=custom", f"model.target={__name__}.{name}"
-
-
-def test_channels_before_a_sigmoid_are_refused_before_training(short: Compose, tmp_path: Path) -> None:
-    channel = (*custom("Sigmoid"), "prune.structure=channel")
-    message = "prune.structure=channel: the channels of model=custom cannot be removed: .*layers.exclude"
-    with pytest.raises(UsageError, match=message):
-        experiment.run(short(*channel), tmp_path / "run")
-    assert not (tmp_path / "run").exists()
-    assert not (tmp_path / "store").exists()
-    result = experiment.run(short(*channel, "layers.exclude=[fc2]", "train.epochs=0"), tmp_path / "run")
-    assert result.compact, "the advice of the message helps"
 
 
 @pytest.mark.parametrize("network", ["normalized_linear", "normalized_convolution"])

@@ -139,7 +139,7 @@ def test_every_setting_of_the_search_of_schedules_changes_a_run(loader: ConfigLo
     """Combinations of the space are as many as there are plans of steps."""
     from prunesweep.chain.context import Context
     from prunesweep.chain.schedules.plan import plan
-    from prunesweep.experiment.run import prepare
+    from prunesweep.experiment.planning import prepare
 
     config = loader.load_configuration("config", ["search=schedules"], run_mode=RunMode.MULTIRUN)
     sweeper = config.hydra.sweeper

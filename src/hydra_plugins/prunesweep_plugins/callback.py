@@ -134,7 +134,7 @@ def _show_plan(config: DictConfig) -> None:
     """Print the plan of a single run."""
     from prunesweep.config import build
     from prunesweep.experiment.forecast import forecast
-    from prunesweep.experiment.run import plan_run
+    from prunesweep.experiment.planning import plan_run
     from prunesweep.report.console.plan import line
     from prunesweep.report.console.text import say
 

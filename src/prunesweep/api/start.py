@@ -22,7 +22,7 @@ from prunesweep.api.run import execute
 from prunesweep.api.tables import load
 from prunesweep.chain.arithmetic import arithmetic
 from prunesweep.errors import UsageError
-from prunesweep.experiment.run import check_not_dry
+from prunesweep.experiment.planning import check_not_dry
 from prunesweep.files import write_atomically
 from prunesweep.results.result import Result, remove_outputs
 from prunesweep.results.run_directory import CONFIG

@@ -14,7 +14,7 @@ from prunesweep.chain.tasks import Task, makespan, tasks
 from prunesweep.chain.tree import Branch, Tree
 from prunesweep.config import RunConfig
 from prunesweep.errors import UsageError
-from prunesweep.experiment.run import Planning, plan_run
+from prunesweep.experiment.planning import Planning, plan_run
 from prunesweep.store.costs import Cost, read_costs
 from prunesweep.store.store import Store, open_store
 

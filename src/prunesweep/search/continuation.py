@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from prunesweep.chain.environment import digests
 from prunesweep.config import RunConfig
 from prunesweep.errors import UsageError
-from prunesweep.experiment.run import plan_run
+from prunesweep.experiment.planning import plan_run
 from prunesweep.search.halving import SETTING, Ladder
 
 log = logging.getLogger(__name__)
