@@ -76,7 +76,8 @@ class Table:
         accuracies = ", ".join(name for name in columns if name in ("dense", "pruned", "final"))
         left = "left: parameters that were not pruned. " if "left" in columns else ""
         spread = " Figures are means ± standard deviations over seeds." if self.repeated else ""
-        return f"{left}{accuracies}: test accuracy. difference: final minus dense, in points.{spread}"
+        latency = " µs: time of the C file for one image." if MEASURES["latency_us"] in columns else ""
+        return f"{left}{accuracies}: test accuracy. difference: final minus dense, in points.{latency}{spread}"
 
 
 def _width(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> int:
