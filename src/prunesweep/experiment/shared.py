@@ -10,8 +10,8 @@ from prunesweep.chain.execution import Execution
 from prunesweep.chain.steps import Record, Step
 from prunesweep.chain.tasks import Part
 from prunesweep.config import RunConfig
-from prunesweep.experiment.progress import report_step
 from prunesweep.experiment.planning import plan_run
+from prunesweep.experiment.progress import report_step
 from prunesweep.store.costs import add_costs
 from prunesweep.store.eviction import keep_within
 from prunesweep.store.store import open_store
