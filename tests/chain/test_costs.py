@@ -9,8 +9,9 @@ from chains import CONTEXT
 from prunesweep.chain.context import Context
 from prunesweep.chain.costs import RUN, START, Meter, kind, where
 from prunesweep.chain.observations import Count, Evaluate
-from prunesweep.chain.steps import Described, Rewind, TrainEpoch
+from prunesweep.chain.steps import Described, Rewind
 from prunesweep.chain.teacher import Teacher
+from prunesweep.chain.train_epoch import TrainEpoch
 from prunesweep.data.settings import NamedDataset
 from prunesweep.models.settings import LeNet5, LeNet300100
 from prunesweep.store.costs import Spent

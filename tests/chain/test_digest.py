@@ -21,7 +21,8 @@ from prunesweep.chain.quantize_steps import ToCodebook, ToInt8
 from prunesweep.chain.regrow_steps import RegrowEpoch, SurgeryEpoch
 from prunesweep.chain.schedules.plan import plan
 from prunesweep.chain.state import tensor_hash
-from prunesweep.chain.steps import Described, Init, Reinitialize, Rewind, TrainEpoch
+from prunesweep.chain.steps import Described, Init, Reinitialize, Rewind
+from prunesweep.chain.train_epoch import TrainEpoch
 from prunesweep.code.hashing import code_hash
 from prunesweep.config import RunConfig, build
 from prunesweep.data import sources

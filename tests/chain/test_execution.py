@@ -12,7 +12,8 @@ from prunesweep.chain.environment import extend
 from prunesweep.chain.execution import Execution
 from prunesweep.chain.observations import Observation
 from prunesweep.chain.state import State
-from prunesweep.chain.steps import Record, Step, TrainEpoch
+from prunesweep.chain.steps import Record, Step
+from prunesweep.chain.train_epoch import TrainEpoch
 from prunesweep.results.history import PhaseName
 from prunesweep.store.store import Store
 from prunesweep.training.settings import SGD

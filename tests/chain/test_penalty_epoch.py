@@ -7,7 +7,7 @@ from chains import CONTEXT, equal, initial_state
 from prunesweep.chain.penalty_epoch import PenaltyEpoch, share_pruned
 from prunesweep.chain.prune_steps import Prune
 from prunesweep.chain.state import State
-from prunesweep.chain.steps import TrainEpoch
+from prunesweep.chain.train_epoch import TrainEpoch
 from prunesweep.pruning.spec import Fractions, PruneSpec
 from prunesweep.training.settings import SGD
 

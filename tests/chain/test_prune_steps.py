@@ -9,7 +9,8 @@ from chains import CONTEXT, equal, initial_state
 from prunesweep.chain.context import Context
 from prunesweep.chain.prune_steps import NoScore, Prune, RampEpoch
 from prunesweep.chain.state import State, masked
-from prunesweep.chain.steps import Diverged, TrainEpoch
+from prunesweep.chain.steps import Diverged
+from prunesweep.chain.train_epoch import TrainEpoch
 from prunesweep.models.settings import LeNet5
 from prunesweep.pruning.allocation import SCOPES
 from prunesweep.pruning.criteria import CRITERIA

@@ -5,7 +5,7 @@ from chains import CONTEXT, equal, initial_state
 
 from prunesweep.chain.rewind_within import RewindWithin
 from prunesweep.chain.state import State, masked
-from prunesweep.chain.steps import TrainEpoch
+from prunesweep.chain.train_epoch import TrainEpoch
 from prunesweep.training.settings import SGD, Augment
 
 DENSE = TrainEpoch("data", SGD(), lr=0.03, batch_size=500, index=3, seed=0, augment=Augment(shift=1), lr_start=0.0)

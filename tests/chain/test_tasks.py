@@ -3,8 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trees import ROOT, Move, branch, digests, held, moves, tree_of, without_code_hashes
 
-from prunesweep.chain.steps import Step, TrainEpoch
+from prunesweep.chain.steps import Step
 from prunesweep.chain.tasks import Part, Queue, Task, makespan, remaining, tasks, waves
+from prunesweep.chain.train_epoch import TrainEpoch
 from prunesweep.chain.tree import Tree
 from prunesweep.training.settings import SGD
 

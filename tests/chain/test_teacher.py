@@ -5,8 +5,8 @@ import torch
 from chains import CONTEXT, equal, initial_state
 
 from prunesweep.chain.state import State
-from prunesweep.chain.steps import TrainEpoch
 from prunesweep.chain.teacher import Teacher
+from prunesweep.chain.train_epoch import TrainEpoch
 from prunesweep.training.objectives import distilled
 from prunesweep.training.settings import SGD
 

@@ -6,7 +6,7 @@ from trees import ROOT, Look, Move, branch, held, moves, tree_of, without_code_h
 
 from prunesweep.chain.environment import digests
 from prunesweep.chain.execution import Execution
-from prunesweep.chain.steps import TrainEpoch
+from prunesweep.chain.train_epoch import TrainEpoch
 from prunesweep.chain.tree import Branch, Tree
 from prunesweep.store.store import Store
 

@@ -1,4 +1,4 @@
-from prunesweep.chain.steps import TrainEpoch
+from prunesweep.chain.train_epoch import TrainEpoch
 from prunesweep.experiment import progress
 from prunesweep.experiment.progress import Printed, Report, Stepped, listening, report
 from prunesweep.training.settings import SGD

@@ -11,7 +11,8 @@ from prunesweep.chain.costs import Meter
 from prunesweep.chain.environment import digests, extend
 from prunesweep.chain.observations import Observation
 from prunesweep.chain.state import State
-from prunesweep.chain.steps import Record, Step, TrainEpoch
+from prunesweep.chain.steps import Record, Step
+from prunesweep.chain.train_epoch import TrainEpoch
 from prunesweep.store.store import Store
 
 OnStep = Callable[[int, Step, Record], None]

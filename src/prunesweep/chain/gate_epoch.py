@@ -11,7 +11,7 @@ from torch import Tensor, nn, optim
 from prunesweep.chain.context import Context
 from prunesweep.chain.penalty_epoch import PenaltyEpoch
 from prunesweep.chain.state import State
-from prunesweep.chain.steps import Within, unwrapped
+from prunesweep.chain.train_epoch import Within, unwrapped
 from prunesweep.training.hard_concrete import START, HardConcrete, expected_open, gated, gates_of
 from prunesweep.training.loop import nothing
 from prunesweep.training.objectives import Objective, penalized

@@ -11,7 +11,8 @@ from prunesweep.chain.context import Context
 from prunesweep.chain.prune_steps import ranked
 from prunesweep.chain.seeding import derived_seed
 from prunesweep.chain.state import State, masked
-from prunesweep.chain.steps import Record, TrainEpoch
+from prunesweep.chain.steps import Record
+from prunesweep.chain.train_epoch import TrainEpoch
 from prunesweep.pruning.penalties import PENALTIES
 from prunesweep.pruning.spec import PruneSpec
 from prunesweep.training.loop import nothing

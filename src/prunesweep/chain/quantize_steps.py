@@ -13,7 +13,8 @@ from prunesweep.chain.context import Context
 from prunesweep.chain.observations import Evaluate
 from prunesweep.chain.seeding import derived_seed, drawing_from, evaluating, generator_of
 from prunesweep.chain.state import State, contiguous, masked
-from prunesweep.chain.steps import Record, Step, TrainEpoch
+from prunesweep.chain.steps import Record, Step
+from prunesweep.chain.train_epoch import TrainEpoch
 from prunesweep.models.tensors import own_tensors
 from prunesweep.quantization.codebook import Group, half, replaced, tied
 from prunesweep.quantization.folding import AFFINE

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from prunesweep.chain.context import Context
 from prunesweep.chain.state import State, masked
-from prunesweep.chain.steps import Record, Step, TrainEpoch
+from prunesweep.chain.steps import Record, Step
+from prunesweep.chain.train_epoch import TrainEpoch
 
 
 @dataclass(frozen=True)

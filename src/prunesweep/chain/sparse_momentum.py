@@ -9,7 +9,7 @@ import torch
 from torch import nn, optim
 
 from prunesweep.chain.context import Context
-from prunesweep.chain.steps import TrainEpoch
+from prunesweep.chain.train_epoch import TrainEpoch
 from prunesweep.pruning.spec import PruneSpec
 
 

@@ -11,7 +11,8 @@ from torch import Tensor
 from prunesweep.chain.context import Context
 from prunesweep.chain.seeding import derived_seed, drawing_from, generator_of
 from prunesweep.chain.state import State, masked
-from prunesweep.chain.steps import Record, TrainEpoch
+from prunesweep.chain.steps import Record
+from prunesweep.chain.train_epoch import TrainEpoch
 from prunesweep.pruning.criteria import find
 from prunesweep.pruning.spec import PruneSpec
 from prunesweep.training.loop import shuffled

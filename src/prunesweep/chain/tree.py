@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from prunesweep.chain.observations import Observation
-from prunesweep.chain.steps import Described, Step, TrainEpoch
+from prunesweep.chain.steps import Described, Step
+from prunesweep.chain.train_epoch import TrainEpoch
 from prunesweep.store.costs import Cost
 
 Costs = Callable[[Described], Cost | None]

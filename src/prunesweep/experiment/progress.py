@@ -7,7 +7,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from prunesweep.chain.execution import OnStep
-from prunesweep.chain.steps import Record, Step, TrainEpoch
+from prunesweep.chain.steps import Record, Step
+from prunesweep.chain.train_epoch import TrainEpoch
 from prunesweep.results.result import Result
 
 

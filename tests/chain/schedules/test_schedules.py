@@ -30,8 +30,9 @@ from prunesweep.chain.schedules.settings import (
 )
 from prunesweep.chain.schedules.writer import MeasuredPoint, Parts, Plan
 from prunesweep.chain.sparse_momentum import SparseMomentumEpoch
-from prunesweep.chain.steps import Init, Reinitialize, Rewind, TrainEpoch
+from prunesweep.chain.steps import Init, Reinitialize, Rewind
 from prunesweep.chain.teacher import Teacher
+from prunesweep.chain.train_epoch import TrainEpoch
 from prunesweep.errors import UsageError
 from prunesweep.models.settings import LeNet5
 from prunesweep.pruning.curves import CURVES, cubic, exponential, geometric, linear

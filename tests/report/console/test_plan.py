@@ -1,5 +1,6 @@
 from prunesweep.chain.environment import digests
-from prunesweep.chain.steps import Reinitialize, Step, TrainEpoch
+from prunesweep.chain.steps import Reinitialize, Step
+from prunesweep.chain.train_epoch import TrainEpoch
 from prunesweep.chain.tree import Branch, Tree
 from prunesweep.experiment.forecast import Forecast
 from prunesweep.report.console.plan import line, worst_line

@@ -3,7 +3,8 @@ import sys
 
 import pytest
 
-from prunesweep.chain.steps import Rewind, TrainEpoch
+from prunesweep.chain.steps import Rewind
+from prunesweep.chain.train_epoch import TrainEpoch
 from prunesweep.report.console.progress import describe, progress
 from prunesweep.training.settings import SGD
 

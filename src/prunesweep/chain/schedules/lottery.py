@@ -8,7 +8,8 @@ from dataclasses import replace
 from prunesweep.chain.rewind_within import RewindWithin
 from prunesweep.chain.schedules.settings import Lottery
 from prunesweep.chain.schedules.writer import Parts, Plan, Writer, check_rises, check_within_training
-from prunesweep.chain.steps import Reinitialize, Rewind, Step, TrainEpoch
+from prunesweep.chain.steps import Reinitialize, Rewind, Step
+from prunesweep.chain.train_epoch import TrainEpoch
 from prunesweep.errors import UsageError, check_range
 from prunesweep.models.tensors import layer_of
 from prunesweep.pruning.curves import geometric

@@ -8,7 +8,7 @@ from typing import Any
 from prunesweep.chain.regrow_steps import RegrowEpoch, SurgeryEpoch
 from prunesweep.chain.schedules.settings import Regrowth, RigL, SparseEvolution, Surgery
 from prunesweep.chain.schedules.writer import Parts, Plan, Writer, check_rises
-from prunesweep.chain.steps import TrainEpoch
+from prunesweep.chain.train_epoch import TrainEpoch
 from prunesweep.errors import UsageError
 
 

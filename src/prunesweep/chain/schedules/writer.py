@@ -11,8 +11,9 @@ from prunesweep.chain.best import Best
 from prunesweep.chain.cleanup import CleanUp
 from prunesweep.chain.prune_steps import Prune
 from prunesweep.chain.quantize_steps import CodebookEpoch, ToCodebook, ToInt8
-from prunesweep.chain.steps import Init, Rewind, Step, TrainEpoch
+from prunesweep.chain.steps import Init, Rewind, Step
 from prunesweep.chain.teacher import Teacher
+from prunesweep.chain.train_epoch import TrainEpoch
 from prunesweep.errors import UsageError, check_range
 from prunesweep.pruning.allocation import Shapes
 from prunesweep.pruning.criteria import find

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from prunesweep.chain.execution import OnStep
-from prunesweep.chain.steps import Record, Step, TrainEpoch
+from prunesweep.chain.steps import Record, Step
+from prunesweep.chain.train_epoch import TrainEpoch
 from prunesweep.report.console.text import percent
 
 
