@@ -29,6 +29,8 @@ PAGE = ROOT / "docs" / "literature.md"
 MODELS = {"lenet_300_100": "LeNet-300-100", "lenet5_caffe": "LeNet-5-Caffe"}
 IMAGES = 10_000
 """The number of test images."""
+UNTRAINED = 50
+"""From this error in percent on, a network was pruned before it was trained."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,8 @@ def row(experiment: Experiment) -> str:
     if printed is not None and printed.error is not None and len(runs) > 1:
         found = against_printed(errors, printed.error, experiment.digits, printed.sd)
         verdict = f"{found.verdict} (p = {found.p:.2g})"
-    dense = spread([each["dense_error"] for each in runs]) if experiment.config[:4] != "snip" else ""
+    before = [each["dense_error"] for each in runs]
+    dense = spread(before) if max(before) < UNTRAINED else ""
     left = f"{statistics.mean(each['params_nonzero'] for each in runs):,.0f} of {runs[0]['params_total']:,}"
     return f"{start} {dense} | {spread(errors)} ({len(runs)} seeds), {left} | {verdict} |"
 
@@ -131,7 +134,7 @@ def row(experiment: Experiment) -> str:
 def _printed(row: Published, digits: int) -> str:
     dense = "" if row.dense is None else f"{row.dense:.{digits}f} → "
     error = "?" if row.error is None else f"{row.error:.{digits}f}"
-    return f"{dense}{error} with {row.kept:g} % of {row.of or '?'}"
+    return f"{dense}{error} with {row.kept:g} %" + (f" of {row.of}" if row.of else "")
 
 
 def curve(tickets: str, control: str, length: str) -> Iterator[str]:
