@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from commands import compose_config
+from pages import replace_section
 
 from prunesweep import config
 from prunesweep.errors import UsageError
@@ -151,6 +152,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="file of the results, one line of JSON each")
     parser.add_argument("--table", action="store_true", help="print the table and end")
+    parser.add_argument("--page", type=Path, help="a page to write the table into, such as benchmarks/methods.md")
     parser.add_argument("--methods", nargs="+", default=list(METHODS), help="names of METHODS, or name=overrides")
     parser.add_argument("--compressions", nargs="+", type=float, default=[50, 150, 311])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
@@ -175,7 +177,10 @@ def main() -> None:
                         parser.exit(1, f"{method}: {error}\n")
                     with options.out.open("a") as file:
                         file.write(json.dumps(row) + "\n")
-    print("\n".join(table(read(options.out))))
+    text = "\n".join(table(read(options.out)))
+    print(text)
+    if options.page:
+        replace_section(options.page, "table", text)
 
 
 if __name__ == "__main__":
