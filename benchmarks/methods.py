@@ -1,8 +1,8 @@
 """Compare schedules at extreme sparsity: each method beside gradual magnitude, over compressions and seeds.
 
-    python benchmarks/methods.py --out methods.jsonl
+    python benchmarks/methods.py --train 5 --epochs 10 --finetune 10 --page benchmarks/methods.md
     PRUNESWEEP_DATA=… python benchmarks/methods.py --dataset mnist --train 5 --epochs 20 --finetune 20 --out full.jsonl
-    python benchmarks/methods.py --out methods.jsonl --table      only the table of what is there
+    python benchmarks/methods.py --table                          only the table of what is there
 
 Appends one line of JSON for each run to --out as it completes, and skips the runs that the file contains. Runs of one
 process, one after the other, with biases among the selected parameters, so that the compression is that of the whole
@@ -68,6 +68,7 @@ METHODS = {
 }
 """Name -> overrides."""
 
+OUT = Path("benchmarks/methods.jsonl")
 Row = dict[str, Any]
 
 
@@ -118,7 +119,8 @@ def measured(options: argparse.Namespace, method: str, compression: float, seed:
         "collapsed": result.collapsed,
         "protected": result.protected,
         "seconds": round(time.perf_counter() - started, 1),
-        "overrides": settings,
+        "dataset": options.dataset,
+        "epochs": [options.train, options.epochs, options.finetune],
     }
 
 
@@ -150,7 +152,9 @@ def _cell(rows: Sequence[Row]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="file of the results, one line of JSON each")
+    parser.add_argument(
+        "--out", type=Path, default=OUT, help=f"file of the results, one line of JSON each (default: {OUT})"
+    )
     parser.add_argument("--table", action="store_true", help="print the table and end")
     parser.add_argument("--page", type=Path, help="a page to write the table into, such as benchmarks/methods.md")
     parser.add_argument("--methods", nargs="+", default=list(METHODS), help="names of METHODS, or name=overrides")
