@@ -34,7 +34,7 @@ SLOW_TESTS = (
     "tests/cli/test_bench.py",
     "tests/chain/test_prune_steps.py::test_a_ramp_from_a_stored_state",
     "tests/chain/test_prune_steps.py::test_pruned_weights_are_exactly_zero",
-    "tests/chain/test_steps.py::test_training_from_a_stored_state",
+    "tests/chain/test_train_epoch.py::test_training_from_a_stored_state",
     "tests/data/test_readers.py",
     "tests/data/test_sources.py",
     "tests/experiment/test_forecast.py",

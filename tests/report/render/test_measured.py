@@ -43,6 +43,14 @@ def test_each_measured_cost_is_an_axis_and_the_first_is_that_of_the_search(tab: 
     assert tab.complaints == []
 
 
+def test_the_card_of_a_network_shows_what_was_measured(tab: Tab, searched: Path) -> None:
+    card = tab.open(searched / "report.html").page.locator(".card").first.inner_text()
+    packed, plain, latency = next(each[1:] for each in MEASURED if f"prune.amount={each[0]}" in card)
+    assert [f"{packed:,} bytes" in card, f"{plain:,} bytes" in card, f"{latency:.3g} µs as a C file" in card] == [
+        True
+    ] * 3
+
+
 def test_the_table_and_the_panel_of_a_run_have_the_measured_figures(tab: Tab, searched: Path) -> None:
     page = tab.open(searched / "report.html", width=1800).page
     assert tab.cells("packed bytes") == ["9,154", "4,358", "976"]

@@ -31,6 +31,13 @@ ABOUT = {
 FORMS = {"compact": "compact", "packed_bytes": "packed", "latency_us": "c"}
 """The format that is proposed for a network, by the field of its result that was measured in this format."""
 
+MEASURED = {
+    "packed_bytes": ("packed file", "{:,.0f} bytes"),
+    "file_bytes": ("plain file", "{:,.0f} bytes"),
+    "latency_us": ("one image", "{:,.3g} µs as a C file"),
+}
+"""What is measured on request -> its line on the card of a network."""
+
 
 def verdict(values: Values) -> str:
     """Return the sentence and the cards of each data set, escaped."""
@@ -75,6 +82,7 @@ def _card(values: Values, task: Task, choice: Choice) -> str:
         ("collapsed", _collapse(values, experiment)),
         ("test accuracy", f"{accuracy(choice.test, digits)}, dense {accuracy(choice.dense, digits)}"),
         ("validation accuracy", f"{accuracy(experiment.val, val_digits)}, {_drop(experiment.val_drop, val_digits)}"),
+        *((term, _measured(experiment.costs[cost], form)) for cost, (term, form) in MEASURED.items()),
         ("evidence", _evidence(values, choice)),
         ("confirmed", _confirmed(confirmation, digits, val_digits)),
     ]
@@ -87,6 +95,10 @@ def _card(values: Values, task: Task, choice: Choice) -> str:
         f"{left:,.0f} of {total:,}</p>"
         f"<dl>{terms}</dl>{_commands(run)}</article>"
     )
+
+
+def _measured(cost: float | None, form: str) -> str:
+    return "" if cost is None else form.format(cost)
 
 
 def _collapse(values: Values, experiment: Experiment) -> str:
