@@ -90,6 +90,36 @@ def test_a_network_that_cannot_lose_channels_computes_as_before(channels: list[i
         assert torch.equal(model(images), before)
 
 
+class Scaled(nn.Module):
+    """A network with a parameter without dimensions, and a buffer of images."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1, self.fc2 = nn.Linear(784, 6), nn.Linear(6, 10)
+        self.scale = nn.Parameter(torch.tensor(2.0))
+        self.register_buffer("shift", torch.zeros(1, 2, 28, 28))
+
+    def forward(self, images: Tensor) -> Tensor:
+        if self.training:
+            self.shift.add_(1)
+        logits: Tensor = self.fc2(self.fc1((images * self.scale).flatten(1)))
+        return logits + self.shift.mean()
+
+
+@pytest.mark.filterwarnings("ignore:Unwrapped parameters")
+def test_parameters_and_buffers_of_any_shape_are_kept() -> None:
+    found = []
+    for use in (False, True):
+        torch.manual_seed(0)
+        model = Scaled().train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        masks = prune_channels(model, 3)
+        with without_channels(model, masks, GREY) if use else nullcontext():
+            model(torch.ones(2, *GREY)).sum().backward()
+        found.append((model.scale.grad, model.shift.clone()))
+    assert torch.allclose(found[1][0], found[0][0], rtol=1e-4)
+    assert torch.equal(found[1][1], found[0][1])
+
+
 def test_the_network_computes_whole_again_after_an_error() -> None:
     model = build(LeNet5(), GREY, 10)
     forward = model.forward

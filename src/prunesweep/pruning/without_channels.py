@@ -70,7 +70,7 @@ class _Part:
         numbers = torch.arange(parameter.numel(), device=parameter.device).view(parameter.shape)
         in_matrix = torch.empty_like(numbers).view(-1)
         in_matrix[self._matrix(numbers).flatten()] = numbers.flatten()
-        part = in_matrix[positions].permute(self._order).reshape(len(positions), -1)
+        part = self._matrix(in_matrix[positions])
         height, width = self._matrix(numbers).shape
         self._rows = None if len(part) == height else part[:, 0] // width
         self._columns = None if part.shape[1] == width else part[0] % width
@@ -83,11 +83,13 @@ class _Part:
         return values.view(self._shape).permute(self._back)
 
     def _matrix(self, tensor: Tensor) -> Tensor:
-        return tensor.permute(self._order).reshape(len(tensor), -1)
+        return tensor.permute(self._order).reshape(len(tensor) if tensor.dim() else 1, -1)
 
 
 def _put_back(buffers: Mapping[str, Tensor], into: Mapping[str, Tensor], positions: Mapping[str, Tensor]) -> None:
     with torch.no_grad():
         for name, buffer in buffers.items():
             if name in positions:
-                into[name].view(-1)[positions[name].to(buffer.device)] = buffer
+                values = into[name].flatten()  # a copy where the layout is not contiguous
+                values[positions[name].to(buffer.device)] = buffer
+                into[name].copy_(values.view(into[name].shape))
