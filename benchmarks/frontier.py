@@ -204,18 +204,24 @@ def _line(curve: Curve, compression: float, found: Sequence[Row]) -> str:
 
 
 def figure() -> bytes:
-    """Return the figure as a PNG file: one panel for each network."""
-    models = list(dict.fromkeys(curve.model for curve in CURVES if any(rows(curve))))
+    """Return the figure as a PNG file: a row of panels for each data set, a column for each network."""
+    measured = [curve for curve in CURVES if any(rows(curve))]
+    datasets = list(dict.fromkeys(curve.dataset for curve in measured))
+    models = list(dict.fromkeys(curve.model for curve in measured))
     plt.rcParams.update({"font.family": "DejaVu Sans", "font.size": 9})
-    drawing, panels = plt.subplots(
-        1, len(models), figsize=(4.4 * len(models), 4.2), layout="constrained", squeeze=False
-    )
-    for axes, model in zip(panels[0], models, strict=True):
-        _panel(axes, [curve for curve in CURVES if curve.model == model])
-    panels[0][0].set_ylabel("test error, %")
+    size = 4.4 * len(models), 0.6 + 3.6 * len(datasets)
+    drawing, panels = plt.subplots(len(datasets), len(models), figsize=size, layout="constrained", squeeze=False)
+    for axes in panels.flat:
+        axes.set_axis_off()
+    for curve in measured:
+        axes = panels[datasets.index(curve.dataset)][models.index(curve.model)]
+        axes.set_axis_on()
+        _panel(axes, curve)
+        axes.set_title(f"{curve.title} on {DATASETS[curve.dataset]} ({curve.total:,} parameters)", fontsize=9)
     drawing.supxlabel("parameters left, biases included", fontsize=9)
+    drawing.supylabel("test error, %", fontsize=9)
     handles = {
-        label: handle for axes in panels[0] for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+        label: handle for axes in panels.flat for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
     drawing.legend(
         list(handles.values()), list(handles), loc="outside upper center", ncols=4, frameon=False, fontsize=8
@@ -225,38 +231,35 @@ def figure() -> bytes:
     return content.getvalue()
 
 
-def _panel(axes: Axes, curves: Sequence[Curve]) -> None:
-    for curve, color in zip(curves, ("#0b5cad", "#b3541e"), strict=True):
-        points = [
-            (
-                statistics.fmean(row["params_nonzero"] for row in found),
-                statistics.fmean(row["error"] for row in found),
-                statistics.stdev(row["error"] for row in found) if len(found) > 1 else 0,
-            )
-            for _, found in rows(curve)
+def _panel(axes: Axes, curve: Curve) -> None:
+    points = [
+        (
+            statistics.fmean(row["params_nonzero"] for row in found),
+            statistics.fmean(row["error"] for row in found),
+            statistics.stdev(row["error"] for row in found) if len(found) > 1 else 0,
+        )
+        for _, found in rows(curve)
+    ]
+    x, y, sd = zip(*points, strict=True)
+    axes.errorbar(x, y, sd, marker="o", markersize=4, capsize=3, linewidth=1.4, color="#0b5cad", label="prunesweep")
+    for of_test in (False, True):
+        printed = [
+            (each.kept / 100 * curve.total, each.error)
+            for each in published(curve.model, curve.dataset)
+            if each.error is not None and (each.epoch == "test") is of_test
         ]
-        if points:
-            x, y, sd = zip(*points, strict=True)
-            label = f"prunesweep, {DATASETS[curve.dataset]}"
-            axes.errorbar(x, y, sd, marker="o", markersize=4, capsize=3, linewidth=1.4, color=color, label=label)
-        for of_test in (False, True):
-            printed = [
-                (each.kept / 100 * curve.total, each.error)
-                for each in published(curve.model, curve.dataset)
-                if each.error is not None and (each.epoch == "test") is of_test
-            ]
-            if printed:
-                label = "published, epoch chosen on the test split" if of_test else "published"
-                axes.plot(
-                    *zip(*printed, strict=True),
-                    linestyle="none",
-                    marker="s" if of_test else "x",
-                    fillstyle="none",
-                    color="#555",
-                    markersize=5,
-                    label=label,
-                )
-    axes.set(xscale="log", title=f"{curves[0].title} ({curves[0].total:,} parameters)")
+        if printed:
+            label = "published, epoch chosen on the test split" if of_test else "published"
+            axes.plot(
+                *zip(*printed, strict=True),
+                linestyle="none",
+                marker="s" if of_test else "x",
+                fillstyle="none",
+                color="#555",
+                markersize=5,
+                label=label,
+            )
+    axes.set(xscale="log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
