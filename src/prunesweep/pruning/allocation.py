@@ -96,28 +96,13 @@ def budgets(
 
 
 def erk(units: Units, count: int) -> dict[str, int]:
-    """Return how many units each parameter loses, `count` in total: it keeps a fraction proportional to sum / product.
+    """Return how many units each parameter loses, `count` in total, if its density is proportional to sum / product.
 
-    The kept fraction is proportional to sum(shape) / prod(shape). A parameter that would have to keep more units than
-    it has is left whole. Rounding makes the sum exact.
+    The kept fraction is proportional to sum(shape) / prod(shape), and at most 1.
     Source: Evci, Gale, Menick, Castro, Elsen, "Rigging the lottery" (2020), section 3.1 (Erdos-Renyi-Kernel).
     """
-    raw = {name: sum(shape) / math.prod(shape) for name, shape in units.shapes.items()}
-    sizes, whole = units.counts, set[str]()
-    keep = sum(sizes.values()) - count
-    while True:
-        rest = [name for name in sizes if name not in whole]
-        weight = sum(raw[name] * sizes[name] for name in rest)
-        scale = (keep - sum(sizes[name] for name in whole)) / weight if rest else 0.0
-        full = {name for name in rest if scale * raw[name] > 1}
-        if not full:
-            break
-        whole |= full
-    kept = {name: sizes[name] if name in whole else scale * raw[name] * sizes[name] for name in sizes}
-    counts = {name: sizes[name] - math.floor(kept[name]) for name in sizes}
-    largest_remainders = sorted(sizes, key=lambda name: math.floor(kept[name]) - kept[name])
-    rounded_up = largest_remainders[: sum(counts.values()) - count]
-    return {name: counts[name] - (name in rounded_up) for name in sizes}
+    densities = {name: sum(shape) / math.prod(shape) for name, shape in units.shapes.items()}
+    return by_density(units.counts, count, densities, dict.fromkeys(densities, 0))
 
 
 def least_kept(floor: float, count: int, structure: str) -> int:
