@@ -165,6 +165,7 @@ def test_bad_input_gives_one_message_and_leaves_nothing_behind(
     assert done.code == 1
     assert message in done.err
     assert "Traceback" not in done.out + done.err
+    assert len([line for line in done.err.splitlines() if line.lower().startswith("error")]) == 1
     left = {path.relative_to(tmp_path).parts for path in tmp_path.rglob("*") if path.is_file()}
     assert left <= {
         ("out", "run.log"),

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 
 from prunesweep import config
 from prunesweep.api.compose import CONFIG_NAME, conf_folder, prepare
+from prunesweep.errors import fatal
 from prunesweep.results.result import remove_outputs
 
 if TYPE_CHECKING:
@@ -28,10 +29,11 @@ if TYPE_CHECKING:
 def job(cfg: DictConfig) -> float:
     """Run the experiment that Hydra composed as `cfg` and return the final validation accuracy."""
     settings, folder = HydraConfig.get(), Path(HydraConfig.get().runtime.output_dir)
-    remove_outputs(folder)  # Hydra has already written the new config there
-    run_config = config.build(cfg)  # reports bad settings before the slow import of torch
     sweep = Path(settings.sweep.dir).absolute() if settings.mode is RunMode.MULTIRUN else None
-    return execute(run_config, folder, list(settings.overrides.task), sweep).final["val_accuracy"]
+    with fatal() if sweep is None else nullcontext():  # for an `Exception`, Hydra prints a line before the message
+        remove_outputs(folder)  # Hydra has already written the new config there
+        run_config = config.build(cfg)  # reports bad settings before the slow import of torch
+        return execute(run_config, folder, list(settings.overrides.task), sweep).final["val_accuracy"]
 
 
 def execute(run_config: RunConfig, folder: Path, overrides: Sequence[str], sweep: Path | None = None) -> Result:
