@@ -26,9 +26,7 @@ def augmented(images: Tensor, settings: Augment, zero: Tensor, generator: Genera
         margin = settings.shift
         padded = zero[:, None, None].expand(n, channels, height + 2 * margin, width + 2 * margin).clone()
         padded[:, :, margin : margin + height, margin : margin + width] = result
-        offsets = torch.randint(2 * margin + 1, (2, n, 1), generator=generator).to(images.device)
-        rows = offsets[0] + torch.arange(height, device=images.device)  # [n, height]
-        columns = offsets[1] + torch.arange(width, device=images.device)  # [n, width]
-        which = torch.arange(n, device=images.device)[:, None, None]
-        result = padded[which, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+        top, left = torch.randint(2 * margin + 1, (2, n), generator=generator).to(images.device)
+        windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # [n, channels, top, left, height, width], a view
+        result = windows[torch.arange(n, device=images.device), :, top, left]
     return torch.empty_strided(images.shape, images.stride(), dtype=images.dtype, device=images.device).copy_(result)
