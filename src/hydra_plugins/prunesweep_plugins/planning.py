@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.prunesweep_plugins import launching
-from prunesweep.errors import message_of
+from prunesweep.errors import UsageError, message_of
 
 if TYPE_CHECKING:
     from prunesweep.config import RunConfig
@@ -30,6 +30,32 @@ def check_measures(runs: Sequence[RunConfig]) -> None:
         from prunesweep.experiment.measures import check_measures
 
         check_measures(runs)
+
+
+def without_impossible(space: Space, run_of: Callable[[list[str]], RunConfig]) -> Space:
+    """Return `space` without the options that the network or the data do not permit, and name them in a warning.
+
+    Args:
+        space: The search space.
+        run_of: Returns the settings of a run with the overrides of a combination.
+    """
+    from prunesweep.experiment.planning import plan_run
+    from prunesweep.search.possible import possible
+
+    def obstacle(overrides: list[str]) -> str | None:
+        run = run_of(overrides)
+        try:
+            plan_run(run)
+        except UsageError as error:
+            return message_of(error)
+        except Exception as error:
+            log.debug("%s cannot be planned: %s", overrides, error)  # it fails with its own error when it is executed
+        return None
+
+    remaining, left_out = possible(space, obstacle)
+    for option, reason in left_out.items():
+        log.warning("%s is left out of the search. %s", option, reason)
+    return remaining
 
 
 def show_plan(runs: Sequence[RunConfig], config: DictConfig) -> Forecast:

@@ -201,6 +201,7 @@ class SearchSweeper(Sweeper):
             run = build(self.config)
             space, fixed = parse(self.params, self.conditions, arguments, self.config, self.composer)
             jobs = TrialJobs(self.config, self.composer, fixed)
+            space = planning.without_impossible(space, jobs.run_of)
             rungs = self._rungs(space)
             propose = self._proposals(space, rungs, run)
             warm = self._warm_start(space, rungs, run.seed)
