@@ -27,7 +27,7 @@ WITHOUT_OWN_TEST = {
     "pruning/curves.py",
     "training/straight_through.py",
     *(f"chain/schedules/{name}.py" for name in ("gradual", "gsm", "iterative", "lottery", "one_shot", "penalty")),
-    *(f"chain/schedules/{name}.py" for name in ("plan", "regrowth", "writer")),
+    *(f"chain/schedules/{name}.py" for name in ("parts", "plan", "quantizing", "regrowth", "writer")),
 }
 
 

@@ -12,7 +12,7 @@ from prunesweep.chain.context import Context
 from prunesweep.chain.execution import Execution
 from prunesweep.chain.observations import Count
 from prunesweep.chain.quantize_steps import evaluation
-from prunesweep.chain.schedules.writer import MeasuredPoint, Parts
+from prunesweep.chain.schedules.parts import MeasuredPoint, Parts
 from prunesweep.chain.train_epoch import TrainEpoch
 from prunesweep.config import RunConfig
 from prunesweep.models.tensors import layer_of

@@ -12,8 +12,8 @@ from prunesweep.chain.context import Context
 from prunesweep.chain.environment import environment
 from prunesweep.chain.observations import Count, Evaluate, Observation
 from prunesweep.chain.quantize_steps import evaluation
+from prunesweep.chain.schedules.parts import Parts, Plan
 from prunesweep.chain.schedules.plan import plan
-from prunesweep.chain.schedules.writer import Parts, Plan
 from prunesweep.chain.state import tensor_hash
 from prunesweep.chain.steps import Init
 from prunesweep.code.hashing import user_code_hash

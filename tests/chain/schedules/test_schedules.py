@@ -15,6 +15,7 @@ from prunesweep.chain.prune_steps import Prune, RampEpoch
 from prunesweep.chain.quantize_steps import CodebookEpoch, ToCodebook, ToInt8
 from prunesweep.chain.regrow_steps import RegrowEpoch, SurgeryEpoch
 from prunesweep.chain.rewind_within import RewindWithin
+from prunesweep.chain.schedules.parts import MeasuredPoint, Parts, Plan
 from prunesweep.chain.schedules.plan import plan
 from prunesweep.chain.schedules.settings import (
     GSM,
@@ -28,7 +29,6 @@ from prunesweep.chain.schedules.settings import (
     SparseEvolution,
     Surgery,
 )
-from prunesweep.chain.schedules.writer import MeasuredPoint, Parts, Plan
 from prunesweep.chain.sparse_momentum import SparseMomentumEpoch
 from prunesweep.chain.steps import Init, Reinitialize, Rewind
 from prunesweep.chain.teacher import Teacher

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from prunesweep.chain.prune_steps import RampEpoch
+from prunesweep.chain.schedules.parts import Parts, Plan
 from prunesweep.chain.schedules.settings import Gradual
-from prunesweep.chain.schedules.writer import Parts, Plan, Writer, check_rises
+from prunesweep.chain.schedules.writer import Writer, check_rises
 from prunesweep.errors import UsageError
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from prunesweep.chain.schedules.parts import Parts, Plan
 from prunesweep.chain.schedules.settings import GSM
-from prunesweep.chain.schedules.writer import Parts, Plan, Writer
+from prunesweep.chain.schedules.writer import Writer
 from prunesweep.chain.sparse_momentum import SparseMomentumEpoch
 from prunesweep.errors import UsageError
 from prunesweep.training.settings import SGD

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
+from prunesweep.chain.schedules.parts import Parts, Plan
 from prunesweep.chain.schedules.settings import Iterative
-from prunesweep.chain.schedules.writer import Parts, Plan, Writer, check_rises, check_within_training
+from prunesweep.chain.schedules.writer import Writer, check_rises, check_within_training
 from prunesweep.pruning.curves import CURVES
 from prunesweep.pruning.spec import Fractions
 from prunesweep.training.phases import Phase

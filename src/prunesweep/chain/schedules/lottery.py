@@ -6,8 +6,9 @@ import math
 from dataclasses import replace
 
 from prunesweep.chain.rewind_within import RewindWithin
+from prunesweep.chain.schedules.parts import Parts, Plan
 from prunesweep.chain.schedules.settings import Lottery
-from prunesweep.chain.schedules.writer import Parts, Plan, Writer, check_rises, check_within_training
+from prunesweep.chain.schedules.writer import Writer, check_rises, check_within_training
 from prunesweep.chain.steps import Reinitialize, Rewind, Step
 from prunesweep.chain.train_epoch import TrainEpoch
 from prunesweep.errors import UsageError, check_range

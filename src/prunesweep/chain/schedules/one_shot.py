@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from prunesweep.chain.schedules.parts import Parts, Plan
 from prunesweep.chain.schedules.settings import OneShot
-from prunesweep.chain.schedules.writer import Parts, Plan, Writer
+from prunesweep.chain.schedules.writer import Writer
 
 
 def one_shot(settings: OneShot, parts: Parts) -> Plan:  # noqa: ARG001

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from prunesweep.chain.gate_epoch import GateEpoch
 from prunesweep.chain.penalty_epoch import PenaltyEpoch
+from prunesweep.chain.schedules.parts import Parts, Plan
 from prunesweep.chain.schedules.settings import Penalty
-from prunesweep.chain.schedules.writer import Parts, Plan, Writer
+from prunesweep.chain.schedules.writer import Writer
 from prunesweep.errors import UsageError
 from prunesweep.pruning.penalties import GATES, default_strength
 

@@ -10,6 +10,7 @@ from prunesweep.chain.schedules.gsm import gsm
 from prunesweep.chain.schedules.iterative import iterative
 from prunesweep.chain.schedules.lottery import lottery
 from prunesweep.chain.schedules.one_shot import one_shot
+from prunesweep.chain.schedules.parts import Parts, Plan
 from prunesweep.chain.schedules.penalty import penalty
 from prunesweep.chain.schedules.regrowth import rigl, sparse_evolution, surgery
 from prunesweep.chain.schedules.settings import (
@@ -24,7 +25,6 @@ from prunesweep.chain.schedules.settings import (
     SparseEvolution,
     Surgery,
 )
-from prunesweep.chain.schedules.writer import Parts, Plan
 
 PLANNERS: dict[type[Schedule], Callable[[Any, Parts], Plan]] = {
     OneShot: one_shot,

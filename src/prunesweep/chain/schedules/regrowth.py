@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from prunesweep.chain.regrow_steps import RegrowEpoch, SurgeryEpoch
+from prunesweep.chain.schedules.parts import Parts, Plan
 from prunesweep.chain.schedules.settings import Regrowth, RigL, SparseEvolution, Surgery
-from prunesweep.chain.schedules.writer import Parts, Plan, Writer, check_rises
+from prunesweep.chain.schedules.writer import Writer, check_rises
 from prunesweep.chain.train_epoch import TrainEpoch
 from prunesweep.errors import UsageError
 

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from prunesweep.chain.average import Average
 from prunesweep.chain.best import Best
 from prunesweep.chain.cleanup import CleanUp
 from prunesweep.chain.prune_steps import Prune
-from prunesweep.chain.quantize_steps import CodebookEpoch, ToCodebook, ToInt8
+from prunesweep.chain.schedules.parts import MeasuredPoint, Parts, Plan, needs_movement
+from prunesweep.chain.schedules.quantizing import quantization
 from prunesweep.chain.steps import Init, Rewind, Step
 from prunesweep.chain.teacher import Teacher
 from prunesweep.chain.train_epoch import TrainEpoch
 from prunesweep.errors import UsageError, check_range
-from prunesweep.pruning.allocation import Shapes
-from prunesweep.pruning.criteria import find
 from prunesweep.pruning.spec import PruneSpec
-from prunesweep.quantization.codebook import groups
-from prunesweep.quantization.settings import Codebook, Int8, NoQuantization, Quantize
-from prunesweep.training.phases import FineTune, Phase
-from prunesweep.training.settings import Augment, Optimizer
+from prunesweep.training.phases import Phase
 
 if TYPE_CHECKING:
     from prunesweep.results.history import PhaseName
@@ -29,84 +25,6 @@ if TYPE_CHECKING:
 
 MAX_STEPS = 200_000
 """The largest number of steps of a run. A chain is in memory as a whole, and its result records each epoch."""
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The parts from which a schedule composes a chain.
-
-    Attributes:
-        init: The first step.
-        data: Fingerprint of the data and its split.
-        selected: The parameters selected for pruning, and their shapes.
-        output: Name of the layer that computes the logits.
-        optimizer: Settings of the optimizer.
-        train: The phase of dense training.
-        finetune: The phase of fine-tuning.
-        spec: The pruning that the run should reach in the end.
-        seed: Seed of the run.
-        augment: Changes of the training images.
-        cleanup: `none`, `final` or `rounds`: which of the measured networks are cleaned up.
-        quantize: How the final network is quantized.
-        quantized: The parameters that are quantized.
-        examples: Number of training images.
-        penalty: Name of the penalty of the weights.
-        compact: Whether training after pruning leaves out the pruned channels.
-    """
-
-    init: Init
-    data: str
-    selected: Shapes
-    output: str
-    optimizer: Optimizer
-    train: Phase
-    finetune: FineTune
-    spec: PruneSpec
-    seed: int
-    augment: Augment = field(default_factory=Augment)
-    cleanup: str = "none"
-    quantize: Quantize = field(default_factory=NoQuantization)
-    quantized: tuple[str, ...] = ()
-    examples: int = 0
-    penalty: str | None = None
-    compact: bool = False
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        """The names of the selected parameters."""
-        return tuple(self.selected)
-
-    @property
-    def tracked(self) -> tuple[str, ...]:
-        """The parameters of which training records the movement, because the criterion needs it."""
-        return self.layers if _needs_movement(self.spec) else ()
-
-
-@dataclass(frozen=True)
-class MeasuredPoint:
-    """A point of the trade-off.
-
-    Attributes:
-        amount: The requested fraction of the selected weights.
-        pruned: Position of the step after which the pruned network is measured.
-        final: Position of the step after which the trained network is measured.
-        unquantized: Position of the step after which the trained network is measured before its quantization, or None
-            if it is not quantized.
-    """
-
-    amount: float
-    pruned: int
-    final: int
-    unquantized: int | None = None
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A chain, the position of the dense network, and the points at which the run is measured, in their order."""
-
-    chain: tuple[Step, ...]
-    dense: int
-    points: tuple[MeasuredPoint, ...]
 
 
 class Writer:
@@ -146,7 +64,7 @@ class Writer:
     def prune(self, spec: PruneSpec) -> int:
         """Append a pruning and return its position."""
         parts = self.parts
-        if _needs_movement(spec) and not self._was_trained():
+        if needs_movement(spec) and not self._was_trained():
             raise UsageError(
                 f"prune.criterion={spec.criterion}: sums over the training steps before the pruning, and there are "
                 "none. Increase train.epochs, or use schedule=gradual."
@@ -280,43 +198,6 @@ class Writer:
             before = last.final if last.unquantized is None else last.unquantized
             self.points[-1] = replace(last, final=self.add(step), unquantized=before)
         return Plan(tuple(self.steps), self.dense, tuple(self.points))
-
-
-def _needs_movement(spec: PruneSpec) -> bool:
-    return spec.criterion != "none" and find(spec.criterion, spec.target).needs_movement
-
-
-def quantization(parts: Parts, next_epoch: int, number: int) -> Iterator[Step]:
-    """Yield the steps that quantize the final network.
-
-    Args:
-        parts: The parts of the chain.
-        next_epoch: The index of the next epoch within the run.
-        number: The round that the epochs belong to.
-    """
-    settings = parts.quantize
-    if isinstance(settings, Int8):
-        yield ToInt8(parts.data, settings.images, parts.seed)
-    if not isinstance(settings, Codebook):
-        return
-    in_codebook = tuple(name for name in parts.quantized if settings.biases or not name.endswith("bias"))
-    rounded = tuple(name for name in parts.quantized if name not in in_codebook)
-    shared = groups(in_codebook, shared=settings.scope == "shared")
-    yield ToCodebook(shared, rounded, 2**settings.bits)
-    for index, lr in enumerate(settings.learning_rates(parts.optimizer.lr), next_epoch):
-        yield CodebookEpoch(
-            data=parts.data,
-            optimizer=parts.optimizer,
-            lr=lr,
-            batch_size=settings.batch_size,
-            augment=parts.augment,
-            index=index,
-            seed=parts.seed,
-            groups=shared,
-            rounded=rounded,
-            phase="quantize",
-            round=number,
-        )
 
 
 def check_rises(schedule: str, spec: PruneSpec) -> None:
