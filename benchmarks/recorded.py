@@ -1,4 +1,8 @@
-"""Run a command with several seeds and keep what it gave in a JSON file, so that an interrupted benchmark continues."""
+"""Run a command with several seeds and keep what it gave in a JSON file, so that an interrupted benchmark continues.
+
+Rows count only as long as the command stands for the same settings: after a change of its experiment file, they are
+measured again.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,18 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from commands import ROOT, run_py
+from commands import ROOT, compose_config, run_py
+from omegaconf import OmegaConf
 
+from prunesweep import config
 from prunesweep.chain.environment import environment
 from prunesweep.files import write_atomically
+from prunesweep.results.flatten import leaves
+from prunesweep.roles import Role, role_of
 
 Row = dict[str, Any]
 
@@ -31,11 +40,12 @@ class Recorded:
     command: tuple[str, ...]
 
     def read(self) -> dict[str, Row]:
-        """Return the rows by seed, none if they are of another command."""
+        """Return the rows by seed, none if they are of another command or of other settings."""
         if not self.file.exists():
             return {}
         record = json.loads(self.file.read_text())
-        return record["seeds"] if record["command"] == list(self.command) else {}
+        same = record["command"] == list(self.command) and record["settings"] == changed_settings(self.command)
+        return record["seeds"] if same else {}
 
     def run(
         self, seeds: Iterable[int], elsewhere: Iterable[str] = (), more: Callable[[int, Path], Row] | None = None
@@ -59,8 +69,23 @@ class Recorded:
         seeds = {**self.read(), str(seed): row}
         ordered = dict(sorted(seeds.items(), key=lambda each: int(each[0])))
         self.file.parent.mkdir(exist_ok=True)
-        record = {"command": list(self.command), "seeds": ordered}
+        settings = changed_settings(self.command)
+        record = {"command": list(self.command), "settings": settings, "seeds": ordered}
         write_atomically(self.file, json.dumps(record, indent=1).encode() + b"\n")
+
+
+@cache
+def changed_settings(command: tuple[str, ...]) -> dict[str, Any]:
+    """Return the settings of the experiment that differ with `command` from the defaults, by dotted key."""
+    defaults = _settings()
+    return {key: value for key, value in _settings(*command).items() if key not in defaults or defaults[key] != value}
+
+
+@cache
+def _settings(*overrides: str) -> dict[str, Any]:
+    config.register()
+    values = OmegaConf.to_container(compose_config(*overrides), resolve=False)
+    return {key: value for key, value in leaves(values) if role_of(config.RunConfig, key) is Role.EXPERIMENT}
 
 
 def figures(point: Row) -> Row:
