@@ -10,6 +10,7 @@ The probability of a decision is an integer / 2^16, which constriction turns int
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -103,15 +104,26 @@ class Writer(Coder):
         self._zeros.append(zero)
         return bit
 
+    def plain(self, value: int, bits: int) -> int:
+        # Most decisions of a dense network are the low bits of its values, so they are not recorded one by one.
+        self._bits += [value >> position & 1 for position in reversed(range(bits))]
+        self._zeros += [HALF] * bits
+        return value
+
     def content(self) -> bytes:
         """Return the shortest stream that gives the decisions. A reader continues it with zeros."""
         encoder = _streams().queue.RangeEncoder()
         bits, ones = np.array(self._bits, np.int32), (ONE - np.array(self._zeros, np.float64)) / ONE
         encoder.encode(bits, _bernoulli(), ones)
         words: bytes = encoder.get_compressed().astype(">u4").tobytes()
+
+        def shortened(length: int) -> list[bytes]:
+            return [each for each in _rounded(words, length) if _gives(each, bits, ones)]
+
+        # The streams that give the decisions are an interval of fractions, so if a length is enough, longer ones are.
         lengths = range(max(0, len(words) - STATE_BYTES), len(words))
-        candidates = (shorter for length in lengths for shorter in _rounded(words, length))
-        return next((each for each in candidates if _gives(each, bits, ones)), words)
+        shortest = bisect_left(lengths, True, key=lambda length: bool(shortened(length)))
+        return shortened(lengths[shortest])[0] if shortest < len(lengths) else words
 
 
 class Reader(Coder):
