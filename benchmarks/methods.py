@@ -17,12 +17,13 @@ import logging
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from commands import compose_config
 from pages import replace_section
+from recorded import machine
 
 from prunesweep import config
 from prunesweep.errors import UsageError
@@ -67,6 +68,9 @@ METHODS = {
     "snip": "schedule=one_shot prune=snip train.epochs=0",
 }
 """Name -> overrides."""
+
+BASE = "gradual"
+"""The method that the others are compared with."""
 
 OUT = Path("benchmarks/methods.jsonl")
 Row = dict[str, Any]
@@ -119,6 +123,7 @@ def measured(options: argparse.Namespace, method: str, compression: float, seed:
         "collapsed": result.collapsed,
         "protected": result.protected,
         "seconds": round(time.perf_counter() - started, 1),
+        "machine": machine(),
         "dataset": options.dataset,
         "epochs": [options.train, options.epochs, options.finetune],
     }
@@ -129,25 +134,34 @@ def read(path: Path) -> list[Row]:
 
 
 def table(rows: Sequence[Row]) -> Iterator[str]:
-    """Yield the lines of a Markdown table: test accuracy of each method at each compression."""
+    """Yield the lines of a Markdown table: test accuracy of each method at each compression, and minus that of BASE."""
     compressions = sorted({row["compression"] for row in rows})
     left = {row["compression"]: row["left"] for row in rows}
     heads = [f"{each:g}x ({left[each]:,} left)" for each in compressions]
     yield f"| method | {' | '.join(heads)} |"
     yield "|---" * (len(compressions) + 1) + "|"
     for method in dict.fromkeys(row["method"] for row in rows):
-        of = [row for row in rows if row["method"] == method]
-        cells = [_cell([row for row in of if row["compression"] == each]) for each in compressions]
+        cells = [_cell(_of(rows, method, each), _of(rows, BASE, each)) for each in compressions]
         yield f"| `{method}` | {' | '.join(cells)} |"
 
 
-def _cell(rows: Sequence[Row]) -> str:
+def _of(rows: Sequence[Row], method: str, compression: float) -> dict[int, Row]:
+    """Return the rows of a method at a compression, by seed."""
+    return {row["seed"]: row for row in rows if (row["method"], row["compression"]) == (method, compression)}
+
+
+def _cell(rows: Mapping[int, Row], base: Mapping[int, Row]) -> str:
     if not rows:
         return ""
-    values = [100 * row["accuracy"] for row in rows]
+    values = [100 * row["accuracy"] for row in rows.values()]
     text = f"{statistics.mean(values):.2f}" + (f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else "")
-    collapsed = sum(bool(row["collapsed"]) for row in rows)
-    return text + (f", {collapsed} of {len(rows)} collapsed" if collapsed else "")
+    collapsed = sum(bool(row["collapsed"]) for row in rows.values())
+    if collapsed:
+        return f"{text}, {collapsed} of {len(rows)} collapsed"
+    both = [seed for seed in rows if seed in base and rows[seed]["method"] != BASE]
+    if both:
+        text += f" ({statistics.mean(100 * (rows[each]['accuracy'] - base[each]['accuracy']) for each in both):+.2f})"
+    return text
 
 
 def main() -> None:

@@ -98,9 +98,14 @@ def figures(point: Row) -> Row:
     }
 
 
+def machine() -> str:
+    """Return the part of the environment on which the rounding of a run with one thread depends."""
+    here = environment("cpu", 1)
+    return f"{here['device']}, torch {here['torch']}, one thread"
+
+
 def _row(folder: Path) -> Row:
     result = json.loads((folder / "result.json").read_text())
-    here = environment("cpu", 1)
     revision = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, check=True, capture_output=True, text=True
     )
@@ -112,6 +117,6 @@ def _row(folder: Path) -> Row:
         "rounds": [figures(each) for each in result["rounds"]],
         "seconds": round(result["seconds"]),
         "digest": result["digest"],
-        "machine": f"{here['device']}, torch {here['torch']}, one thread",
+        "machine": machine(),
         "commit": revision.stdout.strip(),
     }
