@@ -128,9 +128,10 @@ Written by `python benchmarks/frontier.py table`; do not edit.
 
 ![Test error over the number of parameters left](frontier.png)
 
-Circles are means over seeds with the standard deviation. The networks are counted with all biases after the exact
-clean-up (`prune.cleanup=final`). Crosses are published figures from [literature.md](literature.md), hollow squares
-those whose epoch was chosen on the test split. Most of them are single networks and count only weights.
+Circles are means over seeds with the standard deviation; without a bar, a single seed. The networks are counted with
+all biases after the exact clean-up (`prune.cleanup=final`). Crosses are published figures from
+[literature.md](literature.md), hollow squares those whose epoch was chosen on the test split. Most of them are single
+networks and count only weights.
 
 One run of a row is
 
