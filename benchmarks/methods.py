@@ -141,7 +141,9 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
     yield f"| method | {' | '.join(heads)} |"
     yield "|---" * (len(compressions) + 1) + "|"
     for method in dict.fromkeys(row["method"] for row in rows):
-        cells = [_cell(_of(rows, method, each), _of(rows, BASE, each)) for each in compressions]
+        cells = [
+            _cell(_of(rows, method, each), {} if method == BASE else _of(rows, BASE, each)) for each in compressions
+        ]
         yield f"| `{method}` | {' | '.join(cells)} |"
 
 
@@ -158,7 +160,7 @@ def _cell(rows: Mapping[int, Row], base: Mapping[int, Row]) -> str:
     collapsed = sum(bool(row["collapsed"]) for row in rows.values())
     if collapsed:
         return f"{text}, {collapsed} of {len(rows)} collapsed"
-    both = [seed for seed in rows if seed in base and rows[seed]["method"] != BASE]
+    both = rows.keys() & base.keys()
     if both:
         text += f" ({statistics.mean(100 * (rows[each]['accuracy'] - base[each]['accuracy']) for each in both):+.2f})"
     return text

@@ -32,6 +32,22 @@ def test_keys_that_depend_on_an_option_leave_with_it() -> None:
     assert list(left_out) == ["layers=conv"]
 
 
+def test_combinations_without_the_option_do_not_count_and_none_is_examined_twice() -> None:
+    space = Space.of(
+        (Choice("scope", ("global", "erk")), LAYERS, stepped("rounds", 2, 5, 1)),
+        {"layers": Condition("scope", ("erk",))},
+    )
+    asked: list[tuple[str, ...]] = []
+
+    def recorded(overrides: list[str]) -> str | None:
+        asked.append(tuple(overrides))
+        return obstacle(overrides)
+
+    assert list(possible(space, recorded)[1]) == ["layers=conv"]
+    with_conv = [each for each in asked if "layers=conv" in each]
+    assert len(with_conv) == len(set(with_conv)) > 1
+
+
 def test_nothing_is_left_out_if_nothing_works() -> None:
     space = Space.of((LAYERS,), {})
     assert possible(space, lambda _: "no data") == (space, {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -46,9 +47,12 @@ def _obstacle(space: Space, key: str, option: Value, obstacle: Callable[[list[st
 
 
 def _examined(space: Space, key: str, option: Value) -> Iterator[dict[str, Value]]:
+    """Yield each examined combination with `option` once, corners first."""
     corners = [values for values in space.corner_values() if key in values and values[key] == option]
-    yield from corners
-    for values in corners:
-        for other in space.keys:
-            if other != key:
-                yield from space.with_ends(values, other)
+    varied = (each for values in corners for other in space.keys for each in space.with_ends(values, other))
+    seen = set()
+    for values in itertools.chain(corners, varied):
+        combination = space.combination(values)
+        if key in values and values[key] == option and combination not in seen:
+            seen.add(combination)
+            yield values
