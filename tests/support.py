@@ -36,7 +36,7 @@ SLOW_TESTS = (
     "tests/chain/test_prune_steps.py::test_pruned_weights_are_exactly_zero",
     "tests/chain/test_train_epoch.py::test_training_from_a_stored_state",
     "tests/data/test_readers.py",
-    "tests/data/test_sources.py",
+    "tests/data/test_source_files.py",
     "tests/experiment/test_forecast.py",
     "tests/experiment/test_provenance.py::test_a_run_writes_its_provenance",
     "tests/experiment/test_run.py",

@@ -26,7 +26,8 @@ from prunesweep.data.settings import (
     check_channels,
 )
 from prunesweep.data.sharing import is_sharing, shared
-from prunesweep.data.sources import SOURCES, checksums, download_missing
+from prunesweep.data.source_files import checksums, download_missing
+from prunesweep.data.sources import SOURCES
 from prunesweep.data.splits import SPLIT_SEED, stratified_split
 from prunesweep.errors import UsageError, printable
 

@@ -14,7 +14,8 @@ from PIL import Image
 
 from prunesweep.data.examples import Examples, Parts
 from prunesweep.data.settings import NamedDataset
-from prunesweep.data.sources import SOURCES, Source, checksums, download_missing, places
+from prunesweep.data.source_files import checksums, download_missing, places
+from prunesweep.data.sources import SOURCES, Source
 from prunesweep.data.splits import stratified_split
 from prunesweep.errors import UsageError
 
