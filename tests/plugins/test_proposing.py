@@ -8,7 +8,7 @@ from hydra_plugins.prunesweep_plugins.composing import JobComposer
 from hydra_plugins.prunesweep_plugins.proposing import proposals
 from hydra_plugins.prunesweep_plugins.ranges import parse
 from prunesweep.search.dimensions import Choice
-from prunesweep.search.sampler import Exact, Fixed
+from prunesweep.search.sampler import Chosen, Exact
 from prunesweep.search.space import Space
 
 
@@ -39,4 +39,4 @@ def test_samplers_are_built_from_their_configs(name: str, kind: type, loader: Co
 def test_the_grid_sampler_enumerates_the_space() -> None:
     space = Space((Choice("layers", ("all", "fc")),))
     settings = OmegaConf.create({"_target_": "optuna.samplers.GridSampler", "_partial_": True, "seed": None})
-    assert isinstance(proposals(settings, space, 0)(0), Fixed)
+    assert isinstance(proposals(settings, space, 0)(0), Chosen)

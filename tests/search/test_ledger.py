@@ -14,7 +14,7 @@ from prunesweep.search.dimensions import Choice, Continuous, stepped
 from prunesweep.search.evaluation import Outcome
 from prunesweep.search.ledger import DUPLICATE, FAILED, INSTEAD, TAKEN_BACK, Claim, Ledger, open_study
 from prunesweep.search.owner import Owner
-from prunesweep.search.sampler import Fixed, Propose, every_combination, sampled
+from prunesweep.search.sampler import Propose, every_combination, fixed, sampled
 from prunesweep.search.space import Combination, Space
 from prunesweep.search.storage import address
 
@@ -198,7 +198,7 @@ def test_a_random_search_with_conditions_ends_with_every_distinct_combination(le
 
 def test_a_lost_trial_with_conditions_is_run_again_with_the_same_keys(ledger: Open) -> None:
     lottery = {"schedule": "lottery", "rounds": 4}
-    dead = ledger(space=SCHEDULES, propose=lambda number: Fixed(lottery))
+    dead = ledger(space=SCHEDULES, propose=lambda number: fixed(lottery))
     dead.claim(1)
     die(dead)
     (again,) = ledger(space=SCHEDULES).claim(1).trials
@@ -217,7 +217,7 @@ def repeating(values: dict[str, object], most: int) -> Propose:
         numbers.append(number)
         if len(numbers) > most:
             raise Stuck
-        return Fixed(values)  # type: ignore[arg-type]
+        return fixed(values)  # type: ignore[arg-type]
 
     return propose
 

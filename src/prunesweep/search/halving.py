@@ -14,13 +14,12 @@ Each proposal depends only on the trials of the study, as with all samplers (`sa
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution
-from optuna.samplers import BaseSampler
+from optuna.distributions import CategoricalDistribution
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
@@ -29,7 +28,7 @@ from prunesweep.results.objectives import Objective
 from prunesweep.results.pareto import hypervolume, ranks
 from prunesweep.search.dimensions import Choice, Dimension, Stepped, Value
 from prunesweep.search.ledger import OUTCOME
-from prunesweep.search.sampler import Propose
+from prunesweep.search.sampler import Chosen, Propose
 from prunesweep.search.space import Combination, Space, Values
 
 SETTING = "hydra.sweeper.halving"
@@ -106,36 +105,6 @@ def _rungs(dimension: Dimension, factor: int) -> list[Any]:
     low, high = dimension.exact(dimension.low), dimension.high
     divided = (dimension.exact(high / factor**power) for power in itertools.count())
     return [low, *itertools.takewhile(lambda rung: rung != low, divided)]
-
-
-class Chosen(BaseSampler):
-    """Proposes the combination that `choose` returns for the study."""
-
-    def __init__(self, choose: Callable[[Study], dict[str, Value]]) -> None:
-        self.choose = choose
-        self.values: dict[str, Value] | None = None
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
-        return {}
-
-    def sample_relative(
-        self,
-        study: Study,  # noqa: ARG002
-        trial: FrozenTrial,  # noqa: ARG002
-        search_space: dict[str, BaseDistribution],  # noqa: ARG002
-    ) -> dict[str, Any]:
-        return {}
-
-    def sample_independent(
-        self,
-        study: Study,
-        trial: FrozenTrial,  # noqa: ARG002
-        param_name: str,
-        param_distribution: BaseDistribution,  # noqa: ARG002
-    ) -> Any:
-        if self.values is None:
-            self.values = self.choose(study)
-        return self.values[param_name]
 
 
 def halving(rungs: Ladder, new: Propose, goals: Sequence[Objective]) -> Propose:

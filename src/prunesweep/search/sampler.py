@@ -58,11 +58,12 @@ class Exact(BaseSampler):
         self.inner.reseed_rng()
 
 
-class Fixed(BaseSampler):
-    """Proposes one combination."""
+class Chosen(BaseSampler):
+    """Proposes the combination that `choose` returns for the study."""
 
-    def __init__(self, values: dict[str, Value]) -> None:
-        self.values = values
+    def __init__(self, choose: Callable[[Study], dict[str, Value]]) -> None:
+        self.choose = choose
+        self.values: dict[str, Value] | None = None
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:  # noqa: ARG002
         return {}
@@ -77,12 +78,19 @@ class Fixed(BaseSampler):
 
     def sample_independent(
         self,
-        study: Study,  # noqa: ARG002
+        study: Study,
         trial: FrozenTrial,  # noqa: ARG002
         param_name: str,
         param_distribution: BaseDistribution,  # noqa: ARG002
     ) -> Any:
+        if self.values is None:
+            self.values = self.choose(study)
         return self.values[param_name]
+
+
+def fixed(values: dict[str, Value]) -> Chosen:
+    """Return a sampler that proposes the combination `values`."""
+    return Chosen(lambda _: values)
 
 
 def sampled(make: Callable[[int], BaseSampler], space: Space, seed: int) -> Propose:
@@ -118,4 +126,4 @@ def every_combination(space: Space, seed: int) -> Propose:
     draw = random.Random(seed)
     start = draw.randrange(size)
     stride = next(step for step in iter(lambda: draw.randint(1, size), 0) if math.gcd(step, size) == 1)
-    return lambda number: Fixed(space.at((start + number * stride) % size))
+    return lambda number: fixed(space.at((start + number * stride) % size))
