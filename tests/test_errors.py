@@ -3,7 +3,7 @@ import math
 import pytest
 from hydra.errors import MissingConfigException
 from omegaconf import OmegaConf
-from omegaconf.errors import ConfigAttributeError
+from omegaconf.errors import ConfigAttributeError, OmegaConfBaseException
 
 from prunesweep.errors import (
     Fatal,
@@ -87,6 +87,27 @@ def test_an_unknown_key_lists_the_keys() -> None:
     assert message.startswith("Key 'amout' is not in struct")
     assert message.endswith(" The keys are amount, scope.")
     assert "full_key" not in message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "advice"),
+    [
+        (["-m", "schedule=iterative,lottery", "schedule.rounds=3"], "write 'schedule.rounds=choice(3)'."),
+        (["-m", "schedule=choice(iterative,lottery)", "schedule.rounds=3"], "write 'schedule.rounds=choice(3)'."),
+        (["-m", "schedule=iterative", "schedule.rounds=3"], "The keys are name."),
+        (["-m", "prune=l1,random", "schedule.rounds=3"], "The keys are name."),
+        (["schedule.rounds=3"], "The keys are name."),
+    ],
+)
+def test_a_key_of_the_swept_options_of_a_group(
+    arguments: list[str], advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["run.py", *arguments])
+    config = OmegaConf.create({"schedule": {"name": "one_shot"}})
+    OmegaConf.set_struct(config, True)
+    with pytest.raises(OmegaConfBaseException) as caught:
+        OmegaConf.update(config, "schedule.rounds", 3)
+    assert message_of(caught.value).endswith(advice)
 
 
 def test_an_unexpected_error_says_how_to_see_the_traceback() -> None:

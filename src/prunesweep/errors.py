@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -136,4 +137,17 @@ def _available_keys(error: BaseException) -> str:
     if type(error).__name__ not in ("ConfigKeyError", "ConfigAttributeError") or node is None:
         return ""
     keys = ", ".join(key for key in node if key != "hydra")
-    return f" The keys are {keys}." if keys else ""
+    return (f" The keys are {keys}." if keys else "") + _of_swept_options(str(getattr(error, "full_key", "")))
+
+
+def _of_swept_options(key: str) -> str:
+    """Return how to set `key` if this command sweeps over the options of its group.
+
+    Hydra checks all values that are not swept against the default option of the group, here `schedule=one_shot` for
+    `schedule.rounds`, although no run of the sweep has this option.
+    """
+    group, *below = key.split(".")
+    given = {name: value for name, _, value in (argument.partition("=") for argument in sys.argv[1:])}
+    if not below or key not in given or not re.search(r",|\(", given.get(group, "")):
+        return ""
+    return f" For the options of {group} that are swept, write '{key}=choice({given[key]})'."
