@@ -13,6 +13,7 @@ from support import NEEDS_PACKED
 from prunesweep.data.datasets import load
 from prunesweep.data.settings import NamedDataset
 from prunesweep.export import formats
+from prunesweep.export.evaluate import evaluate
 
 FOLDER = Path(__file__).parent.parent / "benchmarks" / "frontier"
 NETWORKS = sorted(FOLDER.glob("*.csr"))
@@ -51,6 +52,12 @@ def test_a_network_recognizes_digits(path: Path) -> None:
     with torch.no_grad():
         error = float((network(data.test.images).argmax(1) != data.test.labels).float().mean())
     assert 100 * error < _row(path)["error"] + 1
+
+
+@pytest.mark.parametrize("path", sorted(NETWORKS, key=lambda path: "fashion" in path.name), ids=lambda path: path.name)
+def test_a_network_has_the_error_of_the_table(path: Path, full_data: Path) -> None:
+    found, _ = evaluate(path, None, str(full_data), "test", trust=False)
+    assert 100 * (1 - found.correct / found.total) == pytest.approx(_row(path)["error"], abs=0.03)
 
 
 def _row(path: Path) -> dict[str, float]:
