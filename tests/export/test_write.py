@@ -41,7 +41,7 @@ INSTALLED = [
 
 @pytest.mark.parametrize("model", ["lenet5", "lenet_300_100", "conv_lenet model.widths=[4,4,8,8]"])
 def test_every_format_of_every_network(model: str, completed: Completed) -> None:
-    folder = completed(*UNTRAINED, "prune.amount=0.98", *f"model={model}".split())  # packing takes 0.1 ms a weight
+    folder = completed(*UNTRAINED, "prune.amount=0.98", *f"model={model}".split())  # few weights: packing is slow
     accuracy = json.loads((folder / "result.json").read_text())["final"]["test_accuracy"]
     for form in INSTALLED:
         exported = export_run(folder, form)
@@ -53,7 +53,7 @@ def test_every_format_of_every_network(model: str, completed: Completed) -> None
         if model == "lenet_300_100":
             assert evaluate(exported.path, None, None, "test", trust=True) == (exported.accuracy, [])
         if form == "csr":
-            assert exported.size.plain < 0.3 * exported.dense_size.plain
+            assert exported.size.plain < 0.06 * exported.dense_size.plain
     companions = [form for form in INSTALLED if FORMATS[form].companion is not None]
     assert len(list((folder / "export").iterdir())) == len(INSTALLED) + len(companions)
 
