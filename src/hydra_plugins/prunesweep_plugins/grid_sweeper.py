@@ -80,7 +80,7 @@ class GridSweeper(BasicSweeper):
         """
         from prunesweep.config import build
         from prunesweep.files import write_atomically
-        from prunesweep.report.console.text import DEFAULT_AMOUNT_USED
+        from prunesweep.report.console.text import default_amount_used
         from prunesweep.search.sweep_directory import before_the_first_run, claimed
 
         assert self.config is not None
@@ -99,7 +99,7 @@ class GridSweeper(BasicSweeper):
                 return []
         with claimed(folder, record):
             if all(run.prune.has_default_amount for run in runs):
-                log.info(DEFAULT_AMOUNT_USED)
+                log.info(default_amount_used([run.prune for run in runs]))
             forecast = planning.plan_before_sweep(runs, self.config)
             write_atomically(folder / "multirun.yaml", OmegaConf.to_yaml(self.config).encode())
             if isinstance(self.launcher, LocalLauncher):

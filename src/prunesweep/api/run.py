@@ -49,11 +49,11 @@ def execute(run_config: RunConfig, folder: Path, overrides: Sequence[str], sweep
     from prunesweep.experiment.run import run
     from prunesweep.report.console.progress import progress
     from prunesweep.report.console.run_line import log_result
-    from prunesweep.report.console.text import DEFAULT_AMOUNT_USED
+    from prunesweep.report.console.text import default_amount_used
     from prunesweep.tracking.logger import track
 
     if run_config.prune.has_default_amount and not is_part_of_sweep():
-        logging.getLogger("prunesweep").info(DEFAULT_AMOUNT_USED)
+        logging.getLogger("prunesweep").info(default_amount_used([run_config.prune]))
     result = run(run_config, folder, overrides, reporting if is_part_of_sweep() else progress)
     report(Completed.of(result))
     log_result(result, folder)

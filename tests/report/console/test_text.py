@@ -1,7 +1,8 @@
 import pytest
 from rich.console import Console
 
-from prunesweep.report.console.text import console, counted, cut, duration, percent, plain, say
+from prunesweep.pruning.settings import Pruning
+from prunesweep.report.console.text import console, counted, cut, default_amount_used, duration, percent, plain, say
 
 
 def test_fractions_as_percentages() -> None:
@@ -47,3 +48,9 @@ def test_times_have_at_most_two_units(seconds: float, text: str) -> None:
 
 def test_numbers_of_things() -> None:
     assert [counted(1, "run"), counted(1_200, "run")] == ["1 run", "1,200 runs"]
+
+
+def test_the_note_on_the_default_amount_leaves_out_layers_with_an_amount_of_their_own() -> None:
+    assert "20 % of the selected weights" in default_amount_used([Pruning(), Pruning()])
+    some = default_amount_used([Pruning(), Pruning(per_layer={"fc1": 0.9})])
+    assert "20 % of each selected layer that prune.per_layer does not name" in some

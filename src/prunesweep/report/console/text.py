@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.text import Text
 
 from prunesweep.errors import printable
-from prunesweep.pruning.settings import DEFAULT_AMOUNT
+from prunesweep.pruning.settings import DEFAULT_AMOUNT, Pruning
 
 WIDTH_OF_LOG = 160
 
@@ -61,6 +63,8 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-DEFAULT_AMOUNT_USED = (
-    f"prune.amount is not set: pruning {percent(DEFAULT_AMOUNT, 0)} of the selected weights, the default."
-)
+def default_amount_used(settings: Sequence[Pruning]) -> str:
+    """Return the note on runs for which no amount is set."""
+    some = any(each.per_layer for each in settings)
+    where = "each selected layer that prune.per_layer does not name" if some else "the selected weights"
+    return f"prune.amount is not set: pruning {percent(DEFAULT_AMOUNT, 0)} of {where}, the default."
