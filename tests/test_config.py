@@ -109,7 +109,7 @@ def test_a_saved_config_without_types_builds_the_same_objects(composed: Compose)
         ),
         ("measure=[latency_ms]", "measure=latency_ms: must be one of .*Did you mean 'latency_us'"),
         ("finetune.epochs=-1", "finetune.epochs=-1"),
-        ("dataset=mnist5k dataset.name=cifar10", "dataset.mean"),
+        ("dataset=cifar10 dataset.mean=[0.5]", "dataset.mean"),
         ("model=conv_lenet model.widths=[1,2]", r"model.widths=\[1, 2\]"),
     ],
 )

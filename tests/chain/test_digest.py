@@ -4,6 +4,7 @@ import importlib
 import linecache
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ from prunesweep.config import RunConfig, build
 from prunesweep.data import sources
 from prunesweep.data.datasets import fingerprint
 from prunesweep.data.settings import NamedDataset
-from prunesweep.data.sources import DataFile, Source
+from prunesweep.data.sources import DataFile
 from prunesweep.experiment.planning import initial_step, prepare
 from prunesweep.models.build import build as build_network
 from prunesweep.models.settings import ConvLeNet, CustomModel, LeNet5, LeNet5Caffe, Model
@@ -304,7 +305,7 @@ def test_the_code_of_a_users_own_network_or_criterion_counts_and_its_folder_does
 
 
 def test_the_bytes_of_the_data_count_and_their_folder_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kmnist = Source((DataFile("images"), DataFile("labels")), torchvision="KMNIST", train=60_000, test=10_000)
+    kmnist = replace(sources.SOURCES["kmnist"], files=(DataFile("images"), DataFile("labels")))
     monkeypatch.setitem(sources.SOURCES, "kmnist", kmnist)
     found = []
     for name, labels in (("one", b"labels"), ("two", b"labels"), ("flipped", b"labelr")):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from prunesweep.data.settings import ArraysDataset, CustomDataset, Dataset, FolderDataset, NamedDataset
+from prunesweep.data.sources import SOURCES
 from prunesweep.errors import UsageError
 
 
@@ -16,13 +17,23 @@ from prunesweep.errors import UsageError
         ({"validation": 3_501}, "dataset.validation=3501: must be at least 1 and at most 3500"),
         ({"name": "mnist", "validation": 45_001}, "dataset.validation=45001: must be at least 1 and at most 45000"),
         ({"mean": [0.1, 0.2]}, r"dataset.mean=\[0.1, 0.2\]: must have one value per channel. Images of mnist5k have 1"),
-        ({"name": "cifar10"}, r"dataset.mean=\[0.1307\]: must have one value per channel. Images of cifar10 have 3"),
+        ({"name": "cifar10", "mean": [0.5]}, r"dataset.mean=\[0.5\]: must have one .* Images of cifar10 have 3"),
         ({"std": [0.0]}, "dataset.std=0.0: must be above 0"),
     ],
 )
 def test_impossible_settings_are_refused(fields: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         NamedDataset(**fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_published_data_set_is_prepared_in_its_own_way_unless_the_settings_differ(name: str) -> None:
+    data, source = NamedDataset(name), SOURCES[name]
+    usual = source.normalization or (None, None)
+    assert (data.mean, data.std) == tuple(each and list(each) for each in usual)
+    assert (data.scale, data.validation) == ("1/255", source.validation)
+    own = NamedDataset(name, mean=[0.5] * source.shape[0], validation=7)
+    assert (own.mean, own.std, own.validation) == ([0.5] * source.shape[0], data.std, 7)
 
 
 def test_the_folder_is_the_root_or_in_the_users_cache(monkeypatch: pytest.MonkeyPatch) -> None:

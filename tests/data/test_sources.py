@@ -6,6 +6,7 @@ from prunesweep.data.sources import SOURCES
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_the_usual_validation_split_is_that_of_the_settings(name: str) -> None:
+def test_every_data_set_is_an_option_that_repeats_nothing_of_the_table(name: str) -> None:
     settings = yaml.safe_load((ROOT / "conf" / "dataset" / f"{name}.yaml").read_text())
-    assert settings["validation"] == SOURCES[name].validation
+    assert settings.pop("name") == name
+    assert settings.keys() <= {"defaults", "root"}

@@ -69,19 +69,25 @@ class NamedDataset(Dataset):
 
     Attributes:
         root: The folder of the files, in torchvision's layout. None: a folder in the user's cache.
+        mean: None: that of `SOURCES`, or that of the training split if there is none.
+        std: None: as with `mean`.
+        validation: None: the number in `SOURCES`.
+        scale: None: `1/255`.
     """
 
     names: ClassVar[tuple[str, ...]] = tuple(SOURCES)
     name: str = "mnist5k"
-    mean: list[float] | None = field(default_factory=lambda: [0.1307])
-    std: list[float] | None = field(default_factory=lambda: [0.3081])
-    validation: int | None = 500
 
     def __post_init__(self) -> None:
         check_choice("dataset.name", self.name, (*SOURCES, *OWN))
         source = SOURCES[self.name]
-        if self.validation is not None:
-            check_range("dataset.validation", self.validation, 1, source.max_validation)
+        if source.normalization:
+            mean, std = map(list, source.normalization)
+            self.mean = mean if self.mean is None else self.mean
+            self.std = std if self.std is None else self.std
+        self.scale = "1/255" if self.scale is None else self.scale
+        self.validation = source.validation if self.validation is None else self.validation
+        check_range("dataset.validation", self.validation, 1, source.max_validation)
         super().__post_init__()
         check_channels("mean", self.mean, source.shape[0], self.name)
         check_channels("std", self.std, source.shape[0], self.name)

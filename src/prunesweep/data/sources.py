@@ -43,6 +43,8 @@ class Source:
         test: the number of test examples. None: as many as there are.
         validation: the usual number of training examples that are held out for validation.
         max_validation: the largest validation split that leaves enough training examples.
+        normalization: the usual mean and standard deviation of each channel, in pixels / 255. None: those of the
+            training split.
     """
 
     files: tuple[DataFile, ...]
@@ -55,6 +57,7 @@ class Source:
     test: int | None = None
     validation: int = 5_000
     max_validation: int = 45_000
+    normalization: tuple[tuple[float, ...], tuple[float, ...]] | None = None
 
     @property
     def remedy(self) -> str:
@@ -71,7 +74,7 @@ IDX_SIZES = {
 """The files of MNIST and their sizes: 60,000 training and 10,000 test images of 28x28 pixels."""
 
 
-def _unpacked(folder: str, *sha256: str) -> Source:
+def _unpacked(folder: str, mean: float, std: float, *sha256: str) -> Source:
     """Return the source of MNIST or a drop-in replacement, from unpacked files with these SHA-256."""
     files = zip(IDX_SIZES.items(), sha256, strict=True)
     return Source(
@@ -79,6 +82,7 @@ def _unpacked(folder: str, *sha256: str) -> Source:
         torchvision=folder,
         train=60_000,
         test=10_000,
+        normalization=((mean,), (std,)),
     )
 
 
@@ -87,10 +91,10 @@ def _with_md5(md5: dict[str, str]) -> tuple[DataFile, ...]:
     return tuple(DataFile(path, None, f"md5:{known}") for path, known in md5.items())
 
 
-def _packed(folder: str, md5: dict[str, str]) -> Source:
+def _packed(folder: str, mean: float, std: float, md5: dict[str, str]) -> Source:
     """Return the source of a drop-in replacement of MNIST, from gzip archives with these MD5."""
     files = _with_md5({f"{folder}/raw/{name}.gz": known for name, known in md5.items()})
-    return Source(files, torchvision=folder, train=60_000, test=10_000)
+    return Source(files, torchvision=folder, train=60_000, test=10_000, normalization=((mean,), (std,)))
 
 
 def _emnist(split: str, classes: int) -> Source:
@@ -115,9 +119,12 @@ SOURCES = {
         test=1_000,
         validation=500,
         max_validation=3_500,
+        normalization=((0.1307,), (0.3081,)),
     ),
     "mnist": _unpacked(
         "MNIST",
+        0.1307,
+        0.3081,
         "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
         "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
         "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
@@ -125,6 +132,8 @@ SOURCES = {
     ),
     "fashion_mnist": _unpacked(
         "FashionMNIST",
+        0.2860,
+        0.3530,
         "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
         "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
         "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
@@ -132,6 +141,8 @@ SOURCES = {
     ),
     "kmnist": _packed(
         "KMNIST",
+        0.1918,
+        0.3483,
         {
             "train-images-idx3-ubyte": "bdb82020997e1d708af4cf47b453dcf7",
             "train-labels-idx1-ubyte": "e144d726b3acfaa3e44228e80efcd344",
@@ -141,6 +152,8 @@ SOURCES = {
     ),
     "qmnist": _packed(
         "QMNIST",
+        0.1307,
+        0.3081,
         {
             "qmnist-train-images-idx3-ubyte": "ed72d4157d28c017586c42bc6afe6370",
             "qmnist-train-labels-idx2-int": "0058f8dd561b90ffdd0f734c6a30e5e4",
@@ -165,6 +178,7 @@ SOURCES = {
         torchvision="CIFAR10",
         train=50_000,
         test=10_000,
+        normalization=((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
     ),
     "emnist_balanced": _emnist("balanced", 47),
     "emnist_byclass": _emnist("byclass", 62),

@@ -285,6 +285,11 @@ def _trusted_file(folder: Path, key: str, value: Any, *, trust: bool) -> Any:
 def _added_defaults(values: Mapping[str, Any], loaded: RunConfig) -> Iterator[str]:
     """Yield a note about settings of the current schemas that the complete saved config does not have."""
     saved = {key for key, _ in leaves(dict(values))}
-    added = [f"{key}={value}" for key, value in leaves(asdict(loaded)) if key not in saved and not _is_local(key)]
+
+    def is_saved(key: str) -> bool:  # itself, or as part of a setting that is null: `dataset.mean.0` of `dataset.mean`
+        parts = key.split(".")
+        return any(".".join(parts[: count + 1]) in saved for count in range(len(parts)))
+
+    added = [f"{key}={value}" for key, value in leaves(asdict(loaded)) if not is_saved(key) and not _is_local(key)]
     if added:
         yield f"the saved config does not have these settings, their current defaults are used: {', '.join(added)}"
