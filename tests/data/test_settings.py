@@ -32,6 +32,8 @@ def test_a_published_data_set_is_prepared_in_its_own_way_unless_the_settings_dif
     usual = source.normalization or (None, None)
     assert (data.mean, data.std) == tuple(each and list(each) for each in usual)
     assert (data.scale, data.validation) == ("1/255", source.validation)
+    pixels = NamedDataset(name, scale="none")
+    assert pixels.mean == (usual[0] and pytest.approx([255 * each for each in usual[0]], rel=1e-3))
     own = NamedDataset(name, mean=[0.5] * source.shape[0], validation=7)
     assert (own.mean, own.std, own.validation) == ([0.5] * source.shape[0], data.std, 7)
 

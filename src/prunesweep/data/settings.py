@@ -69,7 +69,7 @@ class NamedDataset(Dataset):
 
     Attributes:
         root: The folder of the files, in torchvision's layout. None: a folder in the user's cache.
-        mean: None: that of `SOURCES`, or that of the training split if there is none.
+        mean: None: that of `SOURCES` in scaled pixels, or that of the training split if there is none.
         std: None: as with `mean`.
         validation: None: the number in `SOURCES`.
         scale: None: `1/255`.
@@ -81,11 +81,13 @@ class NamedDataset(Dataset):
     def __post_init__(self) -> None:
         check_choice("dataset.name", self.name, (*SOURCES, *OWN))
         source = SOURCES[self.name]
+        self.scale = "1/255" if self.scale is None else self.scale
+        check_choice("dataset.scale", self.scale, DIVISORS)
         if source.normalization:
-            mean, std = map(list, source.normalization)
+            factor = 255 / DIVISORS[self.scale]
+            mean, std = ([float(f"{each * factor:.4g}") for each in usual] for usual in source.normalization)
             self.mean = mean if self.mean is None else self.mean
             self.std = std if self.std is None else self.std
-        self.scale = "1/255" if self.scale is None else self.scale
         self.validation = source.validation if self.validation is None else self.validation
         check_range("dataset.validation", self.validation, 1, source.max_validation)
         super().__post_init__()
