@@ -36,6 +36,15 @@ def test_data_of_another_shape_is_refused(network: nn.Module, description: Descr
         evaluate(tmp_path / "f", "cifar10", None, "test", trust=False)
 
 
+def test_for_a_run_directory_the_message_names_an_exported_file_of_it(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is a folder. Give an exported file, which `prunesweep export"):
+        evaluate(tmp_path, None, None, "test", trust=False)
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export" / "model.onnx").touch()
+    with pytest.raises(UsageError, match=r"Give an exported file, such as .*/export/model\.onnx\.$"):
+        evaluate(tmp_path, None, None, "test", trust=False)
+
+
 def test_another_data_set_is_read_from_the_given_folder(
     network: nn.Module, description: Description, tmp_path: Path, full_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,10 @@ def evaluate(
             data.
     """
     check_choice("--split", split, SPLITS)
+    if path.is_dir():
+        found = min(path.glob("export/*"), default=None)
+        hint = f"which `prunesweep export {path} --format csr` writes" if found is None else f"such as {found}"
+        raise UsageError(f"{path}: is a folder. Give an exported file, {hint}.")
     export = read(path)
     use_device("cpu", THREADS)
     network = formats.load(export, trust=trust)
