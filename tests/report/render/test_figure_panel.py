@@ -54,7 +54,7 @@ def test_the_horizontal_axis_is_the_cost_that_the_search_minimized(tmp_path: Pat
 def test_labels_are_the_typed_names_at_the_cheap_ends_of_the_lines(tmp_path: Path) -> None:
     axes = drawn(fake_methods(tmp_path, SCORES))
     labels = {text.get_text(): text for text in axes.texts}
-    assert set(labels) == {"l1", "random_layerwise", "dense 97.90 %"}
+    assert set(labels) == {"l1", "random_layerwise", "dense 97.90 %, noise ± 0.14"}
     assert labels["l1"].xy == (6171, pytest.approx(4.5))
     assert labels["l1"].get_color() == "#0072b2"
     assert axes.get_xlim()[0] < 6171 / 2, "there is space for the labels"
@@ -74,7 +74,7 @@ def test_many_lines_have_a_legend(tmp_path: Path) -> None:
     legend = axes.get_legend()
     assert legend is not None
     assert "c12" in [text.get_text() for text in legend.get_texts()]
-    assert [text.get_text() for text in axes.texts] == ["dense 97.90 %"]
+    assert [text.get_text() for text in axes.texts] == ["dense 97.90 %, noise ± 0.14"]
 
 
 def test_the_band_is_the_noise_around_the_dense_network(tmp_path: Path) -> None:

@@ -242,8 +242,9 @@ def _dense(axes: Axes, task: Task, drawn: Chart, floor: float) -> list[float]:
             )
         axes.axhline(height, color="black", linewidth=0.7, linestyle=(0, (4, 3)))
         of = "" if len(task.dense) == 1 else f" {name(dense.model)}"
+        noise = f", noise ± {50 * (band.high - band.low):.2f}" if band else ""
         axes.annotate(
-            f"dense{of} {100 * dense.test.mean:.2f} %",
+            f"dense{of} {100 * dense.test.mean:.2f} %{noise}",
             (0, height),
             xycoords=("axes fraction", "data"),
             xytext=(2, 2),
