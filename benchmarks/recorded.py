@@ -10,13 +10,12 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from commands import ROOT, compose_config, run_py
-from omegaconf import OmegaConf
 
 from prunesweep import config
 from prunesweep.chain.environment import environment
@@ -83,8 +82,9 @@ def changed_settings(command: tuple[str, ...]) -> dict[str, Any]:
 
 @cache
 def _settings(*overrides: str) -> dict[str, Any]:
+    """Return the settings with what `null` and references stand for, so that only other results are another recipe."""
     config.register()
-    values = OmegaConf.to_container(compose_config(*overrides), resolve=False)
+    values = asdict(config.build(compose_config(*overrides)))
     return {key: value for key, value in leaves(values) if role_of(config.RunConfig, key) is Role.EXPERIMENT}
 
 
