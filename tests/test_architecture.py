@@ -1,6 +1,8 @@
 """Rules for the code as a whole. The import rules themselves are contracts of import-linter in pyproject.toml."""
 
+import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -76,9 +78,15 @@ def test_every_module_has_its_test_file() -> None:
             assert (ROOT / "tests" / relative.parent / f"test_{path.name}").exists(), relative
 
 
-def test_every_folder_says_what_it_contains() -> None:
-    for path in (ROOT / "src").rglob("__init__.py"):
-        assert path.read_text().startswith('"""'), path
+@pytest.mark.parametrize("path", sorted((ROOT / "src").rglob("__init__.py")), ids=lambda path: path.parent.name)
+def test_every_folder_says_what_it_contains(path: Path) -> None:
+    text = ast.get_docstring(ast.parse(path.read_text()))
+    assert text
+    listed = {name for line in text.splitlines() if line.startswith("- ") for name in re.findall(r"`(\w+)", line)}
+    modules = {each.stem for each in path.parent.glob("*.py")} | {
+        each.parent.name for each in path.parent.glob("*/__init__.py")
+    }
+    assert not listed or modules - {"__init__", "__main__"} <= listed, "a list of modules is complete"
 
 
 def test_the_start_of_a_run_imports_neither_torch_nor_other_slow_packages() -> None:

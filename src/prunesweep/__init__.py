@@ -6,12 +6,14 @@ organised in the order of the pipeline, and each folder imports only from those 
 
 - `errors`, `process`, `files`: checks of user input, messages, signals and exit codes, atomic writes
 - `roles`: what each setting affects
+- `workers`: processes that execute calls
 - `code`: locate and hash the user's code and the package's own
 - `data`: data sets, their files and splits
 - `models`: the LeNets and custom networks
 - `results`: results, run directories, objectives, Pareto sets
 - `training`: one epoch, evaluation, optimizers
 - `pruning`: criteria, scores, masks, costs, compaction
+- `quantization`: codebooks, integer programs
 - `store`: the results of finished steps on disk
 - `chain`: states, steps, schedules, execution
 - `tracking`: TensorBoard and MLflow

@@ -3,7 +3,7 @@
 - `command.py`: the command line and its list of verbs
 - `verb.py`: what each verb provides
 - `arguments.py`: arguments that several verbs have
-- one module for each verb but `run`
+- `bench.py`, `compare.py`, `confirm.py`, `evaluate.py`, `export.py`, `report.py`, `reproduce.py`, `store.py`: the verbs
 
 May import everything.
 """

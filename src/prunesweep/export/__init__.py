@@ -4,8 +4,9 @@
 - `evaluate.py`: measures the accuracy of an exported file
 - `description.py`: the description that each file carries, and the check of its fields
 - `protocol.py`: the functions and properties that a format and a container (a kind of file) provide
-- `dense.py`, `csr.py`, `compacted.py`, `program.py`, `onnx_graph.py`: one module per format
+- `dense.py`, `csr.py`, `compacted.py`, `packed.py`, `program.py`, `onnx_graph.py`: one module per format
 - `c/`: the format `c`, one portable C99 file
+- `packing.py`, `coder.py`, `brief.py`: the tensors, the entropy coder and the description of a packed file
 - `tensor_file.py`: the container of the formats in safetensors files
 - `protobuf.py`: the fields of ONNX files, without parsing them
 - `rebuild.py`: a described network from the tensors of a file

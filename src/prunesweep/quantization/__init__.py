@@ -7,6 +7,7 @@
 - `layers.py`: the layers of a network in the order in which they run
 - `folding.py`: batch normalizations as a part of the layers before them
 - `operations.py`: the operations of an integer program, and what each computes exactly
+- `select.py`: the parameters to quantize, and whether they can be quantized
 - `integer.py`: the integer program of a network, and the calibration of its activations
 
 May import `errors.py`, `models/`, `training/` and `pruning/`.

@@ -14,6 +14,7 @@ that cannot be written is only read: the run continues, with one warning.
 - `locks`: locks between processes
 - `tally`: counts over all runs of a store
 - `store`: read and write entries, lock them, mark them as in use
+- `costs`: what steps have cost so far, for forecasts
 - `eviction`: keep a store within its size limit
 - `listing`: the stored chains, for people
 
