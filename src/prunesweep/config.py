@@ -136,6 +136,11 @@ def _complete(options: tuple[type, ...]) -> DictConfig:
     return schema
 
 
+def _names(schema: Any) -> tuple[str, ...]:
+    """Return the names of the options that `schema` describes."""
+    return getattr(schema, "names", (schema.name,))
+
+
 def _option(group: str, plain: Any) -> type:
     """Return the schema of the family `group` that the `name` in `plain` selects."""
     plain = {} if plain is None else plain
@@ -145,7 +150,7 @@ def _option(group: str, plain: Any) -> type:
             f"{group}.name=… first, or start from conf/."
         )
     schemas: Any = FAMILIES[group]
-    options = {name: chosen for chosen in schemas for name in getattr(chosen, "names", (chosen.name,))}
+    options = {name: chosen for chosen in schemas for name in _names(chosen)}
     name = plain.get("name", DEFAULTS.get(group, "none"))
     check_choice(group, name, options)
     chosen: type = options[name]
@@ -176,9 +181,22 @@ def _as_usage_errors() -> Iterator[None]:
     except OmegaConfBaseException as error:
         if isinstance(error.__cause__, UsageError):
             raise error.__cause__ from None
-        raise UsageError(message_of(error)) from error
+        raise UsageError(message_of(error) + _of_another_option(str(error.full_key))) from error
     except TypeError as error:  # OmegaConf's error for a list in place of a mapping, or the reverse
         raise UsageError(f"the config has a list in place of a mapping, or the reverse ({error}).") from error
+
+
+def _of_another_option(key: str) -> str:
+    """Return a hint if `key` is a setting of other options of its group. `optimizer.name=adam` keeps those of sgd."""
+    group, _, setting = key.partition(".")
+    schemas: Any = [each for each in FAMILIES.get(group, ()) if setting in {known.name for known in fields(each)}]
+    owners = [f"{group}={name}" for each in schemas for name in _names(each)]
+    if not owners:
+        return ""
+    return (
+        f" {key} is a setting of {', '.join(owners)}. To choose an option with all its settings, give {group}=NAME "
+        f"instead of {group}.name=NAME."
+    )
 
 
 def build(config: DictConfig) -> RunConfig:
