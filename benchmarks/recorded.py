@@ -82,7 +82,7 @@ def changed_settings(command: tuple[str, ...]) -> dict[str, Any]:
 
 @cache
 def _settings(*overrides: str) -> dict[str, Any]:
-    """Return the settings with what `null` and references stand for, so that only other results are another recipe."""
+    """Return the settings with what `null` and references stand for, so that a default that moves voids no rows."""
     config.register()
     values = asdict(config.build(compose_config(*overrides)))
     return {key: value for key, value in leaves(values) if role_of(config.RunConfig, key) is Role.EXPERIMENT}

@@ -194,8 +194,8 @@ def _of_another_option(key: str) -> str:
     if not owners:
         return ""
     return (
-        f" {key} is a setting of {', '.join(owners)}. To choose an option with all its settings, give {group}=NAME "
-        f"instead of {group}.name=NAME."
+        f" {key} is a setting of {', '.join(owners)}. {group}=NAME chooses an option with all its settings; "
+        f"{group}.name=NAME changes only the name."
     )
 
 
