@@ -89,6 +89,34 @@ def test_every_folder_says_what_it_contains(path: Path) -> None:
     assert not listed or modules - {"__init__", "__main__"} <= listed, "a list of modules is complete"
 
 
+def test_docstrings_describe_what_exists_and_each_name_once() -> None:
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                section, existing = "Attributes", names_in(node)
+            elif isinstance(node, ast.FunctionDef):
+                section, existing = "Args", {each.arg for each in ast.walk(node.args) if isinstance(each, ast.arg)}
+            else:
+                continue
+            described = entries(ast.get_docstring(node) or "", section)
+            assert len(described) == len(set(described)), f"{path}, {node.name}: {described}"
+            assert set(described) <= existing, f"{path}, {node.name}: {set(described) - existing}"
+
+
+def entries(docstring: str, section: str) -> list[str]:
+    """Return the names that a section of `docstring` describes. A line may have several: `low, high: ...`."""
+    found = re.search(rf"^{section}:\n((?:    .*\n?|\n)+)", docstring, re.MULTILINE)
+    lines = re.findall(r"^    ([\w*]+(?:, [\w*]+)*):", found[1] if found else "", re.MULTILINE)
+    return [name.lstrip("*") for line in lines for name in line.split(", ")]
+
+
+def names_in(definition: ast.ClassDef) -> set[str]:
+    """Return the names of all fields, methods and attributes in the body of a class."""
+    names = {each.id for each in ast.walk(definition) if isinstance(each, ast.Name)}
+    attributes = {each.attr for each in ast.walk(definition) if isinstance(each, ast.Attribute)}
+    return names | attributes | {each.name for each in ast.walk(definition) if isinstance(each, ast.FunctionDef)}
+
+
 def test_the_start_of_a_run_imports_neither_torch_nor_other_slow_packages() -> None:
     slow = {"torch", "torchvision", "rich", "matplotlib", "optuna", "sklearn", "pandas"}
     code = f"import sys, prunesweep.api.run; print({slow!r} & set(sys.modules))"

@@ -23,10 +23,9 @@ class State:
         weights: The network's parameters and buffers by name. Exactly zero where a mask is false.
         masks: Parameter name -> boolean mask of its shape, true where the weight is kept.
         optimizer: `conv1.weight/momentum_buffer` -> tensor.
-        dense: While pruned weights may return, parameter name -> its values including those under the mask.
-        movement: With a criterion that needs it, parameter name -> the sum of -w g over the training steps so far.
         dense: While pruned weights may return, parameter name -> its values including those under the mask. While
             weights have gates, its values before the gates.
+        movement: With a criterion that needs it, parameter name -> the sum of -w g over the training steps so far.
         gates: While weights have gates, parameter name -> the parameters of its gates.
     """
 

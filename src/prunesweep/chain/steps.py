@@ -24,7 +24,7 @@ from prunesweep.models.settings import Model, Shape
 from prunesweep.models.tensors import own_tensors
 from prunesweep.training.loop import Score, classify
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # not used any more; without the import, the digests of all stored steps would change
     pass
 
 Record = dict[str, Any]
