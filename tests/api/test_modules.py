@@ -91,6 +91,12 @@ def test_layers_are_selected_by_name_and_kind() -> None:
     assert isinstance(model[5].weight, nn.Parameter)
 
 
+def test_without_an_amount_only_the_layers_with_a_fraction_of_their_own_are_pruned() -> None:
+    masks = prune(net(), per_layer={"3": 0.5})
+    kept = {name: float(mask.double().mean()) for name, mask in masks.items()}
+    assert kept == {"0.weight": 1.0, "3.weight": 0.5, "5.weight": 1.0}
+
+
 def test_a_compression_counts_the_parameters_of_the_whole_module() -> None:
     model = net()
     total = sum(parameter.numel() for parameter in model.parameters())

@@ -61,7 +61,8 @@ def prune(
 
     Args:
         module: A classifier, or any module if neither the criterion nor the structure needs `data` or `input_shape`.
-        amount: Fraction of the selected weights to prune, or of the channels with `structure="channel"`.
+        amount: Fraction of the selected weights to prune, or of the channels with `structure="channel"`. Not needed
+            with `compression` or `per_layer`.
         criterion: The name of a criterion, or a function that returns the scores of a
             `prunesweep.pruning.scoring.ParameterView`. The lowest scores are pruned.
         scope: `global`, `layerwise`, `output`, `erk` or `magnitude`.
@@ -72,7 +73,8 @@ def prune(
         kinds: Some of `conv`, `fc` and `conv_transpose`.
         biases: Whether the biases of these layers may be pruned too.
         compression: The alternative to `amount`: parameters of the whole module, before : after.
-        per_layer: Layer -> fraction, for layers that do not follow `amount`.
+        per_layer: Layer -> fraction, for layers that do not follow `amount`. Without `amount` and `compression`, the
+            other layers are not pruned.
         floor: What each layer keeps at least: below 1 a fraction, from 1 on a number of weights or channels.
         n: Inputs kept of every `m`, with `structure="n_of_m"`.
         m: Inputs of one group, with `structure="n_of_m"`.
@@ -106,6 +108,10 @@ def prune(
     if not isinstance(module, nn.Module):
         raise UsageError(f"module: must be a torch.nn.Module, not {type(module).__name__}.")
     chosen = _criterion(criterion, has_data=data is not None)
+    if structure != "n_of_m" and amount is None and compression is None:
+        if not per_layer:
+            raise UsageError("prune.amount: give the amount or the compression.")
+        amount = 0.0
     settings = Pruning(
         criterion=criterion if isinstance(criterion, str) else "l1",
         scope=scope,
@@ -119,8 +125,6 @@ def prune(
         iterations=iterations,
         batch_size=batch_size,
     )
-    if structure != "n_of_m" and amount is None and compression is None and not per_layer:
-        raise UsageError("prune.amount: give the amount or the compression.")
     layers = Layers(_texts("include", include), _texts("exclude", exclude), _texts("kinds", kinds), biases)
     trial = _plain_copy(module)
     before = _masks(module)
