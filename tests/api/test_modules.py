@@ -236,6 +236,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"amount": 0.5, "data": examples()[0]}, "data: must be two tensors"),
     ({"amount": 0.5, "data": (examples(3)[0], examples(4)[1])}, "data: must be two tensors"),
     ({"amount": 0.5, "data": (examples(3)[0], torch.zeros(3))}, "data: must be two tensors"),
+    ({"structure": "n_of_m", "biases": True}, "layers.biases=true: prune.structure=n_of_m prunes groups"),
     ({"amount": 0.99, "floor": 0.5}, "prune.floor=0.5: .* should be pruned, but at most"),
 ]  # fmt: skip
 

@@ -30,10 +30,14 @@ class Counting(nn.Module):
             "finetune.average=1: .*: seen. Set",
         ),
         (("prune.penalty=l1",), "prune.penalty=l1: schedule=one_shot trains without a penalty. Set schedule=penalty"),
+        (
+            ("prune.structure=n_of_m", "layers.biases=true"),
+            "layers.biases=true: prune.structure=n_of_m .* Set layers.bia",
+        ),
         (("train.epochs=0", "finetune.distill=0.5"), "finetune.distill=0.5: the dense network is not trained"),
     ],
 )
-def test_settings_of_training_that_do_not_fit_are_refused_before_it(
+def test_settings_that_do_not_fit_are_refused_before_training(
     overrides: tuple[str, ...], message: str, short: Compose, tmp_path: Path
 ) -> None:
     with pytest.raises(UsageError, match=message):

@@ -13,6 +13,7 @@ from torch.nn.utils import prune as torch_prune
 from prunesweep.chain.seeding import drawing_from, generator_of
 from prunesweep.data.datasets import Split
 from prunesweep.errors import UsageError, check_choice
+from prunesweep.experiment.checks import check_biases
 from prunesweep.models.tensors import layer_of, layers_of, parameter_of
 from prunesweep.pruning.allocation import Shapes, Units
 from prunesweep.pruning.criteria import CRITERIA, Criterion, Score
@@ -126,6 +127,7 @@ def prune(
         batch_size=batch_size,
     )
     layers = Layers(_texts("include", include), _texts("exclude", exclude), _texts("kinds", kinds), biases)
+    check_biases(structure, biases=biases)
     trial = _plain_copy(module)
     before = _masks(module)
     device = next((parameter.device for parameter in trial.parameters()), torch.device("cpu"))

@@ -30,6 +30,7 @@ def check_network(config: RunConfig, network: nn.Module, names: Sequence[str], c
     Raises:
         UsageError: The message names the setting.
     """
+    check_biases(config.prune.structure, biases=config.layers.biases)
     _check_gradients(config, names, context.traits)
     _check_inputs(config, names, context.traits)
     _check_average(config, network)
@@ -37,6 +38,19 @@ def check_network(config: RunConfig, network: nn.Module, names: Sequence[str], c
     _check_transposed(config, network, names)
     if config.prune.structure == "channel" and config.prune.criterion != "none":
         _check_channels(config, network, names, context)
+
+
+def check_biases(structure: str, *, biases: bool) -> None:
+    """Refuse groups of inputs of biases.
+
+    Raises:
+        UsageError: Biases are selected, and the structure prunes groups of inputs.
+    """
+    if structure == "n_of_m" and biases:
+        raise UsageError(
+            "layers.biases=true: prune.structure=n_of_m prunes groups of neighboring inputs, and a bias has no inputs. "
+            "Set layers.biases=false."
+        )
 
 
 def _check_gradients(config: RunConfig, names: Sequence[str], traits: Traits) -> None:
