@@ -21,7 +21,7 @@ from sweeps import spread
 
 from prunesweep.files import write_atomically
 from prunesweep.results.comparing.paired import paired
-from prunesweep.results.comparing.printed import LEVEL, against_printed
+from prunesweep.results.comparing.printed import LEVEL, Comparison, against_printed
 from prunesweep.results.published import Published, published
 
 FOLDER = ROOT / "benchmarks" / "published"
@@ -73,6 +73,26 @@ class Experiment:
         """The recorded runs."""
         return Recorded(FOLDER / f"{self.name}.json", self.command)
 
+    @property
+    def errors(self) -> list[float]:
+        """The errors of the recorded runs in percent."""
+        return [each["error"] for each in self.runs.read().values()]
+
+    @property
+    def verdict(self) -> Comparison | None:
+        """What the runs say about the printed error; None without one, or with fewer than two runs."""
+        printed, errors = self.printed, self.errors
+        if printed is None or printed.error is None or len(errors) < 2:
+            return None
+        return against_printed(errors, printed.error, self.digits, printed.sd)
+
+    @property
+    def recipe(self) -> str:
+        """What the comment of the experiment's file says about the recipe: what is known of it, and what is not."""
+        lines = (ROOT / "conf" / "experiment" / f"paper_{self.config}.yaml").read_text().splitlines()
+        comment = " ".join(line.removeprefix("# ") for line in lines if line.startswith("# "))
+        return comment[comment.index("Known: ") :]
+
 
 CAFFE, DENSE = "lenet5_caffe", "lenet_300_100"
 SHORT = ("train.epochs=5",)
@@ -120,15 +140,13 @@ def row(experiment: Experiment) -> str:
     start = f"| {experiment.method} | {MODELS[experiment.model]} | {command} | {paper} |"
     if not runs:
         return f"{start} | | | not run yet |"
-    errors = [each["error"] for each in runs]
     verdict = f"too few seeds ({len(runs)})" if len(runs) < 2 else "nothing to compare with"
-    if printed is not None and printed.error is not None and len(runs) > 1:
-        found = against_printed(errors, printed.error, experiment.digits, printed.sd)
+    if found := experiment.verdict:
         verdict = f"{found.verdict} (p = {found.p:.2g})"
     before = [each["dense_error"] for each in runs]
     dense = spread(before) if max(before) < UNTRAINED else ""
     left = f"{statistics.mean(each['params_nonzero'] for each in runs):,.0f} of {runs[0]['params_total']:,}"
-    return f"{start} {dense} | {spread(errors)} ({len(runs)} seeds), {left} | {verdict} |"
+    return f"{start} {dense} | {spread(experiment.errors)} ({len(runs)} seeds), {left} | {verdict} |"
 
 
 def _printed(row: Published, digits: int) -> str:
@@ -188,6 +206,24 @@ several epochs, chosen on the test split (see below).
 | method | network | command | printed error, % | our dense error | our error | verdict |
 |---|---|---|---|---|---|---|"""
 
+WORSE = """
+## Not reproduced
+
+Where our error is worse than the printed one, this is known of the recipe, and this is not:
+"""
+
+
+def not_reproduced() -> Iterator[str]:
+    """Yield a line for each experiment that is worse than the printed figure: by how much, and what is known."""
+    for each in EXPERIMENTS:
+        if each.printed and each.printed.error and each.verdict and each.verdict.verdict == "worse":
+            ours, printed = statistics.fmean(each.errors), each.printed.error
+            yield (
+                f"- {each.method}, {MODELS[each.model]}, {each.printed.kept:g} %: {ours:.2f} % instead of "
+                f"{printed:.{each.digits}f} %, {ours - printed:.2f} points worse. {each.recipe}"
+            )
+
+
 LOTTERY = """
 ## Lottery tickets on LeNet-300-100
 
@@ -216,7 +252,7 @@ MISSING = """
 
 def page() -> str:
     """Return the content of docs/literature.md."""
-    lines = [HEAD, *map(row, EXPERIMENTS), LOTTERY]
+    lines = [HEAD, *map(row, EXPERIMENTS), WORSE, *not_reproduced(), LOTTERY]
     for tickets, control, length in CURVES:
         lines += curve(tickets, control, length)
     lines.append(TABLE)
