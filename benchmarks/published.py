@@ -23,6 +23,7 @@ from prunesweep.files import write_atomically
 from prunesweep.results.comparing.paired import paired
 from prunesweep.results.comparing.printed import LEVEL, Comparison, against_printed
 from prunesweep.results.published import Published, published
+from prunesweep.results.text import counted
 
 FOLDER = ROOT / "benchmarks" / "published"
 PAGE = ROOT / "docs" / "literature.md"
@@ -146,7 +147,7 @@ def row(experiment: Experiment) -> str:
     before = [each["dense_error"] for each in runs]
     dense = spread(before) if max(before) < UNTRAINED else ""
     left = f"{statistics.mean(each['params_nonzero'] for each in runs):,.0f} of {runs[0]['params_total']:,}"
-    return f"{start} {dense} | {spread(experiment.errors)} ({len(runs)} seeds), {left} | {verdict} |"
+    return f"{start} {dense} | {spread(experiment.errors)} ({counted(len(runs), 'seed')}), {left} | {verdict} |"
 
 
 def _printed(row: Published, digits: int) -> str:

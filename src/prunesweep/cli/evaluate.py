@@ -19,7 +19,7 @@ def _add_options(verb: argparse.ArgumentParser) -> None:
 
 def _execute(options: argparse.Namespace) -> int:
     from prunesweep.export.evaluate import evaluate
-    from prunesweep.report.console.text import percent
+    from prunesweep.results.text import percent
 
     accuracy, notes = evaluate(options.file, options.dataset, options.root, options.split, trust=is_trusted(options))
     print_notes(notes)

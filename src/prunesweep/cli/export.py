@@ -27,7 +27,7 @@ def _add_options(verb: argparse.ArgumentParser) -> None:
 def _execute(options: argparse.Namespace) -> int:
     from prunesweep.experiment.saved import Files, completed_run, load_config
     from prunesweep.export.write import export
-    from prunesweep.report.console.text import percent
+    from prunesweep.results.text import percent
 
     run = completed_run(options.run)
     config, notes = load_config(run, Files(options.root), trust=is_trusted(options), to_run=False)

@@ -20,9 +20,9 @@ from prunesweep.experiment.run import Progress, run, silent
 from prunesweep.experiment.saved import HERE, Files, load_config, save_config
 from prunesweep.files import write_atomically
 from prunesweep.report.console.plan import line
-from prunesweep.report.console.text import counted
 from prunesweep.results.result import remove_outputs
 from prunesweep.results.run_directory import CONFIG, CONFIRMED, RunDirectory, find_runs, read_run
+from prunesweep.results.text import counted
 from prunesweep.search.candidates import LEVEL, Candidate, Candidates, candidates
 from prunesweep.search.confirmed import TABLE, Confirmed, as_csv, rows
 from prunesweep.search.saved_trials import check_inside

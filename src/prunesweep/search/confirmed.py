@@ -10,11 +10,12 @@ from typing import Any
 
 from rich.table import Table
 
-from prunesweep.report.console.text import console, cut, percent
+from prunesweep.report.console.text import console
 from prunesweep.results.objectives import Objective
 from prunesweep.results.pareto import pareto
 from prunesweep.results.run_directory import RunDirectory
 from prunesweep.results.tables import csv_text
+from prunesweep.results.text import cut, percent
 from prunesweep.search.candidates import Candidate
 
 TABLE = "confirmed.csv"

@@ -8,10 +8,10 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from prunesweep.report.console.text import counted, cut, duration, percent
 from prunesweep.results import pareto as frontier
 from prunesweep.results.objectives import NEAR, Objective
 from prunesweep.results.tables import csv_text
+from prunesweep.results.text import counted, cut, duration, percent
 from prunesweep.search import ledger
 
 MARKS = {ledger.FAILED: "failed", ledger.TAKEN_BACK: "taken back", ledger.DUPLICATE: "duplicate"}

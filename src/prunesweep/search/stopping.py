@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial
 
 from prunesweep.results.objectives import Objective
 from prunesweep.results.pareto import improving
+from prunesweep.results.text import counted
 from prunesweep.search.ledger import FAILED, counts, has_failed
 from prunesweep.search.progress import completed, row_of
 from prunesweep.search.space import Space
@@ -81,7 +82,7 @@ def too_many_failures(trials: Sequence[FrozenTrial], limits: Limits) -> End | No
     reasons = [trial.user_attrs[FAILED] for trial in trials if has_failed(trial)]
     if len(reasons) <= limits.max_failure_rate * limits.total:
         return None
-    number = "1 trial" if len(reasons) == 1 else f"{len(reasons)} trials"
+    number = counted(len(reasons), "trial")
     return End(
         Cause.FAILURES,
         f"{number} failed, more than hydra.sweeper.max_failure_rate={limits.max_failure_rate:g} "
@@ -117,7 +118,8 @@ def no_progress(trials: Sequence[FrozenTrial], patience: int | None, goals: Sequ
             since = "" if last is None else f" since trial {last}"
             return End(
                 Cause.PATIENCE,
-                f"the hypervolume did not improve in {_completed_trials(patience)}{since} (hydra.sweeper.patience)",
+                f"the hypervolume did not improve in {counted(patience, 'completed trial')}{since} "
+                "(hydra.sweeper.patience)",
             )
     return None
 
@@ -131,7 +133,3 @@ def _out_of_time(seconds: float, timeout: float | None) -> End | None:
     if timeout is None or seconds < timeout:
         return None
     return End(Cause.TIMEOUT, f"the time limit of {timeout:g} s has passed (hydra.sweeper.timeout)")
-
-
-def _completed_trials(count: int) -> str:
-    return "1 completed trial" if count == 1 else f"{count} completed trials"

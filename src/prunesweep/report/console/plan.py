@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prunesweep.experiment.forecast import Forecast
 from prunesweep.report.console.store import size
-from prunesweep.report.console.text import counted, duration
+from prunesweep.results.text import counted, duration
 
 
 def line(forecast: Forecast, workers: int = 1) -> str:

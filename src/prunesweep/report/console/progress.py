@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from prunesweep.chain.execution import OnStep
 from prunesweep.chain.steps import Record, Step
 from prunesweep.chain.train_epoch import TrainEpoch
-from prunesweep.report.console.text import percent
+from prunesweep.results.text import percent
 
 
 @contextmanager

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from prunesweep.errors import printable
-from prunesweep.report.console.text import cut, percent
 from prunesweep.results.result import Result
 from prunesweep.results.run_directory import short_path
+from prunesweep.results.text import cut, percent
 
 
 def line(result: Result, folder: Path) -> str:

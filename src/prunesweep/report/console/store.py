@@ -7,7 +7,8 @@ from pathlib import Path
 
 from rich.table import Table
 
-from prunesweep.report.console.text import console, percent, plain, say
+from prunesweep.report.console.text import console, plain, say
+from prunesweep.results.text import percent
 from prunesweep.store.entries import usage
 from prunesweep.store.listing import Chain, chains
 from prunesweep.store.tally import Tally

@@ -14,7 +14,8 @@ from rich.progress import Progress as Bar
 from prunesweep.errors import printable
 from prunesweep.experiment.sweep import Progress
 from prunesweep.process import Lines
-from prunesweep.report.console.text import counted, cut, duration, percent, plain
+from prunesweep.report.console.text import plain
+from prunesweep.results.text import counted, cut, duration, percent
 
 LOG_EVERY = 30.0
 """Seconds between two lines in a log."""

@@ -12,8 +12,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from prunesweep.report.compute.groups import Experiment, Spread, experiments, over_seeds
-from prunesweep.report.console.text import cut, percent
 from prunesweep.results.run_directory import RunDirectory
+from prunesweep.results.text import cut, percent
 
 BREAKS = (re.compile(r"\.(?=[\w.]*=)"), re.compile("="))
 """Where the text of a setting can continue on the next line."""

@@ -1,4 +1,4 @@
-"""Text for the terminal: the console, formatted figures, and values without escape sequences."""
+"""Text for the terminal: the console, sentences, and values without escape sequences."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from rich.text import Text
 
 from prunesweep.errors import printable
 from prunesweep.pruning.settings import DEFAULT_AMOUNT, Pruning
+from prunesweep.results.text import percent
 
 WIDTH_OF_LOG = 160
 
@@ -33,34 +34,6 @@ def say(sentence: str) -> None:
     """Print `sentence`. A terminal breaks it between words; in a file it is one line."""
     out = console()
     out.print(plain(sentence), soft_wrap=not out.is_terminal)
-
-
-def percent(fraction: float, digits: int = 2) -> str:
-    """Format a fraction as a percentage: 0.98765 becomes `98.77 %`."""
-    return f"{100 * fraction:.{digits}f} %"
-
-
-def cut(fraction: float, digits: int = 2) -> str:
-    """Format a reduction as a negative percentage: 0.1992 becomes `-19.92 %`, and 0 becomes `0.00 %`."""
-    return percent(0.0 - fraction, digits)
-
-
-def duration(seconds: float) -> str:
-    """Format a time: 100 becomes `1 min 40 s`, and 7500 becomes `2 h 5 min`."""
-    whole = round(seconds)
-    if whole < 1:
-        return "less than 1 s"
-    minutes, rest = divmod(whole, 60)
-    if not minutes:
-        return f"{rest} s"
-    hours, minutes = divmod(round(seconds / 60), 60) if whole >= 3600 else (0, minutes)
-    parts = ((hours, "h"), (minutes, "min"), (0 if hours else rest, "s"))
-    return " ".join(f"{count} {unit}" for count, unit in parts if count)
-
-
-def counted(count: int, noun: str) -> str:
-    """Format a number of things: `1 run`, `1,200 runs`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def default_amount_used(settings: Sequence[Pruning]) -> str:

@@ -13,6 +13,7 @@ from prunesweep.report.compute.frontiers import Hypervolume
 from prunesweep.report.compute.groups import Spread
 from prunesweep.report.compute.values import Dense, Task, Values
 from prunesweep.results.run_directory import RunDirectory
+from prunesweep.results.text import counted
 
 MAX_SEEDS = 8
 MAX_VALUES = 6
@@ -63,15 +64,11 @@ def _list(texts: Iterable[str]) -> str:
     return ", ".join(sorted(texts))
 
 
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
 def _counts(values: Values) -> str:
     runs = values.runs
     failed = "".join(f", {count:,} {status}" for status, count in Counter(run.status for run in runs.failed).items())
     repeated = sum(len(experiment.duplicates) for experiment in values.experiments)
-    duplicates = f" ({_plural(repeated, 'duplicate')} of another run, counted once)" if repeated else ""
+    duplicates = f" ({counted(repeated, 'duplicate')} of another run, counted once)" if repeated else ""
     waiting = f", {runs.not_started:,} not started" if runs.not_started else ""
     return f"{len(runs.completed):,} of {len(runs.all) + runs.not_started:,} completed{duplicates}{failed}{waiting}"
 
@@ -84,7 +81,7 @@ def _repetitions(values: Values) -> str:
         if any(experiment.seeds > 1 for experiment in values.experiments)
         else "every setting has a single seed, so the spread is unknown and differences may be due to chance"
     )
-    return f"{_plural(len(values.experiments), 'setting')}, {_plural(len(seeds), 'seed')} ({shown}); {spread}"
+    return f"{counted(len(values.experiments), 'setting')}, {counted(len(seeds), 'seed')} ({shown}); {spread}"
 
 
 def _range(values: Values, key: str) -> str:

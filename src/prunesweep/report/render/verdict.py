@@ -19,6 +19,7 @@ from prunesweep.report.compute.values import Task, Values, sentences
 from prunesweep.report.compute.verdict import Choice, accuracy
 from prunesweep.report.render.tables import label
 from prunesweep.results.run_directory import RunDirectory, short_path
+from prunesweep.results.text import counted
 
 MAX_NAMES = 8
 """How many tied or collapsed settings are named."""
@@ -127,11 +128,11 @@ def _evidence(values: Values, choice: Choice) -> str:
     """Return the number of seeds, and which settings do not differ significantly from the chosen one; escaped."""
     seeds, count = _seeds(values.experiments[choice.experiment].seeds), len(choice.tied)
     if choice.experiment in values.confirmed:
-        seeds = f"{values.experiments[choice.experiment].seeds} searched, {_plural(choice.evidence.seeds)}"
+        seeds = f"{values.experiments[choice.experiment].seeds} searched, {counted(choice.evidence.seeds, 'new seed')}"
     if not count:
         return seeds
-    settings = "1 other setting" if count == 1 else f"{count:,} other settings"
-    return f"{seeds}<details><summary>tied with {settings}</summary>{_named(values, choice.tied)}</details>"
+    others = counted(count, "other setting")
+    return f"{seeds}<details><summary>tied with {others}</summary>{_named(values, choice.tied)}</details>"
 
 
 def _seeds(count: int) -> str:
@@ -155,13 +156,10 @@ def _confirmed(found: Confirmation | None, digits: int, val_digits: int) -> str:
         return "not with new seeds"
     points = 100 * found.difference
     return (
-        f"with {_plural(found.seeds)}: validation {accuracy(found.val, val_digits)}, {abs(points):.{val_digits}f} "
-        f"points {'lower' if points < 0 else 'higher'} than searched; test {accuracy(found.test, digits)}"
+        f"with {counted(found.seeds, 'new seed')}: validation {accuracy(found.val, val_digits)}, "
+        f"{abs(points):.{val_digits}f} points {'lower' if points < 0 else 'higher'} than searched; "
+        f"test {accuracy(found.test, digits)}"
     )
-
-
-def _plural(seeds: int) -> str:
-    return f"{seeds} new seed" if seeds == 1 else f"{seeds} new seeds"
 
 
 def noise(task: Task) -> str:
