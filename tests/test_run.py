@@ -70,6 +70,7 @@ def test_a_run_and_a_sweep_without_an_amount_say_how_much_is_pruned(run_py: Comm
     assert run_py(*short).out.startswith(message)
     assert run_py("-m", *short, "seed=0,1").out.count(message) == 1
     assert message not in run_py(*short, "prune.amount=0.2").out
+    assert run_py(*short, "layers=conv").out == "", "a run that is refused prunes nothing"
 
 
 def test_a_directory_never_holds_the_result_of_another_config(run_py: Command, tmp_path: Path) -> None:

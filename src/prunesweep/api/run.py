@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from prunesweep.errors import fatal
 from prunesweep.results.result import remove_outputs
 
 if TYPE_CHECKING:
+    from prunesweep.chain.execution import OnStep
     from prunesweep.config import RunConfig
     from prunesweep.results.result import Result
 
@@ -52,9 +53,13 @@ def execute(run_config: RunConfig, folder: Path, overrides: Sequence[str], sweep
     from prunesweep.report.console.text import default_amount_used
     from prunesweep.tracking.logger import track
 
-    if run_config.prune.has_default_amount and not is_part_of_sweep():
-        logging.getLogger("prunesweep").info(default_amount_used([run_config.prune]))
-    result = run(run_config, folder, overrides, reporting if is_part_of_sweep() else progress)
+    def noted(total: int) -> AbstractContextManager[OnStep]:
+        """Begin to show the progress of a run whose settings were found to fit."""
+        if run_config.prune.has_default_amount:
+            logging.getLogger("prunesweep").info(default_amount_used([run_config.prune]))
+        return progress(total)
+
+    result = run(run_config, folder, overrides, reporting if is_part_of_sweep() else noted)
     report(Completed.of(result))
     log_result(result, folder)
     track(run_config.logger, folder, sweep)
