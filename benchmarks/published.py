@@ -217,11 +217,12 @@ Where our error is worse than the printed one, this is known of the recipe, and 
 def not_reproduced() -> Iterator[str]:
     """Yield a line for each experiment that is worse than the printed figure: by how much, and what is known."""
     for each in EXPERIMENTS:
-        if each.printed and each.printed.error and each.verdict and each.verdict.verdict == "worse":
-            ours, printed = statistics.fmean(each.errors), each.printed.error
+        printed, found = each.printed, each.verdict
+        if printed and printed.error is not None and found and found.verdict == "worse":
+            ours = statistics.fmean(each.errors)
             yield (
-                f"- {each.method}, {MODELS[each.model]}, {each.printed.kept:g} %: {ours:.2f} % instead of "
-                f"{printed:.{each.digits}f} %, {ours - printed:.2f} points worse. {each.recipe}"
+                f"- {each.method}, {MODELS[each.model]}, {printed.kept:g} %: {ours:.2f} % instead of "
+                f"{printed.error:.{each.digits}f} %, {ours - printed.error:.2f} points worse. {each.recipe}"
             )
 
 
