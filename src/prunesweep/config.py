@@ -12,11 +12,12 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from prunesweep.chain.schedules.settings import SCHEDULES, Schedule
 from prunesweep.data.settings import DATASETS, Dataset
-from prunesweep.errors import UsageError, check_choice, check_range, message_of
+from prunesweep.errors import UsageError, check_choice, check_range
+from prunesweep.messages import message_of
 from prunesweep.models.settings import MODELS, Model
 from prunesweep.pruning.settings import Layers, Pruning
 from prunesweep.quantization.settings import QUANTIZATIONS, Quantize
@@ -181,7 +182,9 @@ def _as_usage_errors() -> Iterator[None]:
     except OmegaConfBaseException as error:
         if isinstance(error.__cause__, UsageError):
             raise error.__cause__ from None
-        raise UsageError(message_of(error) + _of_another_option(str(error.full_key))) from error
+        is_unknown = isinstance(error, ConfigKeyError | ConfigAttributeError)
+        hint = _of_another_option(str(error.full_key)) if is_unknown else ""
+        raise UsageError(message_of(error) + hint) from error
     except TypeError as error:  # OmegaConf's error for a list in place of a mapping, or the reverse
         raise UsageError(f"the config has a list in place of a mapping, or the reverse ({error}).") from error
 

@@ -1,4 +1,4 @@
-"""Checks of user input, and error messages: each names the key, the value and what is allowed.
+"""Checks of user input. Each message names the key, the value and what is allowed.
 
 Imports nothing from the package.
 """
@@ -7,22 +7,26 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
-import re
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-EXTRAS = {"joblib": "joblib", "ray": "ray", "submitit_local": "slurm", "submitit_slurm": "slurm"}
-"""Hydra launchers, and the optional extra of this package that installs each of them."""
-
-
-ADD_M = "add -m"
-"""How to sweep over several values."""
 MAX_COUNT = 2**31 - 1
 """The largest count in a setting, such as a batch size. Libraries represent counts with 32 bits in places."""
 
 
-OTHER_NAMES = {"magnitude": "l1", "abs": "l1", "hessian": "obd", "imp": "lottery", "lth": "lottery"}
+OTHER_NAMES = {
+    "magnitude": "l1",
+    "abs": "l1",
+    "hessian": "obd",
+    "imp": "lottery",
+    "lth": "lottery",
+    "xavier_normal": "glorot_normal",
+    "xavier_uniform": "glorot_uniform",
+    "xavier": "glorot_uniform",
+    "kaiming_normal": "he_normal",
+    "kaiming_uniform": "he_uniform",
+    "variance_scaling": "lecun_normal",
+}
 """Names from the literature, and the options of this package that they mean."""
 
 
@@ -96,58 +100,3 @@ def fatal() -> Iterator[None]:
         yield
     except Exception as error:
         raise Fatal from error
-
-
-def message_of(error: Exception) -> str:
-    """Return the message of `error` for the user, without the internal names of Hydra and OmegaConf."""
-    if isinstance(error, UsageError | ArithmeticError):
-        return str(error)
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
-    missing, options = getattr(error, "missing_cfg_file", None), getattr(error, "options", None)
-    if missing and options:
-        return _missing_option(missing, options)
-    if type(error).__module__.startswith(("hydra.", "omegaconf.")):
-        return _without_internals(error)
-    return f"{type(error).__name__}: {error} (set HYDRA_FULL_ERROR=1 to see the traceback)"
-
-
-def _missing_option(config: str, options: Sequence[str]) -> str:
-    """Return the message for `config`, `model/lenet6` say, which is not among the options of its group."""
-    group, _, option = config.rpartition("/")
-    extra = EXTRAS.get(option) if group == "hydra/launcher" else None
-    hint = f" To add it: pip install -e '.[{extra}]'." if extra else suggestion(option, options)
-    return f"{group}={option}: must be one of {', '.join(options)}.{hint}"
-
-
-def _without_internals(error: BaseException) -> str:
-    several = re.match(r"Ambiguous value for argument '(.*)'$", str(error).partition("\n")[0])
-    if several:
-        key, _, values = several[1].partition("=")
-        return f"{key}={values}: has several values. To run all of them, {ADD_M}. A list is written {key}=[{values}]."
-    lines = [line.strip().rstrip(".") for line in f"{error}\n{error.__cause__ or ''}".splitlines()]
-    internal = ("full_key:", "object_type=", "reference_type=", "To append to your config")
-    distinct = dict.fromkeys(line for line in lines if line and not line.startswith(internal))
-    return (". ".join(distinct) + "." + _available_keys(error.__cause__ or error)).replace("?.", "?")
-
-
-def _available_keys(error: BaseException) -> str:
-    """Return the keys that exist where `error` reports an unknown key, or an empty string for any other error."""
-    node = getattr(error, "parent_node", None)
-    if type(error).__name__ not in ("ConfigKeyError", "ConfigAttributeError") or node is None:
-        return ""
-    keys = ", ".join(key for key in node if key != "hydra")
-    return (f" The keys are {keys}." if keys else "") + _of_swept_options(str(getattr(error, "full_key", "")))
-
-
-def _of_swept_options(key: str) -> str:
-    """Return how to set `key` if this command sweeps over the options of its group.
-
-    Hydra checks all values that are not swept against the default option of the group, here `schedule=one_shot` for
-    `schedule.rounds`, although no run of the sweep has this option.
-    """
-    group, *below = key.split(".")
-    given = {name: value for name, _, value in (argument.partition("=") for argument in sys.argv[1:])}
-    if not below or key not in given or not re.search(r",|\(", given.get(group, "")):
-        return ""
-    return f" For the options of {group} that are swept, write '{key}=choice({given[key]})'."

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import ClassVar
 
-from prunesweep.errors import Fatal, UsageError, message_of, printable
+from prunesweep.errors import Fatal, UsageError, printable
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 """The signals that interrupt a command."""
@@ -236,6 +236,8 @@ def _outcome(error: BaseException | None, interrupts: Interrupts, advice: str) -
     elif isinstance(error, Exception | Fatal):
         cause = error.__cause__ if isinstance(error, Fatal) else error
         assert isinstance(cause, Exception)
+        from prunesweep.messages import message_of  # late, because it imports Hydra
+
         code, messages = 1, [f"error: {printable(message_of(cause), lines=True)}"]
     interrupted = isinstance(error, KeyboardInterrupt)
     if interrupted or (interrupts.received is not None and code != 0):

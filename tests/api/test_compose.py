@@ -5,7 +5,8 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 
 from prunesweep import config
-from prunesweep.api.compose import compose, conf_folder, prepare
+from prunesweep.api.compose import compose, prepare
+from prunesweep.conf import conf_folder
 from prunesweep.errors import UsageError
 
 OPTION = "defaults:\n  - /{schema}@_here_\n  - _self_\n"
@@ -55,7 +56,7 @@ def test_other_applications_of_hydra_do_not_search_it(tmp_path: Path, monkeypatc
     ("overrides", "message"),
     [
         (["prune.amount=0.1,0.2"], "prune.amount=0.1,0.2: a key has several values. prunesweep.sweep runs all"),
-        (["prune.amout=0.1"], "Key 'amout' not in 'Pruning'. Did you mean: 'amount'"),
+        (["prune.amout=0.1"], "prune.amout: there is no such key. Did you mean 'amount'"),
         (["model=lenet6"], "model=lenet6: must be one of conv_lenet, custom, .* Did you mean 'lenet5'"),
         ([{"prune.amount": 0.1}], "must be strings, such as 'prune.amount=0.9'"),
         ("prune.amount=0.1", "must be strings"),

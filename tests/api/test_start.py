@@ -115,7 +115,7 @@ def test_a_sweep_is_a_process_whose_output_is_printed(capsys: pytest.CaptureFixt
 
 
 def test_a_sweep_that_is_refused_raises_its_message(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(UsageError, match=r"^Could not override 'prune.amout'. Key 'amout' not in 'Pruning'"):
+    with pytest.raises(UsageError, match=r"^prune.amout: there is no such key. Did you mean 'amount'"):
         prunesweep.sweep("prune.amout=0.1,0.2", quiet=True)
     assert capsys.readouterr().out == ""
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig, OmegaConf
 
 from prunesweep.config import AUTO
-from prunesweep.errors import EXTRAS, UsageError
+from prunesweep.errors import UsageError
+from prunesweep.messages import EXTRAS
 
 if TYPE_CHECKING:
     from prunesweep.experiment.forecast import Forecast

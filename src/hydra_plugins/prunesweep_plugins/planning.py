@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.prunesweep_plugins import launching
-from prunesweep.errors import UsageError, message_of
+from prunesweep.errors import UsageError
+from prunesweep.messages import message_of
 
 if TYPE_CHECKING:
     from prunesweep.config import RunConfig

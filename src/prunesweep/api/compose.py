@@ -1,9 +1,8 @@
-"""The settings files in `conf/`: where they are, and how overrides become a configuration."""
+"""How the settings files in `conf/` and overrides become a configuration."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
@@ -15,16 +14,9 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from prunesweep import config
-from prunesweep.errors import ADD_M, UsageError, message_of
-
-PACKAGE = Path(__file__).parents[1]
-CONF, CONFIG_NAME = "conf", "config"
-
-
-def conf_folder() -> Path:
-    """Return the folder of the settings files: inside an installed package, or at the top of a checkout."""
-    installed = PACKAGE / CONF
-    return installed if installed.is_dir() else PACKAGE.parents[1] / CONF
+from prunesweep.conf import CONFIG_NAME, conf_folder, own_conf
+from prunesweep.errors import UsageError
+from prunesweep.messages import ADD_M, message_of
 
 
 class OwnConf(SearchPathPlugin):
@@ -36,7 +28,7 @@ class OwnConf(SearchPathPlugin):
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         """Add the folder `conf/` in the working directory before the settings files of prunesweep."""
-        own, ours = Path.cwd() / CONF, conf_folder()
+        own, ours = own_conf(), conf_folder()
         searched = {each.path.removeprefix("file://") for each in search_path.get_path() if each.provider == "main"}
         if str(ours) in searched and own.is_dir() and not own.samefile(ours):
             search_path.prepend("working directory", f"file://{own}", anchor=SearchPathQuery(provider="main"))
@@ -65,8 +57,8 @@ def compose(overrides: Sequence[str]) -> DictConfig:
     try:
         with initialize_config_dir(str(conf_folder()), job_name="run"):
             return hydra_compose(CONFIG_NAME, list(overrides), return_hydra_config=True)
-    except (HydraException, OmegaConfBaseException) as error:
-        message = message_of(error)
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        message = message_of(error, overrides)
         if ADD_M in message:
             message = f"{' '.join(overrides)}: a key has several values. prunesweep.sweep runs all of them."
         raise UsageError(message) from error

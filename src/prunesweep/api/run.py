@@ -17,7 +17,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from prunesweep import config
-from prunesweep.api.compose import CONFIG_NAME, conf_folder, prepare
+from prunesweep.api.compose import prepare
+from prunesweep.conf import CONFIG_NAME, conf_folder
 from prunesweep.errors import fatal
 from prunesweep.results.result import remove_outputs
 

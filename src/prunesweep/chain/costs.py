@@ -69,7 +69,7 @@ class Meter:
 
 def where(context: Context, root: Mapping[str, Any]) -> dict[str, Any]:
     """Return what costs depend on besides the step: the network, the data, the device and the threads."""
-    model = {key: value for key, value in asdict(context.model).items() if key != "weights"}
+    model = {key: value for key, value in asdict(context.model).items() if key not in ("weights", "init")}
     facts = context.facts
     return {
         "model": model,

@@ -10,7 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, asdict, dataclass, fields, is_dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -23,9 +23,6 @@ from prunesweep.errors import UsageError
 from prunesweep.models.settings import Model, Shape
 from prunesweep.models.tensors import own_tensors
 from prunesweep.training.loop import Score, classify
-
-if TYPE_CHECKING:  # not used any more; without the import, the digests of all stored steps would change
-    pass
 
 Record = dict[str, Any]
 """The figures that a step or an observation reports, as plain JSON values."""

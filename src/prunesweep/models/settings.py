@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from prunesweep.errors import UsageError
+from prunesweep.errors import UsageError, check_choice
 
 Shape = tuple[int, int, int]
 """Channels, height and width of one image."""
@@ -16,6 +16,13 @@ MAX_WEIGHTS = 2**31
 MAX_WIDTH = 4_096
 """The largest number of channels of a layer."""
 
+DEFAULT_INIT = "default"
+INITS = (
+    DEFAULT_INIT,
+    *("lecun_normal", "lecun_uniform", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform"),
+)
+"""The ways to draw the initial weights, see `prunesweep.models.initialization`."""
+
 
 @dataclass
 class Model:
@@ -24,10 +31,18 @@ class Model:
     Attributes:
         weights: A file with trained weights to start from: `.safetensors`, or `.pt` and `.pth` with a state dict. None:
             a random initialization.
+        init: How the random weights are drawn: `default`, as the network's own code does, or a name of
+            `prunesweep.models.initialization`, by which all biases are zero.
     """
 
     name: str
     weights: str | None = None
+    init: str = DEFAULT_INIT
+
+    def __post_init__(self) -> None:
+        check_choice("model.init", self.init, INITS)
+        if self.weights and self.init != DEFAULT_INIT:
+            raise UsageError(f"model.init={self.init}: model.weights gives the weights. Give one of the two.")
 
 
 @dataclass
@@ -82,6 +97,7 @@ class ConvLeNet(Model):
     widths: list[int] = field(default_factory=lambda: [24, 24, 48, 48])
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if len(self.widths) != 4 or not all(1 <= width <= MAX_WIDTH for width in self.widths):
             raise UsageError(f"model.widths={self.widths}: must be four numbers of channels from 1 to {MAX_WIDTH:,}.")
 
@@ -101,6 +117,7 @@ class CustomModel(Model):
     kwargs: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.target:
             raise UsageError(
                 "model.target: model=custom needs the import path of a network, such as model.target=my_package.Net."

@@ -120,7 +120,7 @@ def check_reachable(units: Units, requested: Sequence[Budget], floor: float, str
         total = sum(units.counts[name] for name in budget.names)
         most = total - sum(least_kept(floor, units.counts[name], structure) for name in budget.names)
         if budget.count > most:
-            layers = ", ".join(map(layer_of, budget.names))
+            layers = ", ".join(dict.fromkeys(map(layer_of, budget.names)))
             reason = f"prune.floor={floor:g}" if floor else "each layer keeps at least one channel"
             raise UsageError(
                 f"{reason}: {budget.count:,} of {total:,} units of {layers} should be pruned, but at most {most:,} can "

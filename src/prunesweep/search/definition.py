@@ -13,8 +13,9 @@ from typing import Any
 
 from prunesweep.config import RunConfig
 from prunesweep.data.settings import NamedDataset
-from prunesweep.errors import UsageError, message_of
+from prunesweep.errors import UsageError
 from prunesweep.files import canonical, read_regular, sha256
+from prunesweep.messages import message_of
 from prunesweep.models.settings import MAX_WEIGHTS
 from prunesweep.roles import Role, role_of
 

@@ -19,8 +19,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from prunesweep.errors import UsageError, message_of, printable
+from prunesweep.errors import UsageError, printable
 from prunesweep.files import parse_json, read_inside, write_atomically
+from prunesweep.messages import message_of
 from prunesweep.process import program
 from prunesweep.results.result import remove_outputs
 from prunesweep.results.run_directory import CONFIG, MAX_SWEEP_RECORD, SWEEP_RECORD, run_folders
