@@ -4,7 +4,9 @@ A run is a chain of steps: build a network, train it, prune it, fine-tune it, ev
 stored under a digest of everything that can change it, so that the runs of a sweep share their common steps. Code is
 organised in the order of the pipeline, and each folder imports only from those above it:
 
-- `errors`, `process`, `files`: checks of user input, messages, signals and exit codes, atomic writes
+- `errors`, `files`: checks of user input, atomic writes
+- `conf`, `messages`: the settings files, and messages for invalid settings
+- `process`: signals and exit codes
 - `roles`: what each setting affects
 - `workers`: processes that execute calls
 - `code`: locate and hash the user's code and the package's own

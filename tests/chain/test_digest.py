@@ -42,6 +42,7 @@ CHANGES = [
     "seed=1",
     "threads=2",
     "portable=true",
+    "model.init=he_normal",
     "dataset.name=mnist",
     "dataset.validation=400",
     "dataset.mean=[0.2]",
