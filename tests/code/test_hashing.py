@@ -55,6 +55,15 @@ def test_code_changes_the_hash_and_so_does_the_code_that_it_imports(root: Path) 
     assert len(hashes) == 5
 
 
+def test_modules_that_no_result_depends_on_do_not_count(root: Path) -> None:
+    hashes = set()
+    for name, errors in {"one": "def check(x): pass", "two": "def check(x): return x"}.items():
+        (root / name / "prunesweep").mkdir(parents=True)
+        (root / name / "prunesweep" / "errors.py").write_text(errors)
+        hashes.add(hashed(root, name, loop="from prunesweep.errors import check"))
+    assert len(hashes) == 1
+
+
 def test_the_name_of_a_module_counts(root: Path) -> None:
     hashed(root, "one")
     (root / "one/prunesweep/copy.py").write_text((root / "one/prunesweep/base.py").read_text())

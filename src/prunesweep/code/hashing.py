@@ -1,8 +1,9 @@
 """Hashes of source code: they change when a change of the code can change what it computes.
 
-The hash of a module covers its own source code and that of every module that it imports, directly or indirectly. The
-source code counts in its normal form (see `normalize.py`), so that comments, docstrings, annotations and the names of
-local variables do not matter. Modules count by their names, not by the folders of their files.
+The hash of a module covers its own source code and that of every module that it imports, directly or indirectly,
+except `WITHOUT_EFFECT`. The source code counts in its normal form (see `normalize.py`), so that comments, docstrings,
+annotations and the names of local variables do not matter. Modules count by their names, not by the folders of their
+files.
 
 Limit: only `import` statements are followed. A module that is imported by a computed name is not seen.
 """
@@ -21,6 +22,8 @@ from prunesweep.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
 """The folder that contains the package prunesweep."""
+WITHOUT_EFFECT = frozenset({"prunesweep.errors", "prunesweep.roles"})
+"""Modules that no result depends on: they refuse input, and say what settings are for. They import nothing."""
 
 
 @cache
@@ -81,7 +84,8 @@ def user_code_hash(key: str, path: str) -> str:
 
 
 def _project_module(root: Path, name: str) -> Module | None:
-    file = module_file(name, [root]) if name.partition(".")[0] == PROJECT else None
+    counts = name.partition(".")[0] == PROJECT and name not in WITHOUT_EFFECT
+    file = module_file(name, [root]) if counts else None
     return read(name, file) if file else None
 
 
