@@ -114,7 +114,7 @@ def test_a_value_that_cannot_be_read_needs_quotes() -> None:
 
 
 def test_an_interpolation_names_what_it_refers_to() -> None:
-    with pytest.raises(UsageError, match=r"^Interpolation key 'nowhere' not found\.$"):
+    with pytest.raises(UsageError, match=r"^optimizer.lr: Interpolation key 'nowhere' not found\.$"):
         build(compose(["optimizer.lr=${nowhere}"]))
 
 

@@ -95,8 +95,10 @@ def _not_parsed(error: OverrideParseException) -> str:
     if "=" not in error.override:
         return f"{error.override}: must have the form key=value."
     key = error.override.partition("=")[0]
-    reason = str(error.message).splitlines()[1].strip()
-    return f"{error.override}: cannot be read ({reason}). Put special characters in quotes: \"{key}='...'\"."
+    lines = [line.strip() for line in str(error.message).splitlines()]
+    reasons = [line for line in lines if not line.startswith(("Error ", "See ")) and line]
+    reason = f" ({reasons[0]})" if reasons else ""
+    return f"{error.override}: cannot be read{reason}. Put special characters in quotes: \"{key}='...'\"."
 
 
 def _of_setting(error: Exception, arguments: Sequence[str]) -> str:
@@ -108,7 +110,7 @@ def _of_setting(error: Exception, arguments: Sequence[str]) -> str:
     if isinstance(cause, ConfigKeyError | ConfigAttributeError):
         return _unknown_key(key, cause.parent_node, arguments)
     if isinstance(cause, InterpolationResolutionError):
-        return ""
+        return f"{key}: {str(cause).splitlines()[0].rstrip('.')}."
     override = re.match("Error merging override (.*)", str(error))
     given = override[1] if override else f"{key}={cause.value}"
     if given.startswith("~"):
