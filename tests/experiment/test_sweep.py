@@ -132,8 +132,12 @@ def test_a_task_whose_worker_is_killed_is_repeated_a_few_times_without_progress(
     assert [number for number, error in sorted(ended.items()) if isinstance(error, WorkerDied)] == failed
 
 
+def completed(dense: float, final: float, reduction: float, left: int, seed: int = 0) -> Completed:
+    return Completed(("mnist5k", seed), dense, final, reduction, left)
+
+
 def test_progress_counts_runs_and_epochs_and_names_the_smallest_good_network() -> None:
-    results = [Completed(0.9, 0.9, 0.5, 50), Completed(0.9, 0.896, 0.7, 30), Completed(0.9, 0.89, 0.9, 10)]
+    results = [completed(0.9, 0.9, 0.5, 50), completed(0.9, 0.896, 0.7, 30), completed(0.9, 0.89, 0.9, 10)]
 
     def handle(call: Any, send: Send) -> None:
         if isinstance(call, Run):
@@ -150,8 +154,22 @@ def test_progress_counts_runs_and_epochs_and_names_the_smallest_good_network() -
     assert display.progress[0].best is None
 
 
+def test_a_network_from_a_bad_dense_network_is_not_the_best_and_other_seeds_do_not_count() -> None:
+    good, bad, other = completed(0.9, 0.9, 0.5, 50), completed(0.6, 0.6, 0.9, 10), completed(0.7, 0.7, 0.6, 40, seed=1)
+    results = [bad, good, other]
+
+    def handle(call: Any, send: Send) -> None:
+        send(results[call.number] if isinstance(call, Run) else Stepped(epoch=False))
+
+    display = Display()
+    sweep = Sweep(ThisProcess(handle), display)
+    planned(sweep)
+    assert len(list(sweep.ended())) == 3
+    assert display.progress[-1].best == other
+
+
 def test_of_networks_of_one_size_the_more_accurate_is_the_best_then_the_smaller() -> None:
-    first, accurate, small = Completed(0.9, 0.896, 0.7, 30), Completed(0.9, 0.9, 0.7, 30), Completed(0.9, 0.9, 0.7, 20)
+    first, accurate, small = completed(0.9, 0.896, 0.7, 30), completed(0.9, 0.9, 0.7, 30), completed(0.9, 0.9, 0.7, 20)
     assert sorted([small, first, accurate], key=lambda each: each.merit) == [first, accurate, small]
 
 

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from prunesweep.errors import UsageError
-from prunesweep.results.objectives import OBJECTIVES, SearchSettings, objective
+from prunesweep.results.objectives import OBJECTIVES, SearchSettings, about_as_good, objective
 from prunesweep.results.result import MEASURED
 
 RESULT = {"final": {"val_accuracy": 0.9}, "macs_nonzero": 50, "macs_total": 200, "compression": None}
@@ -59,3 +59,20 @@ def test_scores_on_test_images_are_not_objectives() -> None:
 def test_bad_settings(settings: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         SearchSettings(**settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "good"),
+    [
+        ([], []),
+        ([(0.97, 0.965), (0.97, 0.964)], [True, False]),
+        ([(0.97, 0.96), (0.90, 0.90)], [False, False]),
+        ([(0.90, 0.969), (0.97, 0.96)], [True, False]),
+        ([(None, 0.90), (0.97, 0.97)], [False, True]),
+        ([(None, 0.90), (None, 0.95)], [False, True]),
+    ],
+)
+def test_a_network_is_good_if_it_is_near_the_best_dense_network(
+    accuracies: list[tuple[float | None, float]], good: list[bool]
+) -> None:
+    assert about_as_good(accuracies) == good

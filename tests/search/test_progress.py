@@ -66,6 +66,12 @@ def test_the_line_shows_the_progress() -> None:
     assert line("s", [], 10, GOALS, None) == "s: 0 of 10 trials, hypervolume 0"
 
 
+def test_the_best_trial_is_near_the_best_dense_network() -> None:
+    rows = [row(0, 0.9, 0.2), row(1, 0.7, 0.9)]
+    rows[1].noted["dense.val_accuracy"] = 0.7
+    assert "(trial 0)" in line("s", rows, 10, GOALS, None)
+
+
 def test_of_trials_of_one_size_the_more_accurate_is_the_best_then_the_smaller() -> None:
     sizes = {4: (0.897, 100.0), 5: (0.9, 100.0), 6: (0.9, 80.0)}
     rows = [row(number, accuracy, 0.2) for number, (accuracy, _) in sizes.items()]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from prunesweep.chain.execution import OnStep
 from prunesweep.chain.steps import Record, Step
 from prunesweep.chain.train_epoch import TrainEpoch
+from prunesweep.results.history import is_trained
 from prunesweep.results.result import Result
 
 
@@ -28,13 +29,15 @@ class Completed:
     """A run is complete.
 
     Attributes:
-        dense: The validation accuracy of its dense network.
+        peers: Its data set and seed. The accuracies of runs that have both in common can be compared.
+        dense: The validation accuracy of its dense network, or None if it was not trained.
         final: The validation accuracy of its final network.
         param_reduction: The fraction of the parameters that was removed.
         params_nonzero: The number of parameters that are left.
     """
 
-    dense: float
+    peers: tuple[str, int]
+    dense: float | None
     final: float
     param_reduction: float
     params_nonzero: int
@@ -47,8 +50,13 @@ class Completed:
     @classmethod
     def of(cls, result: Result) -> Completed:
         """Return the report of a completed run."""
-        accuracies = result.dense["val_accuracy"], result.final["val_accuracy"]
-        return cls(*accuracies, result.param_reduction, result.params_nonzero)
+        return cls(
+            (result.dataset, result.seed),
+            result.dense["val_accuracy"] if is_trained(vars(result)) else None,
+            result.final["val_accuracy"],
+            result.param_reduction,
+            result.params_nonzero,
+        )
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from prunesweep.experiment.forecast import Forecast
 from prunesweep.experiment.pace import Pace
 from prunesweep.experiment.progress import Completed, Printed, Report, Stepped
 from prunesweep.experiment.shared import Busy, Shared
-from prunesweep.results.objectives import NEAR
+from prunesweep.results.objectives import about_as_good
 from prunesweep.workers import Ended, Message, Pool, WorkerDied
 
 ATTEMPTS = 3
@@ -88,6 +88,7 @@ class Sweep:
         self._steps_before: Counter[int] = Counter()  # at the last death
         self._texts = Texts(display.print)
         self._pace = Pace(pool.count)
+        self._completed: dict[tuple[str, int], list[Completed]] = {}
         self._best: Completed | None = None
         self._runs = self._ended = self._expected = 0
 
@@ -186,8 +187,9 @@ class Sweep:
         elif isinstance(report, Stepped):
             self._steps[message.key] += 1
             self._pace.step(message.key, epoch=report.epoch)
-        elif report.final >= report.dense - NEAR:
-            self._best = max(self._best or report, report, key=lambda each: each.merit)
+        else:
+            self._completed.setdefault(report.peers, []).append(report)
+            self._best = _best(self._completed.values())
         self._show()
 
     def _show(self) -> None:
@@ -201,6 +203,17 @@ class Sweep:
             best=self._best,
         )
         self._display.show(progress)
+
+
+def _best(completed: Iterable[Sequence[Completed]]) -> Completed | None:
+    """Return the smallest network about as good as the best dense network of the runs that it can be compared with."""
+    good = (
+        each
+        for peers in completed
+        for each, is_good in zip(peers, about_as_good([(one.dense, one.final) for one in peers]), strict=True)
+        if is_good
+    )
+    return max(good, key=lambda each: each.merit, default=None)
 
 
 class Texts:

@@ -23,6 +23,11 @@ def phase(epoch: Epoch) -> str:
     return str(epoch.get("phase", "finetune" if epoch["round"] > 0 else "dense"))
 
 
+def is_trained(result: Mapping[str, Any]) -> bool:
+    """Return whether the dense network of a run was trained, or given by the user."""
+    return bool(result.get("weights")) or any(phase(epoch) == "dense" for epoch in result["history"])
+
+
 def after_dense(history: Sequence[Epoch]) -> list[Epoch]:
     """Return all epochs that were trained after the dense network."""
     return [epoch for epoch in history if phase(epoch) != "dense"]

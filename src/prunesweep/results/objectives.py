@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, Literal
@@ -13,7 +13,19 @@ from prunesweep.results.result import classes_of
 from prunesweep.roles import Role
 
 NEAR = 0.005
-"""A network is about as good as its dense network if its validation accuracy is at most this much lower."""
+"""A network is about as good as the dense network if its validation accuracy is at most this much lower."""
+
+
+def about_as_good(accuracies: Sequence[tuple[float | None, float]]) -> list[bool]:
+    """Return which networks are about as good as the best dense network.
+
+    Args:
+        accuracies: The validation accuracies of the dense network, None if it was not trained, and of the final network
+            of each run. If no dense network was trained, the best final network takes its place.
+    """
+    dense = [before for before, _ in accuracies if before is not None]
+    best = max(dense or [final for _, final in accuracies], default=0.0)
+    return [final >= best - NEAR - 1e-9 for _, final in accuracies]
 
 
 @dataclass(frozen=True)

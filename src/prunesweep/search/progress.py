@@ -9,7 +9,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from prunesweep.results import pareto as frontier
-from prunesweep.results.objectives import NEAR, Objective
+from prunesweep.results.objectives import Objective, about_as_good
 from prunesweep.results.tables import csv_text
 from prunesweep.results.text import counted, cut, duration, percent
 from prunesweep.search import ledger
@@ -97,9 +97,10 @@ def line(name: str, rows: Sequence[Row], total: int, goals: Sequence[Objective],
     done = [row for row in rows if row.status in ("completed", "failed")]
     failed = len(done) - len(completed(rows))
     parts = [f"{name}: {len(done):,} of {counted(total, 'trial')}" + (f" ({failed} failed)" if failed else "")]
-    near = [row for row in completed(rows) if row.noted["final.val_accuracy"] >= row.noted["dense.val_accuracy"] - NEAR]
-    if near:
-        best = max(near, key=_merit)
+    complete = completed(rows)
+    good = about_as_good([(row.noted["dense.val_accuracy"], row.noted["final.val_accuracy"]) for row in complete])
+    if any(good):
+        best = max((row for row, is_good in zip(complete, good, strict=True) if is_good), key=_merit)
         parts.append(
             f"best within 0.5 points of dense: {cut(best.noted['param_reduction'])} parameters at "
             f"{percent(best.noted['final.val_accuracy'])} validation accuracy (trial {best.number})"

@@ -10,7 +10,7 @@ from prunesweep.experiment.progress import Completed
 from prunesweep.experiment.sweep import Progress
 from prunesweep.report.console.sweep import LOG_EVERY, SweepDisplay, line, short
 
-HALF = Progress(36, 10, 331, 140, 130.0, Completed(0.973, 0.972, 0.8, 12_341))
+HALF = Progress(36, 10, 331, 140, 130.0, Completed(("mnist5k", 0), 0.973, 0.972, 0.8, 12_341))
 
 
 def test_progress_in_words() -> None:

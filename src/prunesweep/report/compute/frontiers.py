@@ -33,8 +33,8 @@ class Frontier:
     Attributes:
         members: The Pareto set by mean validation accuracy.
         of_value: Setting -> pairs of a value and the Pareto set of the experiments with that value.
-        choices: The Pareto set by mean drop of validation accuracy. Its first member within a limit is the cheapest
-            experiment within that limit.
+        choices: The Pareto set by mean drop of validation accuracy from the best dense network. Its first member within
+            a limit is the cheapest experiment within that limit.
         knee: The member at which the frontier bends most, or None.
         surfaces: Share of the seeds (`one`, `half`, `all`) -> corners (cost, test accuracy) of the attainment surface.
     """
@@ -73,7 +73,7 @@ def frontier(
             for key in keys
             if 1 < len(groups := _by_value(key, known, runs, experiments)) <= MAX_VALUES
         },
-        choices=_pareto_set(axis, known, [-experiments[index].val_drop.mean for index in known], experiments),
+        choices=_pareto_set(axis, known, [-experiments[index].shortfall for index in known], experiments),
         knee=None if bend is None else members[bend],
         surfaces=_surfaces(axis, [runs[run] for index in known for run in experiments[index].runs]),
     )

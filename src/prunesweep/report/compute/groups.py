@@ -9,6 +9,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from prunesweep.report.compute.costs import AXES
+from prunesweep.report.compute.reference import Reference
 from prunesweep.report.compute.settings import experiment_key
 from prunesweep.results.run_directory import RunDirectory
 
@@ -39,6 +40,8 @@ class Experiment:
         costs: Axis -> mean over the runs, None if a run does not contain it.
         val, test: Final accuracies over seeds.
         val_drop, test_drop: Dense minus final accuracy of the same run, over seeds.
+        behind: By how much the validation accuracy of its dense networks is below that of the best dense network on its
+            data set. 0 if all runs start from the same network.
         collapsed: The number of runs whose network collapsed: accuracy at chance, or a layer that no signal passes.
     """
 
@@ -50,7 +53,13 @@ class Experiment:
     test: Spread
     val_drop: Spread
     test_drop: Spread
+    behind: float
     collapsed: int
+
+    @property
+    def shortfall(self) -> float:
+        """The mean drop of validation accuracy from the best dense network on its data set."""
+        return self.val_drop.mean + self.behind
 
 
 def experiments(runs: Sequence[RunDirectory]) -> list[Experiment]:
@@ -59,7 +68,16 @@ def experiments(runs: Sequence[RunDirectory]) -> list[Experiment]:
     Runs with the same digest are the same run, for example in two sweeps. The first one counts. Settings that lead to
     the same digest are the same experiment: an amount has no effect with `prune=none`.
     """
-    return [_experiment(runs, by_digest) for by_digest in _grouped(runs)]
+    groups = _grouped(runs)
+    members = [[runs[indices[0]] for indices in by_digest.values()] for by_digest in groups]
+    datasets: dict[str, list[Sequence[RunDirectory]]] = defaultdict(list)
+    for each in members:
+        datasets[each[0].result["dataset"]].append(each)
+    references = {name: Reference.of(settings) for name, settings in datasets.items()}
+    return [
+        _experiment(runs, by_digest, references[each[0].result["dataset"]].above(each))
+        for by_digest, each in zip(groups, members, strict=True)
+    ]
 
 
 def duplicates(runs: Sequence[RunDirectory]) -> list[int]:
@@ -100,7 +118,7 @@ def _root(same: list[int], index: int) -> int:
     return index
 
 
-def _experiment(runs: Sequence[RunDirectory], by_digest: Mapping[str, Sequence[int]]) -> Experiment:
+def _experiment(runs: Sequence[RunDirectory], by_digest: Mapping[str, Sequence[int]], behind: float) -> Experiment:
     distinct = tuple(indices[0] for indices in by_digest.values())
     members = [runs[index] for index in distinct]
     return Experiment(
@@ -112,6 +130,7 @@ def _experiment(runs: Sequence[RunDirectory], by_digest: Mapping[str, Sequence[i
         test=over_seeds(members, _score("final", "test_accuracy")),
         val_drop=over_seeds(members, _drop("val_accuracy")),
         test_drop=over_seeds(members, _drop("test_accuracy")),
+        behind=behind,
         collapsed=sum(bool(run.result.get("collapsed")) for run in members),
     )
 

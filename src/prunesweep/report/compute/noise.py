@@ -28,7 +28,8 @@ class Evidence:
     """How well a setting was measured on validation images.
 
     Attributes:
-        drops: Dense minus final validation accuracy for each seed, each relative to the dense network of the same run.
+        drops: The drop of validation accuracy from the best dense network, for each seed: dense minus final of the same
+            run, and by how much this dense network is below the best one.
         accuracy: The mean final validation accuracy.
     """
 
@@ -51,11 +52,16 @@ class Evidence:
         return fmean(self.drops)
 
     @classmethod
-    def of(cls, runs: Sequence[RunDirectory]) -> Evidence:
-        """Return the evidence of the runs of one setting. Runs with the same seed are averaged first."""
+    def of(cls, runs: Sequence[RunDirectory], behind: float = 0.0) -> Evidence:
+        """Return the evidence of the runs of one setting. Runs with the same seed are averaged first.
+
+        Args:
+            runs: The runs.
+            behind: By how much their dense networks are below the best one, `Experiment.behind`.
+        """
         by_seed: dict[int, list[float]] = {}
         for run in runs:
-            drop = run.result["dense"]["val_accuracy"] - run.result["final"]["val_accuracy"]
+            drop = run.result["dense"]["val_accuracy"] - run.result["final"]["val_accuracy"] + behind
             by_seed.setdefault(run.result["seed"], []).append(drop)
         accuracy = fmean(run.result["final"]["val_accuracy"] for run in runs)
         return cls(tuple(map(fmean, by_seed.values())), accuracy)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from prunesweep.data.sources import SOURCES
 from prunesweep.report.compute.confirmation import Confirmation, confirmations
@@ -14,6 +13,7 @@ from prunesweep.report.compute.frontiers import Frontier, Hypervolume, frontier,
 from prunesweep.report.compute.gather import Runs
 from prunesweep.report.compute.groups import Experiment, Spread, experiments
 from prunesweep.report.compute.layers import Heat, Sensitivity, heats, sensitivities
+from prunesweep.report.compute.reference import Reference
 from prunesweep.report.compute.settings import varied
 from prunesweep.report.compute.slices import Mattered, mattered
 from prunesweep.report.compute.verdict import Verdict, verdict
@@ -23,12 +23,12 @@ from prunesweep.results.run_directory import RunDirectory
 
 @dataclass(frozen=True)
 class Dense:
-    """The unpruned networks of one architecture.
+    """The best dense network of one architecture, see `Reference`.
 
     Attributes:
         params: Number of parameters.
-        trained: Number of trained networks.
-        val, test: Accuracies over the trained networks.
+        trained: Number of trained networks: one for each seed.
+        val, test: Accuracies over the seeds.
     """
 
     model: str
@@ -47,6 +47,8 @@ class Task:
         test: Number of test images, or None if it is unknown.
         classes: Number of classes.
         keys: Settings in which the experiments differ.
+        architectures: Name and number of parameters of each network, before pruning.
+        dense: The dense networks. Those of an architecture that was never trained before pruning are missing.
         frontiers: Cost -> frontier, for costs that are known.
         axis: The cost of the first view, of `frontier.csv` and of `frontier.png`.
         mattered: What mattered, or None if fewer than two settings vary.
@@ -58,6 +60,7 @@ class Task:
     classes: int
     keys: list[str]
     seeds: list[int]
+    architectures: list[tuple[str, int]]
     dense: list[Dense]
     frontiers: dict[str, Frontier]
     axis: str
@@ -114,6 +117,10 @@ def _task(
     frontiers = {axis: frontier(axis, indices, keys, runs, groups) for axis in AXES}
     sizes = [size for run in members if (size := _examples(run, "validation"))]
     test = _examples(members[0], "test")
+    architectures: dict[tuple[str, int], list[list[RunDirectory]]] = defaultdict(list)
+    for index in indices:
+        first = runs[groups[index].runs[0]].result
+        architectures[first["model"], first["params_total"]].append([runs[run] for run in groups[index].runs])
     return Task(
         dataset=dataset,
         validation=" or ".join(f"{size:,}" for size in sorted(set(sizes))),
@@ -121,7 +128,12 @@ def _task(
         classes=classes_of(members[0].result),
         keys=keys,
         seeds=sorted({run.result["seed"] for run in members}),
-        dense=_dense(members),
+        architectures=list(architectures),
+        dense=[
+            Dense(*name, len(best.val), Spread.of(list(best.val.values())), Spread.of(list(best.test.values())))
+            for name, settings in architectures.items()
+            if (best := Reference.of(settings)).trained
+        ],
         frontiers={axis: front for axis, front in frontiers.items() if front.members},
         axis=optimized(goals_of(members)),
         hypervolume=volume(indices, runs, groups),
@@ -142,16 +154,3 @@ def _examples(run: RunDirectory, split: str) -> int | None:
         return size if isinstance(size, int) else None
     source = SOURCES.get(run.result["dataset"])
     return source.test if source else None
-
-
-def _dense(runs: Sequence[RunDirectory]) -> list[Dense]:
-    """Return the dense networks, each trained network once, even if many runs started from it."""
-    trained: dict[tuple[str, int], dict[str, Any]] = defaultdict(dict)
-    for run in runs:
-        trained[run.result["model"], run.result["params_total"]][run.result["dense_digest"]] = run.result["dense"]
-    found = []
-    for (model, params), scores in trained.items():
-        val = Spread.of([score["val_accuracy"] for score in scores.values()])
-        test = Spread.of([score["test_accuracy"] for score in scores.values()])
-        found.append(Dense(model, params, len(scores), val, test))
-    return found

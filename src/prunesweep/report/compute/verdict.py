@@ -1,6 +1,7 @@
 """The verdict on a sweep: which network to take, how sure that is, and the sentence that says so.
 
-Networks are selected by validation accuracy only, each relative to its own dense network. Test accuracy is reported.
+Networks are selected by validation accuracy only, relative to the best dense network on their data set: the smallest
+network of a sweep may start from a dense one that is worse than the others. Test accuracy is reported.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from statistics import fmean
 from prunesweep.report.compute.confirmation import Confirmation
 from prunesweep.report.compute.groups import Experiment, Spread, over_seeds
 from prunesweep.report.compute.noise import Evidence, Noise, ties
+from prunesweep.report.compute.reference import Reference
 from prunesweep.results.objectives import NEAR
 from prunesweep.results.run_directory import RunDirectory
 
@@ -32,7 +34,8 @@ class Choice:
         run: The index of its run with the highest validation accuracy.
         evidence: How well it was measured; by the confirming runs, if there are any.
         tied: The pruned settings whose drop does not differ significantly from its drop.
-        dense: Test accuracy of its dense networks.
+        dense: Test accuracy of its dense networks, or of the best dense network if they are below it. None if no dense
+            network was trained.
         test: Test accuracy.
     """
 
@@ -41,7 +44,7 @@ class Choice:
     run: int
     evidence: Evidence
     tied: tuple[int, ...]
-    dense: Spread
+    dense: Spread | None
     test: Spread
 
 
@@ -89,10 +92,12 @@ def verdict(
     """
     evidence = {
         index: Evidence.of(
-            confirmed[index].runs if index in confirmed else [runs[run] for run in experiments[index].runs]
+            confirmed[index].runs if index in confirmed else [runs[run] for run in experiments[index].runs],
+            experiments[index].behind,
         )
         for index in indices
     }
+    reference = Reference.of([[runs[run] for run in experiments[index].runs] for index in indices])
     pruned = {index: evidence[index] for index in indices if _kept(experiments[index], runs) < 1}
     noise = Noise.of(pruned.values(), images[0])
     if not pruned:
@@ -102,7 +107,8 @@ def verdict(
     for role, index in _roles(pruned, controls, experiments, noise).items():
         roles.setdefault(index, []).append(role)
     choices = [
-        _choice(tuple(names), index, pruned, noise, runs, experiments, confirmed) for index, names in roles.items()
+        _choice(tuple(names), index, pruned, noise, runs, experiments, confirmed, reference)
+        for index, names in roles.items()
     ]
     return Verdict(_sentence(choices, runs, experiments, confirmed, images[1]), choices, noise, evidence)
 
@@ -161,16 +167,20 @@ def _choice(
     runs: Sequence[RunDirectory],
     experiments: Sequence[Experiment],
     confirmed: Mapping[int, Confirmation],
+    reference: Reference,
 ) -> Choice:
     members = experiments[index].runs
     measured = confirmed[index].runs if index in confirmed else [runs[run] for run in members]
+    dense = over_seeds(measured, lambda result: result["dense"]["test_accuracy"])
+    if experiments[index].behind:
+        dense = Spread.of(list(reference.test.values()))
     return Choice(
         roles=roles,
         experiment=index,
         run=max(members, key=lambda run: runs[run].result["final"]["val_accuracy"]),
         evidence=pruned[index],
         tied=tuple(ties(pruned, index, noise)),
-        dense=over_seeds(measured, lambda result: result["dense"]["test_accuracy"]),
+        dense=dense if reference.trained else None,
         test=over_seeds(measured, lambda result: result["final"]["test_accuracy"]),
     )
 
@@ -195,15 +205,20 @@ def _sentence(
         seeds = f"confirmed with {'one new seed' if best.evidence.seeds == 1 else f'{best.evidence.seeds} new seeds'}"
     numbers = (
         f"{100 * left / total:.3g} % of the parameters ({left:,.0f} of {total:,}): test accuracy "
-        f"{accuracy(best.test, digits)} against {accuracy(best.dense, digits)} dense ({seeds})"
+        f"{accuracy(best.test, digits)} against {against(best.dense, digits)} ({seeds})"
     )
     if "recommended" in best.roles:
         return f"Keep {numbers}."
     warning = " It collapsed: this network does not work." if experiments[best.experiment].collapsed else ""
     return (
-        f"No pruned network is within {100 * NEAR:g} points of the validation accuracy of its dense network. "
+        f"No pruned network is within {100 * NEAR:g} points of the validation accuracy of the dense network. "
         f"The safest keeps {numbers}.{warning}"
     )
+
+
+def against(dense: Spread | None, digits: int = 2) -> str:
+    """Return what an accuracy is compared with: `96.9 % dense`."""
+    return "no trained dense network" if dense is None else f"{accuracy(dense, digits)} dense"
 
 
 def accuracy(spread: Spread, digits: int = 2) -> str:

@@ -289,7 +289,7 @@ def _scales(axes: Axes, task: Task, ends: Sequence[End], *, named: bool) -> None
 
 
 def _titles(axes: Axes, task: Task, *, named: bool) -> None:
-    total = " or ".join(f"{count:,}" for count in sorted({dense.params for dense in task.dense}))
+    total = " or ".join(f"{count:,}" for count in sorted({count for _, count in task.architectures}))
     of = AXES[task.axis].label.partition(" (")[0]
     if task.axis == DEFAULT and len(total) < 24:
         of = f"{of} of {total}"

@@ -122,8 +122,8 @@ def _task(values: Values, task: Task) -> dict[str, Any]:
         "experiments": drawn.experiments,
         "frontiers": {axis: _frontier(front) for axis, front in task.frontiers.items()},
         "published": {
-            dense.model: [asdict(row) for row in published(dense.model, task.dataset) if row.error is not None]
-            for dense in task.dense
+            model: [asdict(row) for row in published(model, task.dataset) if row.error is not None]
+            for model, _ in task.architectures
         },
         "colors": _plain(drawn.colors),
         "color": drawn.key,
@@ -221,7 +221,8 @@ def _experiment(values: Values, experiment: Experiment) -> dict[str, Any]:
         "collapsed": experiment.collapsed,
         "costs": _shorts(experiment.costs),
         "sparsity": _short(fmean(runs[run].result["sparsity"] for run in experiment.runs)),
-        **{name: _spread(getattr(experiment, name)) for name in ("val", "test", "val_drop", "test_drop")},
+        "shortfall": _short(experiment.shortfall),
+        **{name: _spread(getattr(experiment, name)) for name in ("val", "test", "test_drop")},
         **({"stages": rounds} if rounds else {}),
     }
 

@@ -10,7 +10,7 @@ const title = (axis) => data.axes[axis].label.split(" (")[0];
 
 export function chosen() {
   const limit = Number($("within-number").value) / 100;
-  return task.frontiers[$("axis").value].choices.find((index) => experiment(index).val_drop[0] <= limit + 1e-9) ?? null;
+  return task.frontiers[$("axis").value].choices.find((index) => experiment(index).shortfall <= limit + 1e-9) ?? null;
 }
 
 export function showChoice() {
@@ -21,13 +21,13 @@ export function showChoice() {
 
 function description(setting, axis) {
   const runs = data.runs, left = setting.costs.params_nonzero, total = runs.params_total[setting.runs[0]];
-  const points = (drop) => `${Math.abs(100 * drop[0]).toFixed(2)} points ${drop[0] >= 0 ? "below" : "above"} dense`;
+  const points = (drop) => `${Math.abs(100 * drop).toFixed(2)} points ${drop >= 0 ? "below" : "above"}`;
   const smaller = setting.costs.compression === null ? "nothing left" : `${number(setting.costs.compression, 1)}x`;
   const size = `${number(left, 1)} of ${number(total)} parameters left (${percent(left / total)}, ${smaller})`;
   const cost = comparable(axis) ? "" : `, ${title(axis).toLowerCase()} ${number(setting.costs[axis], 1)}`;
   return [
     element("p", { class: "figures" }, element("strong", {}, setting.label || "The only setting"), `: ${size}${cost}. Selected by validation accuracy: `
-      + `${spread(setting.val)}, ${points(setting.val_drop)}. Test accuracy: ${spread(setting.test)}, ${points(setting.test_drop)}, over ${plural(setting.seeds, "seed")}.`),
+      + `${spread(setting.val)}, ${points(setting.shortfall)} the best dense network. Test accuracy: ${spread(setting.test)}, ${points(setting.test_drop[0])} its dense network, over ${plural(setting.seeds, "seed")}.`),
     element("ul", {}, ...setting.runs.slice(0, MANY_RUNS).map((run) => element("li", {}, `seed ${runs.seed[run]}, test ${percent(runs.final_test[run])}: `,
       element("a", { href: runs.link[run] }, runs.name[run]), " ", copyable(runs.command[run])))),
   ];

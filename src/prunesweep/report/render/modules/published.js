@@ -8,7 +8,7 @@ import { css } from "page/theme";
 export const comparable = (axis) => axis === "params_nonzero" || axis === "compression";
 
 export function publishedTraces(axis, y) {
-  return task.dense.filter(({ model }) => task.published[model].length).map(({ model, params }, index) => {
+  return task.architectures.filter(([model]) => task.published[model].length).map(([model, params], index) => {
     const rows = task.published[model];
     return { type: "scatter", mode: narrow("frontier") ? "markers" : "markers+text", name: `published, ${safe(model)}`,
       x: rows.map(({ kept }) => (axis === "compression" ? 100 / kept : kept * params / 100)), y: rows.map(({ error }) => y(1 - error / 100)),

@@ -67,7 +67,7 @@ function accuracyScale(scale, members) {
     const place = (error) => (height * (Math.log10(error) - top)) / (bottom - top);
     return { place, axis: { type: "log", range: [bottom, top], tickvals: shown.map((value) => 100 - value), ticktext: shown.map(String) } };
   }
-  const best = largest(task.dense.map(({ test }) => 100 * test.mean)), ends = members.flatMap((index) => {
+  const best = largest(task.dense.length ? task.dense.map(({ test }) => 100 * test.mean) : members.map((index) => 100 * experiment(index).test[0])), ends = members.flatMap((index) => {
     const [mean, sd] = experiment(index).test;
     return [100 * (mean - (sd ?? 0)), 100 * (mean + (sd ?? 0))];
   });
