@@ -89,7 +89,7 @@ def test_an_untrained_network_is_no_reference() -> None:
     untrained.result["history"] = []
     assert roles(judge(untrained, run("1", 0.9, 0, 0.97, dense=0.97)))["recommended"] == 1
     alone = judge(untrained)
-    assert alone.sentence.endswith("test accuracy 89.00 % against no trained dense network (one seed).")
+    assert alone.sentence.endswith("test accuracy 89.00 %, without a trained dense network (one seed).")
 
 
 def compared(drops: Mapping[tuple[str, float], tuple[float, ...]]) -> dict[str, tuple[str, float]]:

@@ -16,7 +16,7 @@ from prunesweep.report.compute.confirmation import Confirmation
 from prunesweep.report.compute.groups import Experiment
 from prunesweep.report.compute.noise import Noise, binomial, ties
 from prunesweep.report.compute.values import Task, Values, sentences
-from prunesweep.report.compute.verdict import Choice, accuracy, against
+from prunesweep.report.compute.verdict import Choice, accuracy, compared
 from prunesweep.report.render.tables import label
 from prunesweep.results.run_directory import RunDirectory, short_path
 from prunesweep.results.text import counted
@@ -81,8 +81,8 @@ def _card(values: Values, task: Task, choice: Choice) -> str:
     confirmation = values.confirmed.get(choice.experiment)
     lines = [
         ("collapsed", _collapse(values, experiment)),
-        ("test accuracy", f"{accuracy(choice.test, digits)}, against {against(choice.dense, digits)}"),
-        ("validation accuracy", f"{accuracy(experiment.val, val_digits)}, {_drop(experiment, val_digits)}"),
+        ("test accuracy", compared(choice, digits)),
+        ("validation accuracy", f"{accuracy(experiment.val, val_digits)}, {_drop(experiment, task, val_digits)}"),
         *((term, _measured(experiment.costs[cost], form)) for cost, (term, form) in MEASURED.items()),
         ("evidence", _evidence(values, choice)),
         ("confirmed", _confirmed(confirmation, digits, val_digits)),
@@ -146,11 +146,14 @@ def _named(values: Values, indices: Sequence[int]) -> str:
     return ", ".join([*names, *more])
 
 
-def _drop(experiment: Experiment, digits: int) -> str:
+def _drop(experiment: Experiment, task: Task, digits: int) -> str:
     drop, sd = experiment.shortfall, experiment.val_drop.sd
     spread = "" if sd is None else f" ± {100 * sd:.{digits}f}"
-    dense = "the best dense network" if experiment.behind else "its dense network"
-    return f"{abs(100 * drop):.{digits}f}{spread} points {'below' if drop >= 0 else 'above'} {dense}"
+    best = "the best dense network" if task.dense else "the best network"
+    return (
+        f"{abs(100 * drop):.{digits}f}{spread} points {'below' if drop >= 0 else 'above'} "
+        f"{best if experiment.behind else 'its dense network'}"
+    )
 
 
 def _confirmed(found: Confirmation | None, digits: int, val_digits: int) -> str:

@@ -27,7 +27,7 @@ function description(setting, axis) {
   const cost = comparable(axis) ? "" : `, ${title(axis).toLowerCase()} ${number(setting.costs[axis], 1)}`;
   return [
     element("p", { class: "figures" }, element("strong", {}, setting.label || "The only setting"), `: ${size}${cost}. Selected by validation accuracy: `
-      + `${spread(setting.val)}, ${points(setting.shortfall)} the best dense network. Test accuracy: ${spread(setting.test)}, ${points(setting.test_drop[0])} its dense network, over ${plural(setting.seeds, "seed")}.`),
+      + `${spread(setting.val)}, ${points(setting.shortfall)} the best ${task.dense.length ? "dense " : ""}network. Test accuracy: ${spread(setting.test)}, ${points(setting.test_drop[0])} its dense network, over ${plural(setting.seeds, "seed")}.`),
     element("ul", {}, ...setting.runs.slice(0, MANY_RUNS).map((run) => element("li", {}, `seed ${runs.seed[run]}, test ${percent(runs.final_test[run])}: `,
       element("a", { href: runs.link[run] }, runs.name[run]), " ", copyable(runs.command[run])))),
   ];
