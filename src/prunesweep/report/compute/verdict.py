@@ -205,7 +205,7 @@ def _sentence(
         seeds = f"confirmed with {'one new seed' if best.evidence.seeds == 1 else f'{best.evidence.seeds} new seeds'}"
     numbers = (
         f"{100 * left / total:.3g} % of the parameters ({left:,.0f} of {total:,}): test accuracy "
-        f"{compared(best, digits)} ({seeds})"
+        f"{accuracy(best.test, digits)}{_against(best.dense, digits)} ({seeds})"
     )
     if "recommended" in best.roles:
         return f"Keep {numbers}."
@@ -216,11 +216,8 @@ def _sentence(
     )
 
 
-def compared(choice: Choice, digits: int) -> str:
-    """Return the test accuracy of a choice and that of the dense network: `96.2 % against 96.6 % dense`."""
-    dense = choice.dense
-    against = ", without a trained dense network" if dense is None else f" against {accuracy(dense, digits)} dense"
-    return f"{accuracy(choice.test, digits)}{against}"
+def _against(dense: Spread | None, digits: int) -> str:
+    return ", without a trained dense network" if dense is None else f" against {accuracy(dense, digits)} dense"
 
 
 def accuracy(spread: Spread, digits: int = 2) -> str:

@@ -16,7 +16,7 @@ from prunesweep.report.compute.confirmation import Confirmation
 from prunesweep.report.compute.groups import Experiment
 from prunesweep.report.compute.noise import Noise, binomial, ties
 from prunesweep.report.compute.values import Task, Values, sentences
-from prunesweep.report.compute.verdict import Choice, accuracy, compared
+from prunesweep.report.compute.verdict import Choice, accuracy
 from prunesweep.report.render.tables import label
 from prunesweep.results.run_directory import RunDirectory, short_path
 from prunesweep.results.text import counted
@@ -81,7 +81,7 @@ def _card(values: Values, task: Task, choice: Choice) -> str:
     confirmation = values.confirmed.get(choice.experiment)
     lines = [
         ("collapsed", _collapse(values, experiment)),
-        ("test accuracy", compared(choice, digits)),
+        ("test accuracy", _test(choice, digits)),
         ("validation accuracy", f"{accuracy(experiment.val, val_digits)}, {_drop(experiment, task, val_digits)}"),
         *((term, _measured(experiment.costs[cost], form)) for cost, (term, form) in MEASURED.items()),
         ("evidence", _evidence(values, choice)),
@@ -144,6 +144,11 @@ def _named(values: Values, indices: Sequence[int]) -> str:
     names = [f"<code>{_escaped(label(values, values.experiments[index]))}</code>" for index in indices[:MAX_NAMES]]
     more = [f"{len(indices) - MAX_NAMES:,} more"] if len(indices) > MAX_NAMES else []
     return ", ".join([*names, *more])
+
+
+def _test(choice: Choice, digits: int) -> str:
+    dense = "no trained dense network" if choice.dense is None else f"dense {accuracy(choice.dense, digits)}"
+    return f"{accuracy(choice.test, digits)}, {dense}"
 
 
 def _drop(experiment: Experiment, task: Task, digits: int) -> str:
