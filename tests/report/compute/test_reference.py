@@ -20,7 +20,7 @@ def run(seed: int, dense: float, final: float = 0.9, *, trained: bool = True) ->
 def test_the_reference_is_the_best_dense_network_over_its_seeds() -> None:
     good, better = [run(0, 0.95), run(1, 0.97)], [run(0, 0.99), run(1, 0.95)]
     found = Reference.of([good, better])
-    assert found == Reference({0: 0.99, 1: 0.95}, {0: 0.98, 1: 0.94}, trained=True)
+    assert found == Reference({0: 0.99, 1: 0.95}, {0: 0.98, 1: 0.94}, trained=True, networks=2)
     assert found.above(better) == 0
     assert found.above(good) == pytest.approx(0.01)
 
@@ -44,7 +44,9 @@ def test_without_a_trained_dense_network_the_best_final_network_is_the_reference
     assert Reference.of([*settings, [run(0, 0.6)]]).val == {0: 0.6}
 
 
-def test_given_weights_are_a_trained_network() -> None:
-    given = run(0, 0.95, trained=False)
-    given.result["weights"] = "0123"
-    assert Reference.of([[given]]).trained
+def test_given_weights_are_one_trained_network() -> None:
+    given = [run(seed, 0.95, trained=False) for seed in (0, 1)]
+    for each in given:
+        each.result.update(weights="0123", dense_digest="4567")
+    found = Reference.of([given])
+    assert (found.trained, found.networks) == (True, 1)

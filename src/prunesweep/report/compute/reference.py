@@ -18,11 +18,13 @@ class Reference:
         val, test: Seed -> accuracy.
         trained: Whether it is a dense network. If none was trained, as with `train.epochs=0`, the best final network
             takes its place.
+        networks: The number of different dense networks: one, if the user gives the weights.
     """
 
     val: Mapping[int, float]
     test: Mapping[int, float]
     trained: bool
+    networks: int
 
     @classmethod
     def of(cls, settings: Sequence[Sequence[RunDirectory]]) -> Reference:
@@ -34,7 +36,12 @@ class Reference:
         dense = [runs for runs in settings if all(is_trained(run.result) for run in runs)]
         point = "dense" if dense else "final"
         found = [
-            cls(_by_seed(runs, point, "val_accuracy"), _by_seed(runs, point, "test_accuracy"), bool(dense))
+            cls(
+                _by_seed(runs, point, "val_accuracy"),
+                _by_seed(runs, point, "test_accuracy"),
+                bool(dense),
+                len({run.result["dense_digest"] for run in runs}),
+            )
             for runs in dense or settings
         ]
         return max(found, key=lambda each: (len(each.val), fmean(each.val.values())))

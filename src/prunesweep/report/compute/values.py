@@ -27,8 +27,8 @@ class Dense:
 
     Attributes:
         params: Number of parameters.
-        trained: Number of trained networks: one for each seed.
-        val, test: Accuracies over the seeds.
+        trained: Number of trained networks: one for each seed, or one if the user gives the weights.
+        val, test: Accuracies over these networks.
     """
 
     model: str
@@ -130,7 +130,7 @@ def _task(
         seeds=sorted({run.result["seed"] for run in members}),
         architectures=list(architectures),
         dense=[
-            Dense(*name, len(best.val), Spread.of(list(best.val.values())), Spread.of(list(best.test.values())))
+            Dense(*name, best.networks, _spread(best.val, best.networks), _spread(best.test, best.networks))
             for name, settings in architectures.items()
             if (best := Reference.of(settings)).trained
         ],
@@ -142,6 +142,11 @@ def _task(
         mattered=mattered(keys, indices, runs, groups, min(sizes, default=None)),
         verdict=verdict(indices, runs, groups, confirmed, (min(sizes, default=None), test)),
     )
+
+
+def _spread(by_seed: Mapping[int, float], networks: int) -> Spread:
+    values = list(by_seed.values())
+    return Spread.of(values if networks > 1 else values[:1])
 
 
 def _examples(run: RunDirectory, split: str) -> int | None:
