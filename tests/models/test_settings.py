@@ -1,7 +1,7 @@
 import pytest
 
 from prunesweep.errors import UsageError
-from prunesweep.models.settings import MODELS, ConvLeNet, CustomModel
+from prunesweep.models.settings import MODELS, ConvLeNet, CustomModel, LeNet5Caffe
 
 
 def test_each_network_has_its_own_name() -> None:
@@ -18,3 +18,9 @@ def test_widths_must_be_four_positive_numbers(widths: list[int]) -> None:
 def test_custom_model_without_target_is_refused() -> None:
     with pytest.raises(UsageError, match="model.target: model=custom needs the import path"):
         CustomModel()
+
+
+def test_the_architecture_does_not_depend_on_the_initial_weights() -> None:
+    expected = {"name": "lenet5_caffe", "conv_relu": True}
+    for start in ({"weights": "trained.pt"}, {"init": "he_normal"}):
+        assert LeNet5Caffe(conv_relu=True, **start).architecture() == expected

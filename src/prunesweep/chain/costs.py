@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import cached_property
 from statistics import median_low
 from typing import Any
@@ -69,10 +68,9 @@ class Meter:
 
 def where(context: Context, root: Mapping[str, Any]) -> dict[str, Any]:
     """Return what costs depend on besides the step: the network, the data, the device and the threads."""
-    model = {key: value for key, value in asdict(context.model).items() if key not in ("weights", "init")}
     facts = context.facts
     return {
-        "model": model,
+        "model": context.model.architecture(),
         "data": facts.label,
         "sizes": dict(facts.sizes),
         "device": root.get("device"),

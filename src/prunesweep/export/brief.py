@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from fractions import Fraction
 from typing import Any
 
@@ -20,6 +19,7 @@ from prunesweep.data.sources import SOURCES
 from prunesweep.export.description import MAX_LENGTH
 from prunesweep.export.invalid import InvalidFile
 from prunesweep.files import canonical
+from prunesweep.models.settings import Model
 
 DIGEST_BYTES = 8
 
@@ -107,7 +107,8 @@ def _number(value: Any, known: Any) -> int:
 
 def _settings(network: Mapping[str, Any]) -> dict[str, Any]:
     """Return the complete settings of a network, as a description has them."""
-    return {key: value for key, value in asdict(option("model", dict(network))).items() if key != "weights"}
+    model: Model = option("model", dict(network))
+    return model.architecture()
 
 
 def _implied(network: int, data_set: int) -> dict[str, Any]:

@@ -274,7 +274,7 @@ def describe(result: Mapping[str, Any], form: str, context: Context) -> Descript
     data = {} if dataset.name in SOURCES else {k: v for k, v in asdict(dataset).items() if k not in common}
     return Description(
         format=form,
-        model={key: value for key, value in asdict(context.model).items() if key != "weights"},
+        model=context.model.architecture(),
         dataset=dataset.name,
         shape=list(found.shape),
         mean=list(found.mean),

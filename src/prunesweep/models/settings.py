@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from prunesweep.errors import UsageError, check_choice
@@ -43,6 +43,10 @@ class Model:
         check_choice("model.init", self.init, INITS)
         if self.weights and self.init != DEFAULT_INIT:
             raise UsageError(f"model.init={self.init}: model.weights gives the weights. Give one of the two.")
+
+    def architecture(self) -> dict[str, Any]:
+        """Return the settings of the network itself, without those of its initial weights."""
+        return {key: value for key, value in asdict(self).items() if key not in ("weights", "init")}
 
 
 @dataclass
