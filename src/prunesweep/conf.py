@@ -20,6 +20,6 @@ def own_conf() -> Path:
 
 
 def options(group: str) -> list[str]:
-    """Return the options of a group, such as `model`: the names of its files. None if there is no such group."""
+    """Return the options of a group, such as `model`: the names of its files. Empty if there is no such group."""
     files = [file for folder in (own_conf(), conf_folder()) for file in (folder / group).glob("*.yaml")]
     return sorted({file.stem for file in files})

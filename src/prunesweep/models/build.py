@@ -9,17 +9,8 @@ from torch import nn
 
 from prunesweep.models import lenets
 from prunesweep.models.custom import custom
-from prunesweep.models.initialization import initialize
-from prunesweep.models.settings import (
-    DEFAULT_INIT,
-    ConvLeNet,
-    CustomModel,
-    LeNet5,
-    LeNet5Caffe,
-    LeNet300100,
-    Model,
-    Shape,
-)
+from prunesweep.models.initialization import INITIALIZATIONS, initialize
+from prunesweep.models.settings import ConvLeNet, CustomModel, LeNet5, LeNet5Caffe, LeNet300100, Model, Shape
 
 BUILDERS: dict[type[Model], Callable[[Any, Shape, int], nn.Module]] = {
     LeNet5: lenets.lenet5,
@@ -34,6 +25,6 @@ BUILDERS: dict[type[Model], Callable[[Any, Shape, int], nn.Module]] = {
 def build(model: Model, shape: Shape, classes: int) -> nn.Module:
     """Return a newly initialized network on the CPU. Draws from torch's global random state."""
     network = BUILDERS[type(model)](model, shape, classes)
-    if model.init != DEFAULT_INIT:
+    if model.init in INITIALIZATIONS:
         initialize(network, model.init)
     return network
