@@ -54,7 +54,7 @@ def test_the_horizontal_axis_is_the_cost_that_the_search_minimized(tmp_path: Pat
 def test_labels_are_the_typed_names_at_the_cheap_ends_of_the_lines(tmp_path: Path) -> None:
     axes = drawn(fake_methods(tmp_path, SCORES))
     labels = {text.get_text(): text for text in axes.texts}
-    assert set(labels) == {"l1", "random_layerwise", "dense 97.90 %, noise ± 0.14"}
+    assert set(labels) == {"l1", "random_layerwise", "dense\n97.90 %\nnoise\n± 0.14"}
     assert labels["l1"].xy == (6171, pytest.approx(4.5))
     assert labels["l1"].get_color() == "#0072b2"
     assert axes.get_xlim()[0] < 6171 / 2, "there is space for the labels"
@@ -64,8 +64,27 @@ def test_labels_of_equal_lines_do_not_overlap(tmp_path: Path) -> None:
     names = ("l1", "l2", "lamp", "snip", "obd")
     axes = drawn(fake_methods(tmp_path, {name: {0.5: (0.97,), 0.9: (0.95,)} for name in names}))
     axes.figure.draw_without_rendering()
-    boxes = sorted(map(Text.get_window_extent, axes.texts), key=lambda box: box.y0)  # without the leader lines
-    assert len(boxes) == 6
+    labels = [text for text in axes.texts if not text.get_text().startswith("dense")]
+    boxes = sorted(map(Text.get_window_extent, labels), key=lambda box: box.y0)  # without the leader lines
+    assert len(boxes) == 5
+    assert all(upper.y0 >= lower.y1 for lower, upper in pairwise(boxes))
+
+
+def test_labels_of_dense_networks_are_beside_the_axes_and_do_not_overlap(tmp_path: Path) -> None:
+    for number, (model, params) in enumerate(
+        [("lenet5", 61_706), ("lenet_300_100", 266_610), ("a_network" * 9, 70_000)]
+    ):
+        fake_run(tmp_path / str(number), fake_fields(0.5, 0, model=model, params_total=params, dense_digest=model))
+    axes = drawn(tmp_path)
+    axes.figure.draw_without_rendering()
+    labels = [text for text in axes.texts if text.get_text().startswith("dense")]
+    names = [text.get_text().split("\n")[1] for text in labels]
+    assert names[:2] == ["lenet5", "lenet_300_100"]
+    assert names[2].startswith("a_network")
+    assert names[2].endswith("…")
+    boxes = sorted(map(Text.get_window_extent, labels), key=lambda box: box.y0)
+    assert all(box.x0 >= axes.bbox.x1 for box in boxes)
+    assert all(box.x1 <= axes.figure.bbox.x1 for box in boxes), "the figure has space for them"
     assert all(upper.y0 >= lower.y1 for lower, upper in pairwise(boxes))
 
 
@@ -74,7 +93,7 @@ def test_many_lines_have_a_legend(tmp_path: Path) -> None:
     legend = axes.get_legend()
     assert legend is not None
     assert "c12" in [text.get_text() for text in legend.get_texts()]
-    assert [text.get_text() for text in axes.texts] == ["dense 97.90 %, noise ± 0.14"]
+    assert [text.get_text() for text in axes.texts] == ["dense\n97.90 %\nnoise\n± 0.14"]
 
 
 def test_the_band_is_the_noise_around_the_dense_network(tmp_path: Path) -> None:

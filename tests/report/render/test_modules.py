@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
 from browser import Tab, report
 from fakes import Sweep, fake_fields, fake_methods, fake_round, fake_run
+from playwright.sync_api import Page
 from safetensors.numpy import save_file
 
 
@@ -148,19 +150,40 @@ def test_collapsed_networks_are_marked_everywhere(tmp_path: Path, tab: Tab) -> N
     assert opened.cells("collapsed runs") == ["1 of 2"]
 
 
-BOXES = """all => {
-  const boxes = all.map((text) => text.getBoundingClientRect());
-  return boxes.map(({ top, bottom }) => [top, bottom]).sort((a, b) => a[0] - b[0]);
-}"""
+BOXES = """all => all.map((each) => {
+  const { left, right, top, bottom } = each.getBoundingClientRect();
+  return { text: each.textContent, left, right, top, bottom };
+})"""
 
 
-def test_labels_at_line_ends_do_not_overlap_on_a_phone(tmp_path: Path, tab: Tab) -> None:
+def boxes(page: Page, selector: str) -> list[dict[str, Any]]:
+    """Return text and edges of elements, from the top downwards."""
+    found: list[dict[str, Any]] = page.locator(selector).evaluate_all(BOXES)
+    return sorted(found, key=lambda box: float(box["top"]))
+
+
+def test_labels_do_not_overlap_on_a_phone(tmp_path: Path, tab: Tab) -> None:
     names = ("l1", "l2", "lamp", "snip", "obd", "taylor")
     fake_methods(tmp_path / "short", {name: {0.5: (0.97,), 0.9: (0.95,)} for name in names})
     page = tab.open(report(tmp_path / "short"), width=390).page
-    boxes = page.locator("#frontier .annotation-text").evaluate_all(BOXES)
-    assert len(boxes) == 7, "the lines and the dense network"
-    assert all(upper[1] <= lower[0] + 3 for upper, lower in pairwise(boxes))
+    labels = boxes(page, "#frontier .annotation-text")
+    ends = [box for box in labels if box["text"] in names]
+    assert len(ends) == 6
+    assert all(upper["bottom"] <= lower["top"] + 3 for upper, lower in pairwise(ends))
+    (dense,) = [box for box in labels if box["text"].startswith("dense")]
+    (plot,) = boxes(page, "#frontier .nsewdrag")
+    assert dense["left"] >= plot["right"], "no point can be under it"
+    assert dense["right"] <= 390
+
+
+def test_labels_of_dense_networks_do_not_overlap(tmp_path: Path, tab: Tab) -> None:
+    for number, model in enumerate(["lenet5", "lenet_300_100"]):
+        params = {"lenet5": 61_706}.get(model, 266_610)
+        fake_run(tmp_path / str(number), fake_fields(0.5, 0, model=model, params_total=params, dense_digest=model))
+    page = tab.open(report(tmp_path), width=390).page
+    labels = [box for box in boxes(page, "#frontier .annotation-text") if box["text"].startswith("dense")]
+    assert {box["text"].removeprefix("dense")[:6] for box in labels} == {"lenet5", "lenet_"}
+    assert labels[0]["bottom"] <= labels[1]["top"] + 3
 
 
 def test_long_names_of_lines_have_a_legend_on_a_phone(tmp_path: Path, tab: Tab) -> None:

@@ -26,7 +26,10 @@ def shown(tab: Tab, tmp_path: Path) -> Page:
 
 
 def test_the_first_screen_answers_which_network_how_sure_and_how_to_get_it(shown: Page) -> None:
-    assert shown.locator(".sentence").inner_text().startswith("Keep 60 % of the parameters (37,024 of 61,706): test")
+    sentence = shown.locator(".sentence").inner_text()
+    assert sentence.startswith("Keep 60\u00a0% of the parameters (37,024 of 61,706): test accuracy"), (
+        "% never moves alone"
+    )
     cards = shown.locator(".card")
     assert [card.locator("h2").inner_text() for card in cards.all()] == ["Safest", "Recommended", "Smallest"]
     recommended = cards.nth(1)
@@ -98,4 +101,4 @@ def test_each_data_set_has_its_verdict(tmp_path: Path) -> None:
         fake_run(tmp_path / dataset, fake_fields(0.5, 0, dataset=dataset))
     text = verdict(compute(gather([tmp_path])))
     assert text.count('class="sentence"') == 2
-    assert "kmnist: Keep 50 %" in text
+    assert "kmnist: Keep 50&nbsp;%" in text

@@ -7,11 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.optimize import isotonic_regression
 
-FIXED = 1e9
-"""The weight of a label that must not move, relative to the others."""
 
-
-def spaced(places: Sequence[float], gap: float, low: float, high: float, fixed: Sequence[float] = ()) -> list[float]:
+def spaced(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
     """Return new places from `low` to `high` that are at least `gap` apart, and as near to `places` as possible.
 
     The sum of the squared distances is the least: without rank times the gap, the new places are the isotonic
@@ -22,14 +19,13 @@ def spaced(places: Sequence[float], gap: float, low: float, high: float, fixed: 
         gap: The least distance between two labels.
         low: The least place.
         high: The largest place.
-        fixed: Places of further labels that do not move.
     """
     if not places:
         return []
-    wanted, weights = np.array([*places, *fixed]), np.array([1.0] * len(places) + [FIXED] * len(fixed))
+    wanted = np.array(places)
     order = np.argsort(wanted, kind="stable")
     ranks = gap * np.arange(len(order))
     new = np.empty(len(order))
-    regression = isotonic_regression(wanted[order] - ranks, weights=weights[order]).x
+    regression = isotonic_regression(wanted[order] - ranks).x
     new[order] = np.maximum(np.minimum(regression, high - ranks[-1]), low) + ranks
-    return [float(place) for place in new[: len(places)]]
+    return new.tolist()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.text import Annotation
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
@@ -30,8 +33,10 @@ SMALL = 6.5
 """The size of labels in points."""
 GAPS = 0.13, 0.09
 """The least distance of two ticks, as a part of the horizontal and of the vertical axis."""
-MAX_LABEL = 40
-"""The largest number of characters of a name in the picture. Longer names are cut."""
+MAX_NAME = 150
+"""The largest width of a name in the picture in points. Longer names are cut."""
+MAX_MODEL = 60
+"""The largest width of the name of a dense network, which stands beside the panel."""
 MAX_ENDS = 12
 """More lines than this have a legend in place of labels at their ends."""
 MAX_ROOM = 0.36
@@ -52,11 +57,17 @@ class End:
 
 @dataclass(frozen=True)
 class Panel:
-    """A panel that is drawn, apart from the labels at the ends of its lines."""
+    """A panel that is drawn, apart from the labels at the ends of its lines.
+
+    Attributes:
+        axes: The axes.
+        ends: The ends of the lines.
+        dense: The labels of the dense networks.
+    """
 
     axes: Axes
     ends: list[End]
-    dense: list[float]
+    dense: list[Annotation]
 
 
 def panel(axes: Axes, task: Task, values: Values, *, named: bool) -> Panel:
@@ -81,15 +92,9 @@ def panel(axes: Axes, task: Task, values: Values, *, named: bool) -> Panel:
 
 
 def label_ends(panel: Panel) -> None:
-    """Write the labels at the ends of the lines and at the dense networks, apart from each other."""
-    axes, pixels = panel.axes, panel.axes.figure.dpi / 72  # pixels per point
-    heights = [axes.transData.transform((end.x, end.y))[1] for end in panel.ends]
-    dense = [axes.transData.transform((1, height))[1] + SMALL * pixels for height in panel.dense]
-    low, high = axes.bbox.y0 + SMALL * pixels / 2, axes.bbox.y1 - SMALL * pixels / 2
-    for end, height, place in zip(
-        panel.ends, heights, spaced(heights, 1.25 * SMALL * pixels, low, high, dense), strict=True
-    ):
-        moved = (place - height) / pixels
+    """Write the labels at the ends of the lines, and move those and the labels of the dense networks apart."""
+    axes = panel.axes
+    for end, moved in zip(panel.ends, _shifts(axes, [end.y for end in panel.ends], lines=1), strict=True):
         leader = {
             "arrowstyle": "-",
             "linewidth": 0.4,
@@ -109,12 +114,26 @@ def label_ends(panel: Panel) -> None:
             color=end.shade,
             arrowprops=leader if abs(moved) > SMALL / 2 else None,
         ).set_in_layout(False)
+    lines = max((label.get_text().count("\n") + 1 for label in panel.dense), default=1)
+    heights = [label.xy[1] for label in panel.dense]
+    for label, moved in zip(panel.dense, _shifts(axes, heights, lines=lines), strict=True):
+        label.set_position((label.get_position()[0], moved))
 
 
-def name(text: str) -> str:
+def _shifts(axes: Axes, heights: Sequence[float], *, lines: int) -> list[float]:
+    """Return how far labels of a number of lines move to be apart and beside the axes, in points."""
+    pixels = axes.figure.dpi / 72  # pixels per point
+    places = [axes.transData.transform((1, height))[1] / pixels for height in heights]
+    tall = 1.3 * SMALL * lines
+    new = spaced(places, tall, axes.bbox.y0 / pixels + tall / 2, axes.bbox.y1 / pixels - tall / 2)
+    return [after - before for before, after in zip(places, new, strict=True)]
+
+
+def name(text: str, limit: float = MAX_NAME) -> str:
     """Return a name from a file as a label. Labels that begin with an underscore would not be shown."""
     text = printable(text).lstrip("_") or "_"
-    return text if len(text) <= MAX_LABEL else f"{text[: MAX_LABEL - 1]}…"
+    fits = bisect_right(range(len(text) + 1), limit, key=lambda length: _width(text[:length])) - 1
+    return text if fits == len(text) else f"{text[:fits]}…"
 
 
 def _groups(drawn: Chart) -> list[Group]:
@@ -232,26 +251,35 @@ def _collapsed(axes: Axes, axis: str, members: Sequence[Experiment], floor: floa
         )
 
 
-def _dense(axes: Axes, task: Task, drawn: Chart, floor: float) -> list[float]:
-    """Draw the dense networks with the noise of a single network around each, and return their errors."""
-    heights = [_error(dense.test.mean, floor) for dense in task.dense]
-    for dense, band, height in zip(task.dense, drawn.bands, heights, strict=True):
+def _dense(axes: Axes, task: Task, drawn: Chart, floor: float) -> list[Annotation]:
+    """Draw the dense networks with the noise of a single network around each, and return their labels.
+
+    The labels are beside the axes, where no point can be.
+    """
+    labels = []
+    for dense, band in zip(task.dense, drawn.bands, strict=True):
+        height = _error(dense.test.mean, floor)
+        lines = ["dense", f"{100 * dense.test.mean:.2f} %"]
+        if len(task.architectures) > 1:
+            lines.insert(1, name(dense.model, MAX_MODEL))
         if band:
             axes.axhspan(
                 _error(band.high, floor), _error(band.low, floor), color=FAINT, alpha=0.16, linewidth=0, zorder=0
             )
+            lines += ["noise", f"± {50 * (band.high - band.low):.2f}"]
         axes.axhline(height, color="black", linewidth=0.7, linestyle=(0, (4, 3)))
-        of = "" if len(task.dense) == 1 else f" {name(dense.model)}"
-        noise = f", noise ± {50 * (band.high - band.low):.2f}" if band else ""
-        axes.annotate(
-            f"dense{of} {100 * dense.test.mean:.2f} %{noise}",
-            (0, height),
-            xycoords=("axes fraction", "data"),
-            xytext=(2, 2),
-            textcoords="offset points",
-            fontsize=SMALL,
+        labels.append(
+            axes.annotate(
+                "\n".join(lines),
+                (1, height),
+                xycoords=("axes fraction", "data"),
+                xytext=(3, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=SMALL,
+            )
         )
-    return heights
+    return labels
 
 
 # ---- Legend and axes
@@ -261,7 +289,23 @@ def _legend(axes: Axes, seeds: Sequence[int]) -> None:
     count = f"{min(seeds)}" if min(seeds) == max(seeds) else f"{min(seeds)} to {max(seeds)}"
     title = "One seed for each setting" if max(seeds) == 1 else f"Mean ± s.d. over {count} seeds"
     place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2, "columnspacing": 1.2}
-    axes.legend(ncols=3, handletextpad=0.4, title=title, title_fontsize=SMALL, alignment="left", **place)
+    columns = _columns(axes.get_legend_handles_labels()[1])
+    axes.legend(ncols=columns, handletextpad=0.4, title=title, title_fontsize=SMALL, alignment="left", **place)
+
+
+LEGEND = 185
+"""The largest width of the legend in points. If it were wider than the panel, no space would be left for the axes."""
+HANDLE = 24
+"""The width of a line in the legend, and the space after a text."""
+
+
+def _columns(texts: Sequence[str]) -> int:
+    """Return the number of columns of the legend, at most three."""
+    for count in (3, 2):
+        columns = np.array_split([_width(text) + HANDLE for text in texts], count)  # as matplotlib fills them
+        if sum(column.max(initial=0) for column in columns) <= LEGEND:
+            return count
+    return 1
 
 
 def _scales(axes: Axes, task: Task, ends: Sequence[End], *, named: bool) -> None:

@@ -46,7 +46,7 @@ def verdict(values: Values) -> str:
     for sentence, task in zip(sentences(values), values.tasks, strict=True):
         cards = "".join(_card(values, task, choice) for choice in task.verdict.choices)
         chance = f'<p class="hint">Noise of a validation accuracy: {noise(task)}.</p>' if cards else ""
-        parts.append(f'<p class="sentence">{_escaped(sentence)}</p>{chance}<div class="cards">{cards}</div>')
+        parts.append(f'<p class="sentence">{_unbroken(_escaped(sentence))}</p>{chance}<div class="cards">{cards}</div>')
         parts.append(_collapsed(values, task))
     failed = len(values.runs.failed) + values.runs.not_started
     if failed:
@@ -221,3 +221,8 @@ def _beside(values: Values, task: Task, index: int, tied: list[int]) -> str:
 
 def _escaped(text: str) -> str:
     return escape(printable(text))
+
+
+def _unbroken(text: str) -> str:
+    """Return `text` so that no line begins with a % or between the parts of mean ± standard deviation."""
+    return text.replace(" ± ", "&nbsp;±&nbsp;").replace(" %", "&nbsp;%")

@@ -53,23 +53,22 @@ export function reach(id, points, open) {
   chart.onblur = () => Plotly.Fx.unhover(chart);
 }
 
-// Moves labels apart that would overlap: returns pixels from 0 to `end` that are at least `gap` from each other and from `fixed`
-// ones, and as near to `places` as possible, in least squares. `compute/spacing.py` does the same for the figure.
-export function spaced(places, gap, end, fixed = []) {
-  const wanted = [...places.map((mean) => [mean, 1]), ...fixed.map((mean) => [mean, 1e9])], order = range(wanted.length).sort((a, b) => wanted[a][0] - wanted[b][0]);
-  const blocks = [], found = [], last = end - (order.length - 1) * gap;
+// Moves labels apart that would overlap: returns pixels from 0 to `end` that are at least `gap` from each other and as near to
+// `places` as possible, in least squares. `compute/spacing.py` does the same for the figure.
+export function spaced(places, gap, end) {
+  const order = range(places.length).sort((a, b) => places[a] - places[b]), blocks = [], found = [], last = end - (order.length - 1) * gap;
   order.forEach((index, rank) => {
-    let block = { mean: wanted[index][0] - rank * gap, weight: wanted[index][1], count: 1 };
+    let block = { mean: places[index] - rank * gap, count: 1 };
     while (blocks.length && blocks.at(-1).mean > block.mean) block = merged(blocks.pop(), block);
     blocks.push(block);
   });
   blocks.flatMap(({ mean, count }) => Array(count).fill(mean)).forEach((mean, rank) => { found[order[rank]] = Math.max(0, Math.min(mean, last)) + rank * gap; });
-  return found.slice(0, places.length);
+  return found;
 }
 
 function merged(one, other) {
-  const weight = one.weight + other.weight;
-  return { mean: (one.mean * one.weight + other.mean * other.weight) / weight, weight, count: one.count + other.count };
+  const count = one.count + other.count;
+  return { mean: (one.mean * one.count + other.mean * other.count) / count, count };
 }
 
 const pen = document.createElement("canvas").getContext("2d");

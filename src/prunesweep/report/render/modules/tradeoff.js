@@ -11,7 +11,7 @@ import { css, DASHES, SYMBOLS } from "page/theme";
 import { fitting } from "page/ticks";
 import { open } from "page/view";
 
-const MANY_LABELS = 12, LINE_GAP = 16, MAX_ROOM = 0.3;
+const MANY_LABELS = 12, LINE_GAP = 16, MAX_ROOM = 0.3, MAX_MODEL = 96;
 let kept = null;  // the settings that the table shows, or null for all
 
 export function emphasize(experiments) {
@@ -31,7 +31,7 @@ export async function drawTradeoff() {
   ];
   const layout = {
     xaxis: { title: data.axes[axis].label, ...horizontal.axis }, yaxis: { title: `Test accuracy, % of ${task.test ? number(task.test) : "the test"} images`, ...vertical.axis },
-    shapes: denseShapes(y), annotations: [...denseLabels(axis, y, scale), ...endLabels(labels, axis, y, horizontal, vertical)],
+    shapes: denseShapes(y), annotations: [...denseLabels(y, vertical), ...endLabels(labels, axis, y, horizontal, vertical)], margin: { r: denseRoom() },
     uirevision: `${axis} ${scale} ${task.dataset}`,
   };
   $("frontier-hint").textContent = hint(axis, scale);
@@ -46,7 +46,7 @@ export const heights = (scale, { floor } = task.errors) =>
 // ---- Axes
 
 function costScale(axis, members, room) {
-  const { log, more } = data.axes[axis], extent = task.extents[axis], pixels = $("frontier").clientWidth - 80;
+  const { log, more } = data.axes[axis], extent = task.extents[axis], pixels = plotWidth();
   const place = extent ? Math.log10 : (cost) => cost, costs = members.map((index) => experiment(index).costs[axis]);
   let [low, high] = extent ? [place(extent.low), place(extent.high)] : [smallest(costs), largest(costs)];
   if (!extent) [low, high] = [low - 0.05 * (high - low || 1), high + 0.05 * (high - low || 1)];
@@ -57,6 +57,7 @@ function costScale(axis, members, room) {
   return { axis: { type: log && extent ? "log" : "linear", range: [low, high], exponentformat: "none", separatethousands: true, ...marked }, place };
 }
 
+const plotWidth = () => $("frontier").clientWidth - 64 - denseRoom();
 const plotHeight = () => $("frontier").clientHeight - 90;
 
 function accuracyScale(scale, members) {
@@ -128,7 +129,7 @@ const lineTrace = ({ shade, shown, dash, text, name }, axis, y, legend) => ({
 
 // The lines with labels at their ends, and the part of the width that the labels take. Many or long names have a legend instead.
 function direct(lines) {
-  const labels = lines.filter(({ text }) => text), room = (largest([0, ...labels.map(({ text }) => widthOf(text))]) + 18) / ($("frontier").clientWidth - 80);
+  const labels = lines.filter(({ text }) => text), room = (largest([0, ...labels.map(({ text }) => widthOf(text))]) + 18) / plotWidth();
   return labels.length && labels.length <= MANY_LABELS && room <= MAX_ROOM ? { labels, room } : { labels: [], room: 0.02 };
 }
 
@@ -136,12 +137,17 @@ function direct(lines) {
 function endLabels(lines, axis, y, horizontal, vertical) {
   const { more } = data.axes[axis], cheaper = (a, b) => (more ? a.costs[axis] > b.costs[axis] : a.costs[axis] < b.costs[axis]);
   const ends = lines.map(({ shown }) => shown.reduce((best, each) => (cheaper(each, best) ? each : best))), log = vertical.axis.type === "log";
-  const places = ends.map(({ test }) => vertical.place(y(test[0]))), dense = task.dense.map(({ test }) => vertical.place(y(test.mean)) - LINE_GAP / 2);
-  const moved = spaced(places, LINE_GAP, plotHeight() - LINE_GAP / 2, dense).map((place, index) => place - places[index]);
+  const places = ends.map(({ test }) => vertical.place(y(test[0]))), moved = shifts(places, LINE_GAP);
   return lines.map(({ text, shade }, index) => ({
     x: horizontal.place(ends[index].costs[axis]), y: log ? Math.log10(y(ends[index].test[0])) : y(ends[index].test[0]), text: safe(text), font: { size: 12, color: shade },
     xanchor: more ? "left" : "right", ax: more ? 12 : -12, ay: moved[index], showarrow: true, arrowhead: 0, arrowwidth: 1, standoff: 6, arrowcolor: Math.abs(moved[index]) > LINE_GAP / 2 ? shade : "rgba(0, 0, 0, 0)",
   }));
+}
+
+// How far labels of a height move so that they do not overlap and stay beside the plot, in pixels.
+function shifts(places, height) {
+  const above = (height - LINE_GAP) / 2;  // what must fit between the middle of a label and the top
+  return spaced(places.map((place) => place - above), height, plotHeight() - height / 2 - above).map((place, index) => place + above - places[index]);
 }
 
 // ---- Runs, stages, frontiers, marks
@@ -208,10 +214,26 @@ const denseShapes = (y) => task.dense.flatMap((dense, index) => {
   return noise ? [noise, line] : [line];
 });
 
-const denseLabels = (axis, y, scale) => task.dense.map((dense) => ({
-  xref: "paper", ...(data.axes[axis].more ? { x: 1, xanchor: "right" } : { x: 0, xanchor: "left" }), yanchor: "bottom", showarrow: false,
-  y: scale === "error" ? Math.log10(y(dense.test.mean)) : y(dense.test.mean), text: `dense ${safe(dense.model)} ${percent(dense.test.mean)}`, font: { size: 12 },
-}));
+// Labels in the right margin, where no point can be. Several are moved apart.
+function denseLabels(y, vertical) {
+  const texts = denseTexts(), log = vertical.axis.type === "log", heights = task.dense.map(({ test }) => y(test.mean));
+  const moved = shifts(heights.map(vertical.place), LINE_GAP * largest([0, ...texts.map(({ length }) => length)]));
+  return texts.map((lines, index) => ({
+    xref: "paper", x: 1, xanchor: "left", xshift: 2, y: log ? Math.log10(heights[index]) : heights[index], yshift: -moved[index], showarrow: false, align: "left",
+    text: lines.map(safe).join("<br>"), font: { size: 12 },
+  }));
+}
+
+const denseTexts = () => task.dense.map(({ model, test }) => ["dense", ...(task.architectures.length > 1 ? [shortened(model)] : []), percent(test.mean)]);
+
+// The width of the right margin.
+const denseRoom = () => largest([8, ...denseTexts().flat().map(widthOf)]) + 8;
+
+function shortened(model) {
+  let end = model.length;
+  while (widthOf(model.slice(0, end)) > MAX_MODEL) end -= 1;
+  return end < model.length ? `${model.slice(0, end)}…` : model;
+}
 
 function hint(axis, scale) {
   const band = task.bands.find(Boolean), seeds = band?.seeds === null || band?.seeds === undefined ? "" : ` and ${(100 * band.seeds).toFixed(2)} over trained networks`;
