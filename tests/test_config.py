@@ -94,7 +94,7 @@ def test_a_saved_config_without_types_builds_the_same_objects(composed: Compose)
     [
         ("prune.amount=1.5", "prune.amount=1.5: must be at least 0 and at most 1"),
         ("prune.amount=nan", "prune.amount=nan"),
-        ("+model.widht=3", "model.widht: there is no such key. Did you mean 'weights'"),
+        ("+model.weigths=3", "model.weigths: there is no such key. Did you mean 'weights'"),
         ("optimizer.name=adam", "optimizer.momentum is a setting of optimizer=sgd. optimizer=NAME chooses an option"),
         ("+widht=3", "widht: there is no such key.*The keys are model, dataset"),
         ("model.name=lenet6", "model=lenet6: must be one of .*Did you mean 'lenet5'"),

@@ -118,14 +118,37 @@ def test_an_interpolation_names_what_it_refers_to() -> None:
         build(compose(["optimizer.lr=${nowhere}"]))
 
 
+CHOOSE = (
+    "The only key of schedule is name. schedule.rounds is a setting of schedule=iterative, schedule=lottery. "
+    "schedule=NAME chooses an option with all its settings; schedule.name=NAME changes only the name."
+)
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("schedule.rounds=3", f"schedule.rounds: there is no such key. {CHOOSE}"),
+        ("schedule.round=3", f"schedule.round: there is no such key. Did you mean 'rounds'? {CHOOSE}"),
+        (
+            "hydra.launcher.n_jobs=2",
+            "hydra.launcher.n_jobs: there is no such key. hydra.launcher.n_jobs is a setting of hydra/launcher=joblib. "
+            "hydra/launcher=NAME chooses an option with all its settings.",
+        ),
+        ("hydra.launcher.zzz=2", "hydra.launcher.zzz: there is no such key."),
+    ],
+)
+def test_a_key_of_other_options_names_these_options(override: str, expected: str) -> None:
+    assert message(override) == expected
+
+
 @pytest.mark.parametrize(
     ("arguments", "advice"),
     [
         (["-m", "schedule=iterative,lottery", "schedule.rounds=3"], "write 'schedule.rounds=choice(3)'."),
         (["-m", "schedule=choice(iterative,lottery)", "schedule.rounds=3"], "write 'schedule.rounds=choice(3)'."),
-        (["-m", "schedule=iterative", "schedule.rounds=3"], "The keys of schedule are name."),
-        (["-m", "prune=l1,random", "schedule.rounds=3"], "The keys of schedule are name."),
-        (["schedule.rounds=3"], "The keys of schedule are name."),
+        (["-m", "schedule=iterative", "schedule.rounds=3"], CHOOSE),
+        (["-m", "prune=l1,random", "schedule.rounds=3"], CHOOSE),
+        (["schedule.rounds=3"], CHOOSE),
     ],
 )
 def test_a_key_of_the_swept_options_of_a_group(

@@ -12,7 +12,7 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
 
 from prunesweep.chain.schedules.settings import SCHEDULES, Schedule
 from prunesweep.data.settings import DATASETS, Dataset
@@ -182,24 +182,9 @@ def _as_usage_errors() -> Iterator[None]:
     except OmegaConfBaseException as error:
         if isinstance(error.__cause__, UsageError):
             raise error.__cause__ from None
-        is_unknown = isinstance(error, ConfigKeyError | ConfigAttributeError)
-        hint = _of_another_option(str(error.full_key)) if is_unknown else ""
-        raise UsageError(message_of(error) + hint) from error
+        raise UsageError(message_of(error)) from error
     except TypeError as error:  # OmegaConf's error for a list in place of a mapping, or the reverse
         raise UsageError(f"the config has a list in place of a mapping, or the reverse ({error}).") from error
-
-
-def _of_another_option(key: str) -> str:
-    """Return a hint if `key` is a setting of other options of its group. `optimizer.name=adam` keeps those of sgd."""
-    group, _, setting = key.partition(".")
-    schemas: Any = [each for each in FAMILIES.get(group, ()) if setting in {known.name for known in fields(each)}]
-    owners = [f"{group}={name}" for each in schemas for name in _names(each)]
-    if not owners:
-        return ""
-    return (
-        f" {key} is a setting of {', '.join(owners)}. {group}=NAME chooses an option with all its settings; "
-        f"{group}.name=NAME changes only the name."
-    )
 
 
 def build(config: DictConfig) -> RunConfig:

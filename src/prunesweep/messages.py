@@ -16,7 +16,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, InterpolationResolutionError, OmegaConfBaseException
 
-from prunesweep.conf import options
+from prunesweep.conf import options, settings
 from prunesweep.errors import UsageError, nearest, suggestion
 
 EXTRAS = {"joblib": "joblib", "ray": "ray", "submitit_local": "slurm", "submitit_slurm": "slurm"}
@@ -135,11 +135,23 @@ def _unknown_key(key: str, parent: Any, arguments: Sequence[str]) -> str:
     """Return the message for a key that the mapping `parent` does not have."""
     group, _, name = key.rpartition(".")
     keys = [str(each) for each in parent if each != "hydra"] if isinstance(parent, DictConfig) else []
+    others = settings(group.replace(".", "/")) if group else {}  # of all options of the group
     below = [f"{each}.{name}" for each in keys if name in _keys_of(parent, each)]
-    near = " or ".join(below) or nearest(name, keys)
-    hint = f" Did you mean {near if below else repr(near)}?" if near else ""
-    listed = f" The keys{f' of {group}' if group else ''} are {', '.join(keys)}." if keys else ""
-    return f"{key}: there is no such key.{hint}{listed}{_of_swept_options(key, arguments)}"
+    near = nearest(name, [*keys, *others])
+    if below:
+        hint = f" Did you mean {' or '.join(below)}?"
+    else:
+        hint = f" Did you mean {near!r}?" if near and near != name else ""
+    meant = name if name in others or near is None else near
+    other = "" if meant in keys else _of_other_options(group, meant, others.get(meant, []), "name" in keys)
+    return f"{key}: there is no such key.{hint}{_listed(group, keys)}{_of_swept_options(key, arguments) or other}"
+
+
+def _listed(group: str, keys: Sequence[str]) -> str:
+    shown, of = [key for key in keys if not key.startswith("_")], f" of {group}" if group else ""
+    if len(shown) == 1:
+        return f" The only key{of} is {shown[0]}."
+    return f" The keys{of} are {', '.join(shown)}." if shown else ""
 
 
 def _keys_of(parent: DictConfig, key: str) -> list[str]:
@@ -158,6 +170,27 @@ def _of_swept_options(key: str, arguments: Sequence[str]) -> str:
     if not below or key not in given or not re.search(r",|\(", given.get(group, "")):
         return ""
     return f" For the options of {group} that are swept, write '{key}=choice({given[key]})'."
+
+
+def _of_other_options(group: str, name: str, owners: Sequence[str], has_name: bool) -> str:
+    """Return which options of `group` have the setting `name`, and how to choose one.
+
+    With `schedule.rounds=3` alone, the schedule is `one_shot`; and `optimizer.name=adam` keeps the settings of `sgd`.
+
+    Args:
+        group: The section of the settings, such as `schedule` or `hydra.launcher`.
+        name: The setting.
+        owners: The options that have it.
+        has_name: Whether the section has the key `name`, which people mistake for the choice of an option.
+    """
+    if not owners:
+        return ""
+    choice = group.replace(".", "/")
+    by_name = f"; {group}.name=NAME changes only the name" if has_name else ""
+    return (
+        f" {group}.{name} is a setting of {', '.join(f'{choice}={owner}' for owner in owners)}. {choice}=NAME "
+        f"chooses an option with all its settings{by_name}."
+    )
 
 
 def _without_internals(error: BaseException) -> str:
