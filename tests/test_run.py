@@ -34,7 +34,7 @@ def test_a_grid_of_three_amounts_trains_the_dense_network_once(run_py: Command, 
     *_, page, verdict = done.out.splitlines()
     assert page.endswith("sweep/report.html")
     assert verdict.endswith("dense (one seed).")
-    assert verdict in (tmp_path / "sweep" / "report.html").read_text()
+    assert verdict in (tmp_path / "sweep" / "report.html").read_text().replace("&nbsp;", " ")
     assert (tmp_path / "sweep" / "results.csv").read_text().count("\n") == 4
     assert "Warning" not in done.err
 
