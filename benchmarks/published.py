@@ -121,7 +121,13 @@ EXPERIMENTS = (
         "reinit_5_epochs", "lottery_300_100", DENSE, "Lottery tickets", None, 2, (*SHORT, "schedule.control=reinit")
     ),
     Experiment(
-        *("snip_300_100_98_other_start", "snip_300_100", DENSE, "SNIP", 2, 1, ("prune.amount=0.98", *OTHER_START)),
+        "snip_300_100_98_other_start",
+        "snip_300_100",
+        DENSE,
+        "SNIP",
+        2,
+        1,
+        ("prune.amount=0.98", *OTHER_START),
         note="another initialization is trained than the one that is scored",
     ),
     Experiment("han_caffe", "han_caffe", CAFFE, "Han", 8.4),
